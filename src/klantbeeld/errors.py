@@ -1,0 +1,154 @@
+"""Every exception of Klantbeeld, as one tree whose branches say what the caller does next.
+
+KlantbeeldError
+├── RequestError            the client mends its request
+│   ├── Unauthenticated     it brings a valid token
+│   ├── Forbidden           it asks for the right
+│   └── Overloaded          it comes back later
+├── SourceError             the field is left out and the rest delivered
+│   ├── SourceTimeout       the source did not answer in time
+│   ├── SourceUnavailable   the source cannot be reached, or says that it is down
+│   ├── SourceRefused       the source did not accept our credentials, quota or rights
+│   ├── SourceInvalid       the source answered something that is not its contract
+│   ├── SourceConflict      the record changed since the version that a write expected
+│   └── SourceRejected      the source's own rules refuse the input
+└── OperatorError           nothing starts, or a source is set aside, until somebody mends it
+    ├── ConfigurationError  a setting, a file or a connector's facts are wrong
+    └── StoreError          the store cannot be read or written
+
+Texts of these exceptions are for logs. What a person reads comes from `klantbeeld.texts`, chosen by `code`.
+"""
+
+from typing import ClassVar
+
+
+class KlantbeeldError(Exception):
+    """Anything that Klantbeeld raises on purpose.
+
+    `code` is the stable word that goes into `extensions.code`; each has words in `texts.toml` and a heading in
+    `docs/errors.md`.
+    """
+
+    code: ClassVar[str] = "INTERNAL_ERROR"
+    retryable: ClassVar[bool] = False
+
+
+class RequestError(KlantbeeldError):
+    """The request cannot be answered as it stands; `status` is the HTTP status that says so."""
+
+    code = "BAD_REQUEST"
+
+    def __init__(self, message: str, *, code: str | None = None, status: int = 400) -> None:
+        super().__init__(message)
+        self.reason = code or type(self).code
+        self.status = status
+
+
+class Unauthenticated(RequestError):
+    """The token is missing, expired, forged or not meant for us (RFC 6750, section 3.1)."""
+
+    code = "UNAUTHENTICATED"
+
+    def __init__(self, message: str, *, code: str | None = None) -> None:
+        super().__init__(message, code=code, status=401)
+
+
+class Forbidden(RequestError):
+    """The token is good, and does not carry the right that this needs."""
+
+    code = "FORBIDDEN"
+
+    def __init__(self, message: str, *, code: str | None = None) -> None:
+        super().__init__(message, code=code, status=403)
+
+
+class Overloaded(RequestError):
+    """The gateway does not take this now; `retry_after` is in seconds."""
+
+    code = "OVERLOADED"
+    retryable = True
+
+    def __init__(self, message: str, *, retry_after: int, code: str | None = None, status: int = 503) -> None:
+        super().__init__(message, code=code, status=status)
+        self.retry_after = retry_after
+
+
+class SourceError(KlantbeeldError):
+    """A source did not deliver; costs its own fields and nothing else.
+
+    `detail` is for the log and is never shown to a caller; `sent` says whether a byte of the request may have reached
+    the source, which decides between NOT_APPLIED and UNKNOWN for a write.
+    """
+
+    code = "SOURCE_UNAVAILABLE"
+
+    def __init__(self, detail: str, *, sent: bool = True, retry_after: float | None = None) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.sent = sent
+        self.retry_after = retry_after
+
+
+class SourceTimeout(SourceError):
+    """No answer, or not the whole answer, within the time that was left."""
+
+    code = "SOURCE_TIMEOUT"
+    retryable = True
+
+
+class SourceUnavailable(SourceError):
+    """No connection, a connection lost on the way, or a 5xx."""
+
+    code = "SOURCE_UNAVAILABLE"
+    retryable = True
+
+
+class SourceRefused(SourceError):
+    """401, 403 or 429: our credentials, our rights or our quota at the source."""
+
+    code = "SOURCE_REFUSED"
+
+
+class SourceInvalid(SourceError):
+    """Not JSON, not the declared types, too large, or a redirect that leads nowhere."""
+
+    code = "SOURCE_INVALID_ANSWER"
+
+
+class SourceConflict(SourceError):
+    """409 or 412: the record is not at the expected version any more."""
+
+    code = "CONFLICT"
+
+
+class SourceRejected(SourceError):
+    """The source understood the request and its rules refuse it; `reason` is its own word, safe to show."""
+
+    code = "SOURCE_REJECTED"
+
+    def __init__(self, detail: str, *, reason: str | None = None) -> None:
+        super().__init__(detail)
+        self.reason = reason
+
+
+class OperatorError(KlantbeeldError):
+    """Somebody who runs the gateway has to act."""
+
+    code = "INTERNAL_ERROR"
+
+
+class ConfigurationError(OperatorError):
+    """A setting or a file is wrong: `where` names file, line and key, `mend` the way out."""
+
+    def __init__(self, where: str, problem: str, mend: str) -> None:
+        super().__init__(f"{where}: {problem}. {mend}")
+        self.where = where
+        self.problem = problem
+        self.mend = mend
+
+
+class StoreError(OperatorError):
+    """The store cannot be reached, or refuses; nothing that needs it goes on."""
+
+    code = "STORE_UNAVAILABLE"
+    retryable = True

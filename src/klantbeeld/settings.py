@@ -1,0 +1,180 @@
+"""The settings: one typed model, filled from `klantbeeld.toml` and the environment.
+
+Each field's description is its documentation (`docs/configuration.md` is generated from here). Secrets stand in
+environment variables or files, never in the settings file, and are never printed.
+"""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
+
+Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Language = Literal["nl", "en"]
+
+
+class Section(BaseModel):
+    """A part of the settings: unknown keys are refused, nothing changes after loading."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+
+class Secret(Section):
+    """Where a secret is read from: exactly one of an environment variable or a file."""
+
+    env: str | None = None
+    """Name of the environment variable that holds the secret."""
+    file: Path | None = None
+    """File that holds the secret; surrounding white space is cut."""
+
+
+class GatewaySettings(Section):
+    """GraphQL over HTTP."""
+
+    host: str = "127.0.0.1"
+    """Address to listen on."""
+    port: int = Field(default=8000, ge=0, le=65535)
+    """Port to listen on; 0 takes a free one."""
+    path: str = "/graphql"
+    """Path of the GraphQL endpoint."""
+    max_body_bytes: int = Field(default=102_400, gt=0)
+    """Largest request body, in bytes; beyond it 413."""
+    max_tokens: int = Field(default=1_000, gt=0)
+    """Most lexical tokens of a document."""
+    max_depth: int = Field(default=12, gt=0)
+    """Deepest nesting of selections, introspection apart."""
+    max_introspection_depth: int = Field(default=15, gt=0)
+    """Deepest nesting under `__schema` and `__type`; graphql-core's own query needs 15."""
+    max_aliases: int = Field(default=30, gt=0)
+    """Most aliases of a document."""
+    max_directives: int = Field(default=50, gt=0)
+    """Most directives of a document."""
+    graphiql: bool = True
+    """Serve GraphiQL, without any CDN, to browsers at the endpoint."""
+    trusted_documents: Path | None = None
+    """Folder of `.graphql` files that may be asked by their SHA-256."""
+    only_trusted_documents: bool = False
+    """Answer trusted documents alone."""
+
+
+class IssuerSettings(Section):
+    """An authorization server whose access tokens (RFC 9068) are accepted."""
+
+    issuer: str
+    """The `iss` of its tokens."""
+    audience: str
+    """The `aud` that its tokens must carry."""
+    algorithms: tuple[str, ...] = ("RS256", "ES256", "PS256", "EdDSA")
+    """Signature algorithms accepted from it."""
+    jwks_uri: str | None = None
+    """Address of its keys (RFC 7517)."""
+    jwks_file: Path | None = None
+    """File with its keys, instead of an address."""
+    leeway: Seconds = 30
+    """Tolerated difference of clocks, in seconds."""
+
+
+class ClientClass(Section):
+    """What callers of one class may do."""
+
+    scopes: tuple[str, ...]
+    """Scopes that tokens of this class may carry; others in a token are ignored."""
+    rows: Literal["all", "self", "granted"]
+    """Which customers: all, only the one behind the token, or those granted to the partner."""
+    purposes: tuple[str, ...]
+    """Purposes for which callers of this class may read."""
+    deadline: Seconds
+    """Time that a request of this class may take, in seconds."""
+
+
+class AccessSettings(Section):
+    """Who may ask."""
+
+    issuers: tuple[IssuerSettings, ...] = ()
+    """Authorization servers."""
+    classes: dict[str, ClientClass] = Field(default_factory=dict)
+    """Caller classes by the name in the token's `caller_class` claim: agent, app, partner."""
+
+
+class StoreSettings(Section):
+    """Where ids, keyed hashes and the trail are kept."""
+
+    url: str = "sqlite:///var/klantbeeld.sqlite"
+    """`sqlite:///PATH` or `postgresql://…`."""
+
+
+class IdentitySettings(Section):
+    """The cross-reference map."""
+
+    match_key: Secret = Secret(env="KLANTBEELD_MATCH_KEY")
+    """Key of the blind indexes (HMAC-SHA-256), 32 bytes or more, base64."""
+    match_key_version: int = Field(default=1, ge=1)
+    """Version of the key; raise it with a new key."""
+
+
+class Bilingual(Section):
+    """A text for people in both languages."""
+
+    nl: str = Field(min_length=1)
+    """Dutch."""
+    en: str = Field(min_length=1)
+    """English."""
+
+
+class SourceSettings(Section):
+    """One configured connection to one system."""
+
+    connector: str
+    """Name of the connector."""
+    base_url: str
+    """Address of the system, without a path of an API."""
+    credentials: dict[str, Secret | str] = Field(default_factory=dict)
+    """What the connector's kind of authentication needs; secrets by environment or file."""
+    options: dict[str, str] = Field(default_factory=dict)
+    """Options that the connector declares."""
+    roles: tuple[str, ...] | None = None
+    """Roles that this source fills; without it, all that the connector has."""
+    importance: Literal["essential", "important", "optional"]
+    """What it means to be without it."""
+    risk_when_missing: Bilingual
+    """What a person should do or not do while this source is missing."""
+    hosted_in: str
+    """Country (ISO 3166-1 alpha-2) where the data is held."""
+    processor: str
+    """The company that runs the system for the organisation (GDPR Art. 28)."""
+    retention: str
+    """How long the system keeps what it has, as an ISO 8601 duration or in words."""
+    timeout: Seconds = 2.0
+    """Longest a single call may take, in seconds."""
+    connect_timeout: Seconds = 1.0
+    """Longest a connection may take to open, in seconds."""
+    max_connections: int = Field(default=32, gt=0)
+    """Most connections that are open at once."""
+    max_body_bytes: int = Field(default=4_194_304, gt=0)
+    """Largest answer that is read, in bytes, after decompression."""
+    transport: Literal["wire", "httpx"] = "wire"
+    """`wire` for the own HTTP/1.1 client, `httpx` for proxies and HTTP/2."""
+    ca_bundle: Path | None = None
+    """Certificates to trust instead of the system's."""
+
+
+class Settings(Section):
+    """All of `klantbeeld.toml`."""
+
+    gateway: GatewaySettings = GatewaySettings()
+    """GraphQL over HTTP."""
+    access: AccessSettings = AccessSettings()
+    """Who may ask."""
+    store: StoreSettings = StoreSettings()
+    """Where ids and the trail are kept."""
+    identity: IdentitySettings = IdentitySettings()
+    """The cross-reference map."""
+    sources: dict[str, SourceSettings] = Field(default_factory=dict)
+    """The systems, each under the name that the graph shows."""
+    connector_folders: tuple[Path, ...] = ()
+    """Folders with connectors of your own."""
+    language: Language = "nl"
+    """Language of texts for people when the request names none."""
+
+
+SecretValue = SecretStr
