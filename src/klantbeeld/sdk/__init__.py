@@ -1,0 +1,48 @@
+"""All that a connector may import."""
+
+from klantbeeld.errors import (
+    SourceConflict,
+    SourceError,
+    SourceInvalid,
+    SourceRefused,
+    SourceRejected,
+    SourceTimeout,
+    SourceUnavailable,
+)
+from klantbeeld.sdk.auth import Auth, Basic, Bearer, ClientCredentials, FormMembers, NoAuth
+from klantbeeld.sdk.calls import Ask, Call, Dialogue, segment
+from klantbeeld.sdk.connector import Connector, Doing, Reading, does, problem_of_status, reads, retry_after
+from klantbeeld.sdk.mapping import Mapping, take
+from klantbeeld.sdk.replies import Reply
+from klantbeeld.sdk.words import WriteSafety
+
+__all__ = [
+    "Ask",
+    "Auth",
+    "Basic",
+    "Bearer",
+    "Call",
+    "ClientCredentials",
+    "Connector",
+    "Dialogue",
+    "Doing",
+    "FormMembers",
+    "Mapping",
+    "NoAuth",
+    "Reading",
+    "Reply",
+    "SourceConflict",
+    "SourceError",
+    "SourceInvalid",
+    "SourceRefused",
+    "SourceRejected",
+    "SourceTimeout",
+    "SourceUnavailable",
+    "WriteSafety",
+    "does",
+    "problem_of_status",
+    "reads",
+    "retry_after",
+    "segment",
+    "take",
+]

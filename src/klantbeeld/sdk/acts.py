@@ -1,0 +1,115 @@
+"""What a write asks of the owner of a field: one act, in our words, with what makes it safe to send.
+
+An act reaches a connector after rights, rows and routing are settled. `None` in an optional member means: leave it.
+"""
+
+from dataclasses import dataclass
+
+from klantbeeld.sdk.records import Money, PostalAddress
+from klantbeeld.sdk.words import Channel, ConsentStatus, Direction
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Act:
+    """What every act carries.
+
+    `customer` is the owner's id of the customer. `key` is the idempotency key, derived for this step: the same after
+    every crash. `expected` is the version that the caller saw, or None for a write without condition. `channel` is the
+    one through which the caller came.
+    """
+
+    customer: str
+    key: str
+    expected: str | None = None
+    channel: Channel
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangeContactDetails(Act):
+    """New contact details of a customer."""
+
+    email: str | None = None
+    phone: str | None = None
+    address: PostalAddress | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordInteraction(Act):
+    """A contact that took place."""
+
+    direction: Direction
+    subject: str
+    note: str | None = None
+    reference: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportDataError(Act):
+    """Something that the customer or an agent says is wrong with what a source holds."""
+
+    field: str
+    description: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangeBillingDetails(Act):
+    """New details on a billing account."""
+
+    name: str | None = None
+    email: str | None = None
+    address: PostalAddress | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreditInvoice(Act):
+    """Part or all of an invoice given back; without an amount, what is still due."""
+
+    invoice: str
+    amount: Money | None = None
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileComplaint(Act):
+    """A new complaint."""
+
+    subject: str
+    description: str
+    product: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommentOnComplaint(Act):
+    """Something said about a complaint; `public` when the customer may read it."""
+
+    complaint: str
+    body: str
+    public: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SolveComplaint(Act):
+    """A complaint that is solved, with what was done about it."""
+
+    complaint: str
+    resolution: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetConsent(Act):
+    """A consent given or withdrawn."""
+
+    purpose: str
+    status: ConsentStatus
+    consent_channel: Channel | None = None
+    notice_version: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetPreference(Act):
+    """A choice about content or frequency."""
+
+    topic: str
+    subscribed: bool
+    preference_channel: Channel | None = None
+

@@ -1,0 +1,99 @@
+"""Calls: what a connector says instead of doing I/O.
+
+A capability returns a `Call`, or, for a dialogue (log in, search, then read), is a generator that yields Calls, receives
+a `Reply` for each and returns the last Call. The gateway sends them; tests and recorded examples read them.
+"""
+
+from collections.abc import Callable, Generator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Generic, TypeVar
+from urllib.parse import quote, urlencode
+
+import msgspec
+
+from klantbeeld.errors import SourceError
+from klantbeeld.sdk.replies import Reply
+
+W = TypeVar("W")
+
+Pairs = Sequence[tuple[str, str]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call(Generic[W]):
+    """One HTTP request, and how its answer is read.
+
+    `path` is quoted already (`segment` quotes an id). `record` is the wire struct of one item; only the members that a
+    plan selects are decoded. `items` leads to the list of items in the body; with `None` the body is one item.
+    `envelope` is a struct of what stands beside the items; `next_page` makes the position of the next page from the
+    envelope and the last item, and gives None on the last page; `refusal` finds an error in an answer whose status says
+    that all is well. A status in `absent` means that there is no such record. `sends` is true for a call that changes
+    something, which is never repeated by the gateway unless its owner refuses a second one.
+    """
+
+    method: str = "GET"
+    path: str
+    query: Pairs = ()
+    headers: Pairs = ()
+    form: Pairs | None = None
+    json: Any = None
+    record: type[W]
+    items: tuple[str, ...] | None = None
+    envelope: type[msgspec.Struct] | None = None
+    next_page: Callable[[Any, Any], str | None] | None = None
+    refusal: Callable[[Any], SourceError | None] | None = None
+    absent: frozenset[int] = frozenset({404})
+    sends: bool = False
+
+    @property
+    def target(self) -> str:
+        """Path and query as they stand in the request line."""
+        return f"{self.path}?{urlencode(self.query, quote_via=quote)}" if self.query else self.path
+
+    def content(self) -> tuple[bytes, str | None]:
+        """Return the body and its media type."""
+        if self.form is not None:
+            return urlencode(self.form).encode(), "application/x-www-form-urlencoded"
+        if self.json is not None:
+            return msgspec.json.encode(self.json), "application/json"
+        return b"", None
+
+    def with_headers(self, *more: tuple[str, str]) -> "Call[W]":
+        """Return the same call with more headers."""
+        return replace(self, headers=(*self.headers, *more))
+
+    def with_form(self, *more: tuple[str, str]) -> "Call[W]":
+        """Return the same call with more members in its form."""
+        return replace(self, form=(*(self.form or ()), *more))
+
+
+Dialogue = Generator[Call[Any], Reply, Call[W]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ask:
+    """What a reading is asked for.
+
+    `keys` are the source's ids: of customers, or of records where the reading goes by record; never more than the
+    reading's `batch`. `select` names the wire members that are needed. `first` is the size of a page, `after` the
+    position that the source gave for it. `arguments` are the GraphQL arguments that the read hands on, by their Python
+    names, as Python values.
+    """
+
+    keys: tuple[str, ...]
+    select: frozenset[str]
+    first: int | None = None
+    after: str | None = None
+    arguments: Mapping[str, Any]
+
+    @property
+    def key(self) -> str:
+        """The only key, for readings that take one."""
+        (key,) = self.keys
+        return key
+
+
+def segment(value: str) -> str:
+    """Quote a value that is one segment of a path, slashes and dots included."""
+    quoted = quote(value, safe="")
+    return quoted.replace(".", "%2E") if quoted.strip(".") == "" else quoted

@@ -1,0 +1,97 @@
+"""Mappings: for each member of a unified record, the wire members that it needs and one pure function.
+
+    INVOICE = Mapping(records.Invoice, wire.Invoice, {
+        "record_id": take("id"),
+        "due_on": take("due_date", via=day),
+        "total": take("total", "currency", via=money),
+    })
+
+A plan that selects `due_on` alone decodes `due_date` alone and runs one function.
+"""
+
+from collections.abc import Callable, Iterable, Mapping as Table
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
+
+from klantbeeld.sdk.records import Record
+
+R = TypeVar("R", bound=Record)
+
+# Members that every record carries, selected or not: the gateway checks and labels records by them.
+ALWAYS = ("record_id", "owner", "version")
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """Where a member comes from: wire members by their Python names, and what makes one value of them."""
+
+    wire: tuple[str, ...]
+    via: Callable[..., Any] | None = None
+
+    def expression(self, number: int) -> str:
+        """Return the expression that makes the member from `w`, the wire struct, and `f`, the functions."""
+        values = ", ".join(f"w.{name}" for name in self.wire)
+        return values if self.via is None else f"f[{number}]({values})"
+
+
+def take(*wire: str, via: Callable[..., Any] | None = None) -> Member:
+    """Make a member of one wire member as it is, or of several through `via`, in the order given."""
+    if via is None and len(wire) != 1:
+        message = f"{wire}: several wire members need a function"
+        raise TypeError(message)
+    return Member(wire, via)
+
+
+@dataclass(frozen=True)
+class Mapping(Generic[R]):
+    """How one wire struct becomes records of one kind.
+
+    Without `each` and `when`, exactly one record. `each` makes the items of a nested list, and the members are then
+    taken from an item; `when` says whether there is a record at all (no phone number, no contact medium).
+    """
+
+    record: type[R]
+    wire: type[Any]
+    members: Table[str, Member]
+    each: Member | None = None
+    when: Member | None = None
+    _translators: dict[frozenset[str], "Translator[R]"] = field(default_factory=dict, repr=False, compare=False)
+
+    def translator(self, members: frozenset[str]) -> "Translator[R]":
+        """Return the translator for these members; made once for each set of members."""
+        found = self._translators.get(members)
+        if found is None:
+            found = self._translators[members] = compile_mapping(self, members)
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class Translator(Generic[R]):
+    """A mapping narrowed to some members: the wire members to decode, and the function that translates one struct."""
+
+    wire: frozenset[str]
+    translate: Callable[[Any], Iterable[R]]
+
+
+def compile_mapping(mapping: Mapping[R], members: frozenset[str]) -> Translator[R]:
+    """Write out the translation of the selected members as one expression, without a loop over members."""
+    chosen = {name: made for name, made in mapping.members.items() if name in members or name in ALWAYS}
+    outer = [member for member in (mapping.each, mapping.when) if member]
+    needed = outer if mapping.each else [*outer, *chosen.values()]
+    functions = [member.via for member in chosen.values()]
+    made = ", ".join(f"{name}={member.expression(number)}" for number, (name, member) in enumerate(chosen.items()))
+    record = f"R({made})"
+    if mapping.each:
+        condition = f" if {mapping.when.expression(-1)}" if mapping.when else ""
+        body = f"[{record} for w in {mapping.each.expression(-2)}{condition}]"
+    elif mapping.when:
+        body = f"({record},) if {mapping.when.expression(-1)} else ()"
+    else:
+        body = f"({record},)"
+    scope: dict[str, Any] = {
+        "R": mapping.record,
+        "f": [*functions, mapping.each and mapping.each.via, mapping.when and mapping.when.via],
+    }
+    # The source is made of the mapping's own keys, which are identifiers of our records: no foreign text goes in.
+    exec(f"def translate(w): return {body}", scope)  # noqa: S102 - see above
+    return Translator(frozenset(name for member in needed for name in member.wire), scope["translate"])

@@ -1,0 +1,25 @@
+"""Amounts between the wire and the model; never through a binary fraction."""
+
+from decimal import Decimal
+
+from klantbeeld.sdk.records import Money
+
+# Currencies without two decimals (ISO 4217, exponent): those that a Dutch organisation meets.
+EXPONENTS = {"JPY": 0, "KRW": 0, "ISK": 0, "HUF": 2, "TND": 3, "BHD": 3, "KWD": 3, "JOD": 3}
+
+
+def from_minor(amount: int | None, currency: str | None) -> Money | None:
+    """Make money of an amount in the currency's smallest unit."""
+    if amount is None or currency is None:
+        return None
+    code = currency.upper()
+    return Money(Decimal(amount).scaleb(-EXPONENTS.get(code, 2)), code)
+
+
+def to_minor(money: Money) -> int:
+    """Return the amount in the currency's smallest unit; ValueError if it has a fraction of that."""
+    scaled = money.amount.scaleb(EXPONENTS.get(money.currency, 2))
+    if scaled != scaled.to_integral_value():
+        message = f"{money.amount} is finer than the smallest unit of {money.currency}"
+        raise ValueError(message)
+    return int(scaled)
