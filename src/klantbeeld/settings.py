@@ -4,10 +4,14 @@ Each field's description is its documentation (`docs/configuration.md` is genera
 environment variables or files, never in the settings file, and are never printed.
 """
 
+import re
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
+
+PASSWORD_IN_URL = re.compile(r"://[^/@\s]*:[^/@\s]+@")
 
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Language = Literal["nl", "en"]
@@ -18,6 +22,10 @@ class Section(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
+    def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
+        for name, value in super().__repr_args__():
+            yield name, PASSWORD_IN_URL.sub("://***@", value) if isinstance(value, str) else value
+
 
 class Secret(Section):
     """Where a secret is read from: exactly one of an environment variable or a file."""
@@ -26,6 +34,12 @@ class Secret(Section):
     """Name of the environment variable that holds the secret."""
     file: Path | None = None
     """File that holds the secret; surrounding white space is cut."""
+
+    @model_validator(mode="after")
+    def _is_in_one_place(self) -> Self:
+        if (self.env is None) == (self.file is None):
+            raise ValueError("a secret is read from exactly one of `env` and `file`")
+        return self
 
 
 class GatewaySettings(Section):
@@ -128,7 +142,7 @@ class SourceSettings(Section):
     """Name of the connector."""
     base_url: str
     """Address of the system, without a path of an API."""
-    credentials: dict[str, Secret | str] = Field(default_factory=dict)
+    credentials: dict[str, Secret | str] = Field(default_factory=dict, repr=False)
     """What the connector's kind of authentication needs; secrets by environment or file."""
     options: dict[str, str] = Field(default_factory=dict)
     """Options that the connector declares."""

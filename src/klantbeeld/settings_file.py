@@ -1,0 +1,278 @@
+"""Loads the settings from `klantbeeld.toml` and the environment, or says all that is wrong with them at once.
+
+A variable `KLANTBEELD__GATEWAY__PORT` stands above the key `port` of `[gateway]` in the file. Relative paths are
+relative to the working directory. Values of the file are never repeated in a message: one of them may be a secret.
+"""
+
+import difflib
+import re
+import tomllib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import UnionType
+from typing import Any, Union, cast, get_args, get_origin
+
+from pydantic import BaseModel, SecretStr, ValidationError
+from pydantic_core import ErrorDetails
+
+from klantbeeld.errors import ConfigurationError
+from klantbeeld.settings import PASSWORD_IN_URL, Secret, Settings
+from klantbeeld.toml_lines import Key, lines_of
+
+PREFIX = "KLANTBEELD__"
+SECRET_NAME = re.compile(r"secret|password|passwd|passphrase|token$|api_?key|private_?key|access_?key", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that is wrong: `where` names file, line and key, or the variable; `mend` the way out."""
+
+    where: str
+    problem: str
+    mend: str
+    stops: bool = True  # False: the gateway starts all the same
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.problem}. {self.mend}"
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What file and environment say, as one tree, and where each part of it stands."""
+
+    tree: dict[str, Any]
+    places: Mapping[Key, str]
+    file: str
+
+    def place(self, key: Key) -> str:
+        """Name the place of `key`, or of the innermost table around it, and the key itself."""
+        dotted = ".".join(map(str, key))
+        for end in range(len(key), 0, -1):
+            if key[:end] in self.places:
+                return f"{self.places[key[:end]]}, {dotted}"
+        return f"{self.file}, {dotted}" if dotted else self.file
+
+
+def load_settings(path: Path | None, environ: Mapping[str, str]) -> Settings:
+    """Give the settings of `path` (None: no file) with what `environ` says above it.
+
+    Raises ConfigurationError, once, with every problem found.
+    """
+    given, findings = _read(path, environ)
+    try:
+        settings = Settings.model_validate(given.tree)
+    except ValidationError as error:
+        told = {finding.where for finding in findings}
+        findings += [finding for finding in _explain(error, given) if finding.where not in told]
+    else:
+        if not findings:
+            return settings
+    raise as_error(findings, file=given.file)
+
+
+def read_secret(secret: Secret, environ: Mapping[str, str], *, where: str) -> SecretStr:
+    """Read a secret from where it stands; `where` is the setting's name for the ConfigurationError if it is absent."""
+    if secret.env is not None:
+        value = environ.get(secret.env, "").strip()
+        if not value:
+            raise ConfigurationError(where, f"the environment variable {secret.env} is not set", "Set it to the secret")
+        return SecretStr(value)
+    try:
+        value = Path(str(secret.file)).read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError(
+            where,
+            f"the file {secret.file} cannot be read ({type(error).__name__})",
+            "Make it readable for the user that the gateway runs as",
+        ) from error
+    if not value:
+        raise ConfigurationError(where, f"the file {secret.file} is empty", "Write the secret into it")
+    return SecretStr(value)
+
+
+def as_error(findings: Iterable[Finding], *, file: str) -> ConfigurationError:
+    """Make one exception of all findings; a single one keeps its own place."""
+    found = tuple(findings)
+    if len(found) == 1:
+        return ConfigurationError(found[0].where, found[0].problem, found[0].mend)
+    listed = "".join(f"\n  {finding}" for finding in found)
+    return ConfigurationError(
+        file, f"{len(found)} settings are wrong:{listed}\n", "Nothing starts until all are mended"
+    )
+
+
+def closest(name: str, known: Iterable[str]) -> str:
+    """Suggest what was probably meant by `name`, or list what there is."""
+    names = sorted(known)
+    near = difflib.get_close_matches(name, names, n=1)
+    if near:
+        return f"Did you mean `{near[0]}`?"
+    return f"Known here: {', '.join(names)}" if names else "Nothing is known here; remove it"
+
+
+def _read(path: Path | None, environ: Mapping[str, str]) -> tuple[Given, list[Finding]]:
+    tree: dict[str, Any] = {}
+    places: dict[Key, str] = {}
+    file = "the environment" if path is None else str(path)
+    if path is not None:
+        text = _text_of(path)
+        tree = _parse(text, path)
+        places = {key: f"{path}, line {line}" for key, line in lines_of(text).items()}
+    given = Given(tree, places, file)
+    findings = list(_secrets_in(tree, given))
+    findings += _overlay(given.tree, places, environ)
+    return given, findings
+
+
+def _text_of(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError as error:
+        mend = "Name the settings file with --config, or begin with deploy/klantbeeld.example.toml"
+        raise ConfigurationError(str(path), "there is no such file", mend) from error
+    except UnicodeDecodeError as error:
+        raise ConfigurationError(str(path), "is not UTF-8", "Save it as UTF-8") from error
+    except OSError as error:
+        mend = "Make it a file that the user of the gateway may read"
+        raise ConfigurationError(str(path), f"cannot be read ({type(error).__name__})", mend) from error
+
+
+def _parse(text: str, path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigurationError(
+            str(path), f"is not TOML: {error}", "Mend the syntax there (https://toml.io)"
+        ) from error
+
+
+def _secrets_in(tree: Mapping[str, Any], given: Given, above: Key = ()) -> Iterator[Finding]:
+    """Find secrets that somebody wrote into the file itself."""
+    for name, value in tree.items():
+        key = (*above, name)
+        if isinstance(value, dict):
+            yield from _secrets_in(value, given, key)
+        elif isinstance(value, str) and PASSWORD_IN_URL.search(value):
+            mend = f"Take it out, or set the whole address in the environment as {_variable(key)}"
+            yield Finding(given.place(key), "an address in the file holds a password", mend)
+        elif isinstance(value, str) and _holds_secret(key):
+            mend = 'Write { env = "NAME" } or { file = "PATH" } instead, and change the secret: it was written down'
+            yield Finding(given.place(key), "a secret stands in the file", mend)
+
+
+def _holds_secret(key: Key) -> bool:
+    kind = _type_at(key)
+    if kind is Secret:
+        return True
+    return len(key) > 1 and key[-2] in {"credentials", "options"} and SECRET_NAME.search(str(key[-1])) is not None
+
+
+def _overlay(tree: dict[str, Any], places: dict[Key, str], environ: Mapping[str, str]) -> Iterator[Finding]:
+    """Lay the variables over the file's tree, in place."""
+    for variable in sorted(name for name in environ if name.startswith(PREFIX)):
+        parts = variable.removeprefix(PREFIX).split("__")
+        table, key = tree, cast("Key", ())
+        for part in parts[:-1]:
+            name = _existing(table, part)
+            key = (*key, name)
+            inner = table.setdefault(name, {})
+            if not isinstance(inner, dict):
+                inner = {}
+                table[name] = inner
+            table = inner
+        name = _existing(table, parts[-1])
+        key = (*key, name)
+        places[key] = f"environment variable {variable}"
+        if "" in parts:
+            yield Finding(f"environment variable {variable}", "has an empty part", "Name it KLANTBEELD__SECTION__KEY")
+            continue
+        table[name] = _value(environ[variable], variable, key)
+
+
+def _existing(table: Mapping[str, Any], part: str) -> str:
+    """Give the name in the file that a variable's part means: variables have no lower case and no hyphens."""
+    plain = part.lower()
+    return next((name for name in table if name.lower().replace("-", "_") == plain), plain)
+
+
+def _value(text: str, variable: str, key: Key) -> Any:
+    if Secret in _arms(_type_at(key)):
+        return {"env": variable}
+    if text.startswith(("[", "{")):
+        try:
+            return tomllib.loads(f"value = {text}")["value"]
+        except tomllib.TOMLDecodeError:
+            return text  # an IPv6 address begins like a list
+    return text
+
+
+def _variable(key: Key) -> str:
+    return PREFIX + "__".join(str(part).upper().replace("-", "_") for part in key)
+
+
+def _explain(error: ValidationError, given: Given) -> list[Finding]:
+    located = [(_key_of(detail, given.tree), detail) for detail in error.errors(include_url=False)]
+    keys = {key for key, _ in located}
+    findings: dict[Key, Finding] = {}
+    for key, detail in located:
+        # Where two types are possible, pydantic reports each; the one that got further tells more.
+        if not any(len(other) > len(key) and other[: len(key)] == key for other in keys):
+            findings.setdefault(key, _finding(key, detail, given))
+    return list(findings.values())
+
+
+def _key_of(detail: ErrorDetails, tree: Mapping[str, Any]) -> Key:
+    """Drop from pydantic's location the names of types that it puts between the keys."""
+    here: Any = tree
+    key: list[str | int] = []
+    for part in detail["loc"]:
+        if part in here if isinstance(here, dict) else isinstance(here, list) and isinstance(part, int):
+            here = here[part]
+        elif detail["type"] != "missing" or part != detail["loc"][-1]:
+            continue
+        key.append(part)
+    return tuple(key)
+
+
+def _finding(key: Key, detail: ErrorDetails, given: Given) -> Finding:
+    where = given.place(key)
+    if detail["type"] == "extra_forbidden":
+        known = {name for arm in _arms(_type_at(key[:-1])) for name in getattr(arm, "model_fields", {})}
+        return Finding(where, "unknown key", closest(str(key[-1]), known))
+    what = _description(key)
+    if detail["type"] == "missing":
+        return Finding(where, "is missing", f"Add it: {what}" if what else "Add it")
+    problem = detail["msg"].removeprefix("Value error, ")
+    return Finding(where, problem[:1].lower() + problem[1:], f"It means: {what}" if what else "Change it")
+
+
+def _description(key: Key) -> str:
+    for arm in _arms(_type_at(key[:-1])):
+        field = getattr(arm, "model_fields", {}).get(key[-1])
+        if field is not None and field.description:
+            return str(field.description)
+    return ""
+
+
+def _type_at(key: Key) -> Any:
+    """Give the declared type of the setting `key`, None where there is none."""
+    kind: Any = Settings
+    for part in key:
+        kind = next((inner for arm in _arms(kind) if (inner := _inner(arm, part)) is not None), None)
+    return kind
+
+
+def _inner(kind: Any, part: str | int) -> Any:
+    if isinstance(kind, type) and issubclass(kind, BaseModel):
+        field = kind.model_fields.get(str(part))
+        return None if field is None else field.annotation
+    if get_origin(kind) is dict:
+        return get_args(kind)[1]
+    if get_origin(kind) in {tuple, list}:
+        return get_args(kind)[0]
+    return None
+
+
+def _arms(kind: Any) -> tuple[Any, ...]:
+    return get_args(kind) if get_origin(kind) in {Union, UnionType} else (kind,)
