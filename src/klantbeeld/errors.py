@@ -14,6 +14,7 @@ KlantbeeldError
 │   └── SourceRejected      the source's own rules refuse the input
 └── OperatorError           nothing starts, or a source is set aside, until somebody mends it
     ├── ConfigurationError  a setting, a file or a connector's facts are wrong
+    ├── IssuerError         an authorization server's keys cannot be read, or may not be trusted
     └── StoreError          the store cannot be read or written
 
 Texts of these exceptions are for logs. What a person reads comes from `klantbeeld.texts`, chosen by `code`.
@@ -145,6 +146,13 @@ class ConfigurationError(OperatorError):
         self.where = where
         self.problem = problem
         self.mend = mend
+
+
+class IssuerError(OperatorError):
+    """The keys of an authorization server cannot be fetched, or are not a key set that may be trusted (RFC 7517)."""
+
+    code = "ISSUER_UNAVAILABLE"
+    retryable = True
 
 
 class StoreError(OperatorError):

@@ -15,6 +15,11 @@ PASSWORD_IN_URL = re.compile(r"://[^/@\s]*:[^/@\s]+@")
 
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Language = Literal["nl", "en"]
+Category = Literal["SOCIAL", "REGISTRATION", "CUSTOM", "SYSTEM"]
+Sensitivity = Literal["ORDINARY", "FINANCIAL", "SPECIAL", "NATIONAL_NUMBER"]
+SignatureAlgorithm = Literal[
+    "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA", "Ed25519"
+]
 
 
 class Section(BaseModel):
@@ -40,6 +45,15 @@ class Secret(Section):
         if (self.env is None) == (self.file is None):
             raise ValueError("a secret is read from exactly one of `env` and `file`")
         return self
+
+
+class Bilingual(Section):
+    """A text for people in both languages."""
+
+    nl: str = Field(min_length=1)
+    """Dutch."""
+    en: str = Field(min_length=1)
+    """English."""
 
 
 class GatewaySettings(Section):
@@ -74,18 +88,42 @@ class GatewaySettings(Section):
 class IssuerSettings(Section):
     """An authorization server whose access tokens (RFC 9068) are accepted."""
 
-    issuer: str
+    issuer: str = Field(min_length=1)
     """The `iss` of its tokens."""
-    audience: str
+    audience: str = Field(min_length=1)
     """The `aud` that its tokens must carry."""
-    algorithms: tuple[str, ...] = ("RS256", "ES256", "PS256", "EdDSA")
-    """Signature algorithms accepted from it."""
-    jwks_uri: str | None = None
-    """Address of its keys (RFC 7517)."""
+    algorithms: tuple[SignatureAlgorithm, ...] = Field(default=("RS256", "ES256", "PS256", "EdDSA"), min_length=1)
+    """Signature algorithms accepted from it; `EdDSA` and `Ed25519` are two names of one."""
+    jwks_uri: str | None = Field(default=None, pattern=r"^(https://|http://(127\.0\.0\.1|\[::1\]|localhost)[:/])")
+    """Address of its keys (RFC 7517): https, or http on this machine."""
     jwks_file: Path | None = None
     """File with its keys, instead of an address."""
-    leeway: Seconds = 30
+    keys_max_age: Seconds = 600
+    """Time after which its keys are read again, in seconds: the longest that a withdrawn key is still accepted."""
+    leeway: float = Field(default=30, ge=0, le=300)
     """Tolerated difference of clocks, in seconds."""
+    classes: tuple[str, ...] = Field(min_length=1)
+    """Caller classes that its tokens may name; where it is one, tokens need not name it."""
+
+    @model_validator(mode="after")
+    def _keys_come_from_one_place(self) -> Self:
+        if (self.jwks_uri is None) == (self.jwks_file is None):
+            raise ValueError("an issuer's keys are read from exactly one of `jwks_uri` and `jwks_file`")
+        return self
+
+
+class PurposeSettings(Section):
+    """Why callers read, and what may be read for it (GDPR Art. 5(1)(b))."""
+
+    title: Bilingual
+    """What the customer reads in `dataUse`."""
+    scopes: tuple[str, ...] = Field(min_length=1)
+    """Scopes whose fields serve this purpose; the others are not read for it, whatever the token carries."""
+    categories: tuple[Category, ...] = ("SOCIAL", "REGISTRATION", "CUSTOM", "SYSTEM")
+    """Categories of data that serve this purpose."""
+    sensitivities: tuple[Sensitivity, ...] = ("ORDINARY", "FINANCIAL")
+    """Sensitivities that this purpose may read; SPECIAL (GDPR Art. 9) and NATIONAL_NUMBER (BSN) are never released to
+    callers whose rows are granted."""
 
 
 class ClientClass(Section):
@@ -94,11 +132,28 @@ class ClientClass(Section):
     scopes: tuple[str, ...]
     """Scopes that tokens of this class may carry; others in a token are ignored."""
     rows: Literal["all", "self", "granted"]
-    """Which customers: all, only the one behind the token, or those granted to the partner."""
-    purposes: tuple[str, ...]
-    """Purposes for which callers of this class may read."""
+    """Which customers: all, only the one behind the token, or those granted to the client. A class whose rows are
+    granted is a partner's."""
+    purposes: tuple[str, ...] = Field(min_length=1)
+    """Purposes for which callers of this class may read; the first where the request names none."""
     deadline: Seconds
     """Time that a request of this class may take, in seconds."""
+
+
+class TrailSettings(Section):
+    """The audit trail of reads and writes of personal data."""
+
+    key: Secret = Secret(env="KLANTBEELD_TRAIL_KEY")
+    """Key of the chain (HMAC-SHA-256), 32 bytes or more, base64."""
+    required: bool = True
+    """Refuse requests for personal data while the trail cannot be written; otherwise they are answered unrecorded, and
+    the log and the metrics say so."""
+    max_waiting: int = Field(default=4_096, gt=0)
+    """Most entries that wait to be written; beyond it requests for personal data are refused."""
+    group: int = Field(default=16, gt=0, le=1_000)
+    """Entries that are written at once."""
+    delay: Seconds = 0.05
+    """Longest that an entry waits for its group, in seconds: what a killed process may lose."""
 
 
 class AccessSettings(Section):
@@ -108,6 +163,24 @@ class AccessSettings(Section):
     """Authorization servers."""
     classes: dict[str, ClientClass] = Field(default_factory=dict)
     """Caller classes by the name in the token's `caller_class` claim: agent, app, partner."""
+    purposes: dict[str, PurposeSettings] = Field(default_factory=dict)
+    """Purposes by the name in the request's `Purpose` header and the token's `purpose` claim."""
+    cached_tokens: int = Field(default=4_096, gt=0)
+    """Most verified tokens that are remembered until they expire."""
+    trail: TrailSettings = TrailSettings()
+    """The audit trail."""
+
+    @model_validator(mode="after")
+    def _names_are_known(self) -> Self:
+        for name, client in self.classes.items():
+            if unknown := set(client.purposes) - set(self.purposes):
+                raise ValueError(f"classes.{name}.purposes: {sorted(unknown)} not among access.purposes")
+        for issuer in self.issuers:
+            if unknown := set(issuer.classes) - set(self.classes):
+                raise ValueError(f"issuers: classes of {issuer.issuer}: {sorted(unknown)} not among access.classes")
+        if len({issuer.issuer for issuer in self.issuers}) < len(self.issuers):
+            raise ValueError("issuers: an issuer is named twice")
+        return self
 
 
 class StoreSettings(Section):
@@ -124,15 +197,6 @@ class IdentitySettings(Section):
     """Key of the blind indexes (HMAC-SHA-256), 32 bytes or more, base64."""
     match_key_version: int = Field(default=1, ge=1)
     """Version of the key; raise it with a new key."""
-
-
-class Bilingual(Section):
-    """A text for people in both languages."""
-
-    nl: str = Field(min_length=1)
-    """Dutch."""
-    en: str = Field(min_length=1)
-    """English."""
 
 
 class SourceSettings(Section):
