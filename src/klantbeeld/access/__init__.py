@@ -1,0 +1,1 @@
+"""Who asks, for what purpose, and what may be released: tokens, rights, rows and the trail."""
