@@ -187,7 +187,13 @@ class StoreSettings(Section):
     """Where ids, keyed hashes and the trail are kept."""
 
     url: str = "sqlite:///var/klantbeeld.sqlite"
-    """`sqlite:///PATH` or `postgresql://…`."""
+    """`sqlite:///PATH` or `postgresql://…`; an address with a password stands in the environment, not in the file."""
+    timeout: Seconds = 5.0
+    """Longest wait for a connection, a lock or an answer of the store, in seconds."""
+    connections: int = Field(default=8, ge=1, le=200)
+    """Most PostgreSQL connections that a replica opens for look-ups, and as many again for all else."""
+    migrate: bool = True
+    """Bring the tables up to date at start; false where that is a step of its own."""
 
 
 class IdentitySettings(Section):
@@ -197,6 +203,10 @@ class IdentitySettings(Section):
     """Key of the blind indexes (HMAC-SHA-256), 32 bytes or more, base64."""
     match_key_version: int = Field(default=1, ge=1)
     """Version of the key; raise it with a new key."""
+    previous_match_key: Secret | None = None
+    """The key before this one: looked up as well, until every record has been seen or imported under the new one."""
+    default_region: str = Field(default="NL", pattern="^[A-Z]{2}$")
+    """Country (ISO 3166-1 alpha-2) of phone numbers that are written without one."""
 
 
 class SourceSettings(Section):
