@@ -1,0 +1,114 @@
+"""Observes requests: gives each its trace, answers with its id, counts it and logs one line about it.
+
+The line has no query text, no variables, no ids of customers and no address of the caller.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from http import HTTPStatus
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from klantbeeld.telemetry.logs import Log
+from klantbeeld.telemetry.metrics import Metrics, RequestOutcome
+from klantbeeld.telemetry.trace import Trace, accept_trace
+
+KEY = "klantbeeld.observation"
+
+
+@dataclass(slots=True)
+class Observation:
+    """What is noted about one request while it is answered; the endpoint fills in what only it knows."""
+
+    trace: Trace
+    status: int = 500
+    outcome: RequestOutcome | None = None
+    caller_class: str | None = None
+    document: str | None = None  # SHA-256 of the document, hexadecimal
+    waited: float = 0.0  # seconds in which nothing was done but wait for sources
+
+
+def observation_of(scope: Scope) -> Observation:
+    """Give the observation of the request that `scope` belongs to."""
+    found: Observation = scope[KEY]
+    return found
+
+
+class ObserveRequests:
+    """ASGI middleware, outermost; requests to `counted` paths go into the metrics, all go into the log."""
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        log: Log,
+        metrics: Metrics,
+        counted: frozenset[str] = frozenset({"/graphql"}),
+        clock: Callable[[], float] = time.perf_counter,
+    ) -> None:
+        self.app = app
+        self.log = log
+        self.metrics = metrics
+        self.counted = counted
+        self.clock = clock
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        started = self.clock()
+        observed = Observation(_trace(scope))
+        scope[KEY] = observed
+        request_id = (b"x-request-id", observed.trace.request_id.encode())
+
+        async def send_observed(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                observed.status = message["status"]
+                message["headers"] = [*message.get("headers", ()), request_id]
+            await send(message)
+
+        self.metrics.in_flight.inc()
+        try:
+            await self.app(scope, receive, send_observed)
+        finally:
+            self.metrics.in_flight.dec()
+            self._note(scope, observed, self.clock() - started)
+
+    def _note(self, scope: Scope, observed: Observation, seconds: float) -> None:
+        outcome = observed.outcome or outcome_of(observed.status)
+        if scope["path"] in self.counted:
+            self.metrics.count_request(outcome, seconds, waited=observed.waited)
+        self.log.info(
+            "request",
+            request_id=observed.trace.request_id,
+            trace_id=observed.trace.trace_id,
+            method=scope["method"],
+            path=scope["path"],
+            status=observed.status,
+            outcome=outcome,
+            caller_class=observed.caller_class,
+            document=observed.document,
+            seconds=seconds,
+            waited=observed.waited,
+        )
+
+
+def outcome_of(status: int) -> RequestOutcome:
+    """Name what an HTTP status says, where the endpoint named nothing more exact."""
+    if status < HTTPStatus.BAD_REQUEST:
+        return "ok"
+    if status in {HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE}:
+        return "overloaded"
+    return "refused" if status < HTTPStatus.INTERNAL_SERVER_ERROR else "failed"
+
+
+def _trace(scope: Scope) -> Trace:
+    traceparent = request_id = None
+    for name, value in scope["headers"]:
+        if name == b"traceparent":
+            traceparent = value.decode("latin-1")
+        elif name == b"x-request-id":
+            request_id = value.decode("latin-1")
+    return accept_trace(traceparent, request_id)
