@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from klantbeeld.sdk import acts, records
+from klantbeeld.sdk.acts import Act
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +18,7 @@ class Role:
 
     name: str
     reads: Mapping[str, type[records.Record]] = field(hash=False, compare=False)
-    acts: Mapping[str, type[acts.Act]] = field(hash=False, compare=False, default_factory=dict)
+    acts: Mapping[str, type[Act]] = field(hash=False, compare=False, default_factory=dict)
 
 
 # What every source that knows customers may offer: finding, searching and listing them.
