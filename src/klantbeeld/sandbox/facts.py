@@ -15,6 +15,7 @@ from decimal import Decimal
 from typing import Literal
 
 System = Literal["dataverse", "stripe", "zendesk", "sap_customer_data_cloud"]
+Stage = Literal["prospect", "customer", "former"]
 Gender = Literal["f", "m", "x"]
 Channel = Literal["EMAIL", "PHONE", "SMS", "POST", "APP"]
 ContactChannel = Literal["PHONE", "EMAIL", "CHAT", "WEB", "SHOP", "APP"]
@@ -370,7 +371,7 @@ class Person:
     gender: Gender
     language: Literal["nl", "en"] = "nl"
     deceased_on: date | None = None
-    stage: Literal["prospect", "customer", "former"] = "customer"
+    stage: Stage = "customer"
     household: str | None = None
     records: Mapping[System, tuple[SystemRecord, ...]]
     orders: tuple[Order, ...] = ()
