@@ -1,0 +1,1 @@
+"""Which records of which sources are one customer: the cross-reference map."""
