@@ -84,7 +84,7 @@ def _is_secret(entry: dict[str, Any]) -> bool:
 def _usable(entry: dict[str, Any]) -> VerificationKey | None:
     key_id = entry.get("kid")
     algorithms = _algorithms(entry)
-    if not isinstance(key_id, str) or not algorithms:
+    if not isinstance(key_id, str) or not algorithms or _is_short(entry):
         return None
     try:
         key = JWKRegistry.import_key(entry)
@@ -95,6 +95,12 @@ def _usable(entry: dict[str, Any]) -> VerificationKey | None:
     ):  # cryptography refuses points off the curve and bad exponents by ValueError
         return None
     return VerificationKey(key_id, algorithms, key) if _is_strong(key) else None
+
+
+def _is_short(entry: dict[str, Any]) -> bool:
+    """Say whether an RSA modulus is written shorter than the least key, before the library warns about it."""
+    modulus = entry.get("n")
+    return isinstance(modulus, str) and len(modulus) * 6 < RSA_BITS.start
 
 
 def _algorithms(entry: dict[str, Any]) -> frozenset[str]:
