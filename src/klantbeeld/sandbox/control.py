@@ -9,7 +9,12 @@ logged nor subject to faults::
     GET    /_sandbox/fault      {"faults": [...]}
     PUT    /_sandbox/fault      one fault or a list of them, in place of all earlier ones
     DELETE /_sandbox/fault
-    POST   /_sandbox/reset      the store, the log and the faults as they were at the start
+    GET    /_sandbox/habits     {"name": number, ...}: what this server can be told, and its present value
+    PUT    /_sandbox/habits     some of them with new numbers, such as {"token_seconds": 5}
+    POST   /_sandbox/reset      the store, the log, the faults and the habits as they were at the start
+
+Habits are whole numbers that an app offers in ``app.state.habits``: how long a token lives, how long an idempotency
+key is remembered.
 """
 
 from collections import deque
@@ -21,7 +26,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from klantbeeld.sandbox.faults import Fault, FaultError, act_out, read_faults
+from klantbeeld.sandbox.faults import Fault, FaultError, act_out, read_faults, read_habits
 
 LOG_LIMIT = 100_000
 SECRET_HEADERS = frozenset({"authorization", "cookie"})
@@ -71,32 +76,52 @@ class Controlled:
             await act_out(fault, app, self._drop)(scope, _replay(body, receive), noting)
 
     async def _control(self, request: Request) -> Response:
-        match request.method, request.url.path.removeprefix("/_sandbox/"):
-            case "GET", "health":
-                return JSONResponse({"name": self.name, "status": "ok"})
-            case "GET", "log":
-                prefix = request.query_params.get("path", "")
-                return JSONResponse({"requests": [e for e in self._log if str(e["path"]).startswith(prefix)]})
+        name = request.url.path.removeprefix("/_sandbox/")
+        shown = self._shown(name, request.query_params.get("path", "")) if request.method == "GET" else None
+        if shown is not None:
+            return JSONResponse(shown)
+        try:
+            is_done = self._change(request.method, name, await request.body())
+        except FaultError as error:
+            return JSONResponse({"error": str(error)}, status_code=400)
+        if is_done:
+            return Response(status_code=204)
+        return JSONResponse({"error": "There is no such control; see klantbeeld.sandbox.control."}, status_code=404)
+
+    def _shown(self, name: str, prefix: str) -> dict[str, object] | None:
+        match name:
+            case "health":
+                return {"name": self.name, "status": "ok"}
+            case "log":
+                return {"requests": [entry for entry in self._log if str(entry["path"]).startswith(prefix)]}
+            case "fault":
+                return {"faults": [fault.shown() for fault in self._faults]}
+            case "habits":
+                return {**self._habits()}
+            case _:
+                return None
+
+    def _change(self, method: str, name: str, body: bytes) -> bool:
+        match method, name:
             case "DELETE", "log":
                 self._log.clear()
-            case "GET", "fault":
-                return JSONResponse({"faults": [fault.shown() for fault in self._faults]})
             case "PUT", "fault":
-                try:
-                    self._faults = read_faults(await request.body())
-                except FaultError as error:
-                    return JSONResponse({"error": str(error)}, status_code=400)
+                self._faults = read_faults(body)
             case "DELETE", "fault":
                 self._faults = []
+            case "PUT", "habits":
+                self._habits().update(read_habits(body, self._habits()))
             case "POST", "reset":
                 self._app = self._make()
                 self._log.clear()
                 self._faults = []
             case _:
-                return JSONResponse(
-                    {"error": "There is no such control; see klantbeeld.sandbox.control."}, status_code=404
-                )
-        return Response(status_code=204)
+                return False
+        return True
+
+    def _habits(self) -> dict[str, int]:
+        habits: dict[str, int] = getattr(getattr(self._app, "state", None), "habits", {})
+        return habits
 
     def _next_fault(self, path: str) -> Fault | None:
         for fault in self._faults:

@@ -23,7 +23,7 @@ Spaces without end are the drip ``before`` executing; by default a drip is the r
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal, get_args
 
@@ -76,6 +76,19 @@ def read_faults(body: bytes) -> list[Fault]:
         raise FaultError("A fault is a JSON object, such as {'mode': 'latency', 'ms': 200}.") from error
     items = given if isinstance(given, list) else [given]
     return [fault for fault in map(_read_fault, items) if fault.mode != "none"]
+
+
+def read_habits(body: bytes, known: Mapping[str, int]) -> dict[str, int]:
+    """Read changes of habits from JSON: whole numbers for names in ``known``; raise FaultError with what is wrong."""
+    try:
+        given = json.loads(body)
+    except ValueError as error:
+        raise FaultError("Habits are a JSON object of names and whole numbers.") from error
+    if not isinstance(given, dict) or given.keys() - known.keys():
+        raise FaultError(f"The habits of this server are: {', '.join(sorted(known)) or 'none'}.")
+    if not all(_is_natural(value) and value is not None for value in given.values()):
+        raise FaultError("A habit is a whole number, zero or more.")
+    return given
 
 
 def act_out(fault: Fault, app: ASGIApp, drop: Callable[[Scope], None]) -> ASGIApp:
