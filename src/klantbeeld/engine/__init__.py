@@ -1,0 +1,1 @@
+"""An operation becomes a plan, once; the plan runs for each request."""

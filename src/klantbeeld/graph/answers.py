@@ -1,0 +1,136 @@
+"""Answers: what the sources said to the reads that a field declared, handed to the field's function.
+
+A field's function is pure: it is given answers and arguments, and returns a value or raises `Unanswered`.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Generic, Protocol, TypeVar
+
+from klantbeeld.sdk.records import Record
+from klantbeeld.settings import Language, Settings
+from klantbeeld.sources.questions import DELIVERED, SourceState
+
+R = TypeVar("R", bound=Record)
+
+# States that are the source's trouble, not the way things are.
+TROUBLED = frozenset({SourceState.TIMEOUT, SourceState.UNAVAILABLE, SourceState.DENIED})
+
+
+class Unanswered(Exception):  # noqa: N818 - named for what it says
+    """A field has no value; `code` says why, `source` who did not deliver, if it was one."""
+
+    def __init__(self, code: str, *, source: str | None = None, retryable: bool = False) -> None:
+        super().__init__(code)
+        self.code = code
+        self.source = source
+        self.retryable = retryable
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """Where a page begins in one source: its own token, and the key of the last record that was delivered.
+
+    `ended` when everything of the source was delivered already.
+    """
+
+    token: str | None = None
+    after: tuple[str, str] | None = None
+    ended: bool = False
+
+
+@dataclass(slots=True)
+class Answer(Generic[R]):
+    """What one source said to one read, for one parent."""
+
+    source: str
+    role: str
+    call: str
+    state: SourceState
+    records: list[R]
+    code: str | None = None
+    retryable: bool = False
+    position: Position = Position()
+    next_page: str | None = None
+    complete: bool = True
+
+    @property
+    def slot(self) -> str:
+        """What a cursor calls this source and read."""
+        return f"{self.source}/{self.call}"
+
+    @property
+    def delivered(self) -> bool:
+        """Whether the source answered, now or earlier."""
+        return self.state in DELIVERED
+
+
+class Rights(Protocol):
+    """What the caller may see, as far as a field's function has to know."""
+
+    def refusal(self, scope: str, *, category: str, sensitivity: str) -> str | None:
+        """Return the code of the refusal, or None."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """What a field's function knows of the request: its time in UTC, its language, the settings and the rights."""
+
+    now: datetime
+    language: Language
+    settings: Settings
+    rights: Rights
+
+
+@dataclass(frozen=True, slots=True)
+class Answers(Generic[R]):
+    """All answers to the reads of one field, for one parent; `seal` makes a cursor of positions by slot."""
+
+    parent: Any
+    moment: Moment
+    every: tuple[Answer[R], ...]
+    seal: Callable[[Mapping[str, Position]], str]
+
+    def __iter__(self) -> Iterator[Answer[R]]:
+        """Iterate over the answers, in the order of the sources' names."""
+        return iter(self.every)
+
+    def of(self, *calls: str) -> "Answers[Any]":
+        """Return the answers to these capabilities alone."""
+        chosen = tuple(answer for answer in self.every if answer.call in calls)
+        return Answers(self.parent, self.moment, chosen, self.seal)
+
+    def by(self, role: str) -> "Answers[R]":
+        """Return the answers of the sources that were asked in this role."""
+        chosen = tuple(answer for answer in self.every if answer.role == role)
+        return Answers(self.parent, self.moment, chosen, self.seal)
+
+    @property
+    def records(self) -> list[R]:
+        """All records that arrived."""
+        return [record for answer in self.every for record in answer.records]
+
+    @property
+    def missing(self) -> list[Answer[R]]:
+        """Answers of sources that did not deliver and should have."""
+        return [answer for answer in self.every if not answer.delivered and answer.state is not SourceState.NOT_LINKED]
+
+    def some(self) -> bool:
+        """Say whether a source delivered; raises Unanswered when all that could have did not.
+
+        False means that no source knows the customer, which is nobody's failure.
+        """
+        if any(answer.delivered for answer in self.every):
+            return True
+        self.demand_all()
+        return False
+
+    def demand_all(self) -> None:
+        """Raise Unanswered unless every source that knows the customer delivered, whole."""
+        for answer in sorted(self.missing, key=lambda answer: answer.state not in TROUBLED):
+            raise Unanswered(answer.code or answer.state.value, source=answer.source or None, retryable=answer.retryable)
+        for answer in self.every:
+            if not answer.complete:
+                raise Unanswered("TOO_MANY_RECORDS", source=answer.source)

@@ -1,0 +1,37 @@
+"""Global ids (GraphQL Global Object Identification): a customer's own id, or a record's source, id and customer.
+
+A record's id names its customer, so that rights on the customer are checked before a source is asked.
+"""
+
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from dataclasses import dataclass
+
+import msgspec
+
+from klantbeeld.errors import RequestError
+
+
+@dataclass(frozen=True, slots=True)
+class RecordId:
+    """The global id of a record, taken apart; `kind` is the name of its GraphQL type."""
+
+    kind: str
+    customer_id: str
+    source: str
+    record_id: str
+
+
+def seal_record_id(found: RecordId) -> str:
+    """Return the id as the graph shows it: URL-safe text without meaning for a client."""
+    parts = [found.kind, found.customer_id, found.source, found.record_id]
+    return urlsafe_b64encode(msgspec.json.encode(parts)).decode().rstrip("=")
+
+
+def open_record_id(text: str) -> RecordId:
+    """Take a record's id apart; raises RequestError with MALFORMED_ID."""
+    try:
+        raw = urlsafe_b64decode(text + "=" * (-len(text) % 4))
+        kind, customer_id, source, record_id = msgspec.json.decode(raw, type=tuple[str, str, str, str])
+    except (ValueError, msgspec.DecodeError) as error:
+        raise RequestError("not an id of this graph", code="MALFORMED_ID") from error
+    return RecordId(kind, customer_id, source, record_id)

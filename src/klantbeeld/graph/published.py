@@ -1,0 +1,75 @@
+"""Publishing records: a GraphQL type made of a unified record, member by member.
+
+    @published(records.Invoice, Data(owner="BILLING", category=Category.CUSTOM, scope="billing:read"))
+    class Invoice(Sourced):
+        total: Money | None
+
+Members that the class does not name are taken over with their types; each gets the docstring under the record's member
+as its description, and the directive. Only members whose type is itself published are named in the class.
+"""
+
+import ast
+import inspect
+import textwrap
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import cache
+from typing import Any, TypeVar, get_type_hints
+
+import msgspec
+import strawberry
+
+from klantbeeld.graph.data import Data
+from klantbeeld.sdk.records import Record
+
+T = TypeVar("T")
+
+# Members of every record that the graph shows in its own way, through `Sourced`, or not at all.
+CARRIED = frozenset(Record.__struct_fields__)
+
+PUBLISHES = "__klantbeeld_publishes__"
+
+
+def published(
+    record: type[msgspec.Struct], data: Data, *, hidden: tuple[str, ...] = (), **special: Data
+) -> Callable[[type[T]], type[T]]:
+    """Make a GraphQL type of a record; `special` gives members a directive of their own, `hidden` leaves some out."""
+
+    def publish(cls: type[T]) -> type[T]:
+        descriptions = member_descriptions(record)
+        annotations: dict[str, Any] = {}
+        for name, kind in get_type_hints(record).items():
+            if name in hidden or (name in CARRIED and issubclass(record, Record)):
+                continue
+            annotations[name] = cls.__annotations__.get(name, kind)
+            directive = special.get(name, data)
+            field = strawberry.field(description=descriptions[name], directives=[replace(directive)])
+            setattr(cls, name, field)
+        cls.__annotations__ = annotations
+        setattr(cls, PUBLISHES, record)
+        cls.is_type_of = classmethod(lambda _, value, __: isinstance(value, record))  # type: ignore[attr-defined]
+        made: type[T] = strawberry.type(cls, description=inspect.getdoc(record))
+        return made
+
+    return publish
+
+
+def publishes(cls: type[Any]) -> type[msgspec.Struct] | None:
+    """Return the record that a GraphQL type publishes, or None."""
+    return cls.__dict__.get(PUBLISHES)
+
+
+@cache
+def member_descriptions(record: type[msgspec.Struct]) -> Mapping[str, str]:
+    """Return the docstring under each member of a record."""
+    body = ast.parse(textwrap.dedent(inspect.getsource(record))).body[0]
+    assert isinstance(body, ast.ClassDef)  # noqa: S101 - the source of a class is a class
+    return {
+        member.target.id: text.value.value
+        for member, text in zip(body.body, body.body[1:], strict=False)
+        if isinstance(member, ast.AnnAssign)
+        and isinstance(member.target, ast.Name)
+        and isinstance(text, ast.Expr)
+        and isinstance(text.value, ast.Constant)
+        and isinstance(text.value.value, str)
+    }

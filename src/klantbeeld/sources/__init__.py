@@ -1,0 +1,1 @@
+"""Calling upstreams: wire, deadline, credentials, decoding, provenance."""

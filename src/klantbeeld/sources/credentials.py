@@ -1,0 +1,72 @@
+"""Credentials upstream: the secrets of a source, and the tokens that are fetched with them.
+
+A token is fetched when it is first needed and again before it expires; callers that need it at the same time wait for
+one fetch.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+
+import msgspec
+
+from klantbeeld.errors import SourceError, SourceInvalid, SourceRefused
+from klantbeeld.sdk.auth import Auth, ClientCredentials, TokenReply
+from klantbeeld.sdk.calls import Call
+from klantbeeld.sdk.replies import Reply
+
+# A token is renewed this long before it expires, in seconds, so that none runs out on its way.
+RENEW_BEFORE = 60.0
+
+FetchToken = Callable[[Call[TokenReply], float], Awaitable[Reply]]
+
+
+class Credentials:
+    """The credentials of one source; lives as long as the source.
+
+    `fetch_token` sends the call to the token endpoint, with an absolute deadline. `clock` is monotonic, in seconds.
+    """
+
+    def __init__(
+        self, auth: Auth, secrets: Mapping[str, str], *, fetch_token: FetchToken, clock: Callable[[], float]
+    ) -> None:
+        self._auth = auth
+        self._secrets = dict(secrets)
+        self._fetch_token = fetch_token
+        self._clock = clock
+        self._renew_at = float("-inf")
+        self._renewing = asyncio.Lock()
+
+    async def apply(self, call: Call[object], deadline: float) -> Call[object]:
+        """Return the call with its proof; raises SourceError when no token can be had."""
+        if isinstance(self._auth, ClientCredentials) and self._clock() >= self._renew_at:
+            await self._renew(self._auth, deadline)
+        return self._auth.apply(call, self._secrets)
+
+    def forget_token(self) -> None:
+        """Fetch a new token for the next call: the source did not take the present one."""
+        self._renew_at = float("-inf")
+
+    async def _renew(self, auth: ClientCredentials, deadline: float) -> None:
+        async with self._renewing:
+            if self._clock() < self._renew_at:
+                return
+            token = _read_token(await self._fetch_token(self._token_call(auth), deadline))
+            self._secrets["access_token"] = token.access_token
+            self._renew_at = self._clock() + max(token.expires_in - RENEW_BEFORE, token.expires_in / 2)
+
+    def _token_call(self, auth: ClientCredentials) -> Call[TokenReply]:
+        form = [("grant_type", "client_credentials")]
+        form += [(name, self._secrets[name]) for name in ("client_id", "client_secret")]
+        if auth.scope:
+            form.append(("scope", auth.scope))
+        return Call(method="POST", path="", form=form, record=TokenReply)
+
+
+def _read_token(reply: Reply) -> TokenReply:
+    if reply.status != 200:  # noqa: PLR2004 - RFC 6749, section 5.1
+        error: type[SourceError] = SourceRefused if reply.status in {400, 401, 403} else SourceInvalid
+        raise error(f"token endpoint: status {reply.status}", sent=False)
+    try:
+        return msgspec.json.decode(reply.body, type=TokenReply)
+    except msgspec.DecodeError as error:
+        raise SourceInvalid("token endpoint: not a token", sent=False) from error
