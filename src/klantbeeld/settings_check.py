@@ -1,0 +1,213 @@
+"""What is wrong with settings that are well formed: found before anything starts, each with the way to mend it.
+
+Looks at this machine only (environment, files, the port), and asks no source.
+"""
+
+import base64
+import ipaddress
+import os
+import socket
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from urllib.parse import SplitResult, urlsplit
+
+from klantbeeld.errors import ConfigurationError
+from klantbeeld.settings import Secret, Settings, SourceSettings
+from klantbeeld.settings_file import Finding, closest, read_secret
+
+KEY_BYTES = 32
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectorFacts:
+    """What a source's settings are held against; made of what the registry knows."""
+
+    roles: frozenset[str]
+    options: frozenset[str] = frozenset()
+    needed_options: frozenset[str] = frozenset()  # those without a default
+    credentials: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What the checks look at."""
+
+    settings: Settings
+    environ: Mapping[str, str]
+    connectors: Mapping[str, ConnectorFacts]
+
+
+def check(
+    settings: Settings, environ: Mapping[str, str], *, connectors: Mapping[str, ConnectorFacts]
+) -> tuple[Finding, ...]:
+    """Find all that is wrong; a finding that does not `stops` is advice."""
+    checked = Checked(settings, environ, connectors)
+    return tuple(finding for find in CHECKS for finding in find(checked))
+
+
+def _keys(checked: Checked) -> Iterator[Finding]:
+    """Keys of ours have to be there and long enough to be no guess."""
+    identity, trail = checked.settings.identity, checked.settings.access.trail
+    named = {
+        "identity.match_key": identity.match_key,
+        "identity.previous_match_key": identity.previous_match_key,
+        "access.trail.key": trail.key,
+    }
+    for where, secret in named.items():
+        if secret is not None:
+            yield from _key(secret, checked.environ, where)
+
+
+def _key(secret: Secret, environ: Mapping[str, str], where: str) -> Iterator[Finding]:
+    try:
+        value = read_secret(secret, environ, where=where).get_secret_value()
+    except ConfigurationError as error:
+        yield Finding(where, error.problem, f"{error.mend}; make one with: openssl rand -base64 {KEY_BYTES}")
+        return
+    try:
+        long_enough = len(base64.b64decode(value, validate=True)) >= KEY_BYTES
+    except ValueError:  # not base64, or not ASCII
+        long_enough = False
+    if not long_enough:
+        mend = f"Make one with: openssl rand -base64 {KEY_BYTES}"
+        yield Finding(where, f"is not {KEY_BYTES} bytes or more in base64", mend)
+
+
+def _issuers(checked: Checked) -> Iterator[Finding]:
+    access = checked.settings.access
+    if not access.issuers:
+        mend = "Add an authorization server under [[access.issuers]]"
+        yield Finding("access.issuers", "no token would be accepted", mend, stops=False)
+    for index, issuer in enumerate(access.issuers):
+        if issuer.jwks_file is not None:
+            yield from _readable(f"access.issuers.{index}.jwks_file", issuer.jwks_file)
+
+
+def _sources(checked: Checked) -> Iterator[Finding]:
+    if not checked.settings.sources:
+        mend = "Add the first system under [sources.NAME]"
+        yield Finding("sources", "there is none, so every field would be NOT_CONFIGURED", mend, stops=False)
+    for name, source in checked.settings.sources.items():
+        where = f"sources.{name}"
+        yield from _address(where, source)
+        yield from _credentials(where, source, checked.environ)
+        if source.ca_bundle is not None:
+            yield from _readable(f"{where}.ca_bundle", source.ca_bundle)
+        facts = checked.connectors.get(source.connector)
+        if facts is None:
+            problem = f"there is no connector `{source.connector}`"
+            yield Finding(f"{where}.connector", problem, closest(source.connector, checked.connectors))
+        else:
+            yield from _fits(where, source, facts)
+
+
+def _address(where: str, source: SourceSettings) -> Iterator[Finding]:
+    where = f"{where}.base_url"
+    try:
+        address = urlsplit(source.base_url)
+        port_is_valid = address.port != 0
+    except ValueError:
+        yield Finding(where, "is not a URL", "Write https://HOST")
+        return
+    if address.scheme not in {"http", "https"} or not address.hostname or not port_is_valid:
+        yield Finding(where, "is not the address of an HTTP server", "Write https://HOST")
+    elif address.query or address.fragment:
+        yield Finding(where, "has more than host and path", "Take away what follows `?` or `#`")
+    elif address.scheme == "http" and not _is_loopback(address):
+        problem = "personal data and credentials would cross the network in plain text"
+        yield Finding(where, problem, "Write https; plain http is for this machine only")
+
+
+def _is_loopback(address: SplitResult) -> bool:
+    host = address.hostname or ""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _credentials(where: str, source: SourceSettings, environ: Mapping[str, str]) -> Iterator[Finding]:
+    for name, credential in source.credentials.items():
+        if isinstance(credential, Secret):
+            place = f"{where}.credentials.{name}"
+            try:
+                read_secret(credential, environ, where=place)
+            except ConfigurationError as error:
+                yield Finding(place, error.problem, error.mend)
+
+
+def _fits(where: str, source: SourceSettings, facts: ConnectorFacts) -> Iterator[Finding]:
+    """Hold a source's settings against what its connector declares."""
+    for role in source.roles or ():
+        if role not in facts.roles:
+            problem = f"the connector `{source.connector}` cannot fill the role {role}"
+            yield Finding(f"{where}.roles", problem, closest(role, facts.roles))
+    for option in source.options.keys() - facts.options:
+        yield Finding(f"{where}.options.{option}", "unknown option", closest(option, facts.options))
+    for option in sorted(facts.needed_options - source.options.keys()):
+        problem = f"the connector `{source.connector}` needs this option"
+        yield Finding(f"{where}.options.{option}", problem, "Add it; connectors/README.md says what it is for")
+    for credential in sorted(facts.credentials - source.credentials.keys()):
+        problem = f"the connector `{source.connector}` needs this credential"
+        mend = 'Add it as { env = "NAME" } or { file = "PATH" }'
+        yield Finding(f"{where}.credentials.{credential}", problem, mend)
+
+
+def _files(checked: Checked) -> Iterator[Finding]:
+    gateway = checked.settings.gateway
+    for index, folder in enumerate(checked.settings.connector_folders):
+        yield from _folder(f"connector_folders.{index}", folder)
+    if gateway.trusted_documents is not None:
+        yield from _folder("gateway.trusted_documents", gateway.trusted_documents)
+    elif gateway.only_trusted_documents:
+        problem = "no document is trusted, so nothing would be answered"
+        yield Finding("gateway.only_trusted_documents", problem, "Name their folder in gateway.trusted_documents")
+
+
+def _store(checked: Checked) -> Iterator[Finding]:
+    scheme, _, rest = checked.settings.store.url.partition("://")
+    if scheme == "sqlite":
+        yield from _writable("store.url", Path(rest.removeprefix("/")))
+    elif scheme not in {"postgresql", "postgres"}:
+        yield Finding("store.url", f"`{scheme}` is no store", "Write sqlite:///PATH or postgresql://HOST/DATABASE")
+    elif find_spec("asyncpg") is None:
+        mend = "Install it with: pip install 'klantbeeld[postgresql]'"
+        yield Finding("store.url", "the driver of PostgreSQL is not installed", mend)
+
+
+def _port(checked: Checked) -> Iterator[Finding]:
+    gateway = checked.settings.gateway
+    family = socket.AF_INET6 if ":" in gateway.host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((gateway.host, gateway.port))
+        except OSError as error:
+            problem = f"{gateway.host}:{gateway.port} cannot be listened on ({os.strerror(error.errno or 0)})"
+            yield Finding("gateway.port", problem, "End what listens there, or choose another port; 0 takes a free one")
+
+
+def _readable(where: str, path: Path) -> Iterator[Finding]:
+    if not (path.is_file() and os.access(path, os.R_OK)):
+        yield Finding(
+            where, f"the file {path} cannot be read", "Make it readable for the user that the gateway runs as"
+        )
+
+
+def _folder(where: str, path: Path) -> Iterator[Finding]:
+    if not (path.is_dir() and os.access(path, os.R_OK | os.X_OK)):
+        yield Finding(where, f"the folder {path} cannot be read", "Make it, or make it readable for the gateway's user")
+
+
+def _writable(where: str, path: Path) -> Iterator[Finding]:
+    """The file, or else the nearest folder above it that exists, must take what the store writes."""
+    nearest = next(place for place in (path.absolute(), *path.absolute().parents) if place.exists())
+    if nearest.is_dir() == path.exists() or not os.access(nearest, os.W_OK):
+        yield Finding(
+            where, f"{path} cannot be written", "Name a file in a folder that the gateway's user may write to"
+        )
+
+
+CHECKS: tuple[Callable[[Checked], Iterator[Finding]], ...] = (_keys, _issuers, _sources, _files, _store, _port)
