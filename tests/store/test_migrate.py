@@ -12,6 +12,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import Connection, insert, text
 
+import klantbeeld.access.tables
 import klantbeeld.store.leases  # noqa: F401  # every module with tables is imported, so that `metadata` has them all
 from klantbeeld.errors import StoreError
 from klantbeeld.identity.tables import customers
