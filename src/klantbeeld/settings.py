@@ -77,6 +77,16 @@ class GatewaySettings(Section):
     """Most aliases of a document."""
     max_directives: int = Field(default=50, gt=0)
     """Most directives of a document."""
+    max_root_fields: int = Field(default=20, gt=0)
+    """Most fields at the root of an operation, its fragments spread out."""
+    max_fields: int = Field(default=1_000, gt=0)
+    """Most fields of an operation, its fragments spread out."""
+    compress_from_bytes: int = Field(default=1_400, gt=0)
+    """Smallest answer that is compressed for clients that accept gzip; below, it fits one packet anyway."""
+    max_streams: int = Field(default=1_000, gt=0)
+    """Most answers in parts and sockets that are under way at once; beyond it 503."""
+    cors_origins: tuple[str, ...] = ()
+    """Origins (`https://app.example`) whose pages may ask from a browser; none by default."""
     graphiql: bool = True
     """Serve GraphiQL, without any CDN, to browsers at the endpoint."""
     trusted_documents: Path | None = None

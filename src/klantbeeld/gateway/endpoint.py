@@ -1,0 +1,311 @@
+"""The GraphQL endpoint: one HTTP request in, one answer out (GraphQL over HTTP).
+
+An ASGI class for a Starlette `Route` (a `Mount` would answer POST with 307). It builds no Request or Response objects:
+they would cost a fifth of what an answer costs.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from starlette.types import Receive, Scope, Send
+
+from klantbeeld.errors import KlantbeeldError, RequestError
+from klantbeeld.gateway import incremental, negotiation
+from klantbeeld.gateway.documents import TrustedDocuments
+from klantbeeld.gateway.errors import Refusal, refusal_body, refusal_headers
+from klantbeeld.gateway.negotiation import Wanted
+from klantbeeld.gateway.parts import complete, events, with_beats
+from klantbeeld.gateway.ports import (
+    Answer,
+    Authenticator,
+    Caller,
+    Engine,
+    GraphQLRequest,
+    Observer,
+    Parts,
+    RequestContext,
+)
+from klantbeeld.gateway.reading import ClientGone, read_body, request_of_body, request_of_query_string
+from klantbeeld.gateway.replies import GZIP, compressed, send_reply, send_stream
+from klantbeeld.gateway.streams import Streams
+from klantbeeld.settings import GatewaySettings, Language
+
+GRACE: Final = 0.25  # the engine ends at its deadline with what it has; this long after, it is ended
+BEAT_EVERY: Final = 12.0
+MOST_MILLISECONDS_DIGITS: Final = 7
+DEADLINE_HEADER: Final = b"klantbeeld-deadline-ms"
+ONCE: Final = frozenset({b"authorization", b"content-type", b"content-length", DEADLINE_HEADER})
+ALLOW_POST: Final = (b"allow", b"POST")
+ALLOW: Final = (b"allow", b"GET, POST")
+
+Headers = tuple[tuple[bytes, bytes], ...]
+Page = Callable[[Scope, Receive, Send], Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A complete answer."""
+
+    status: int
+    body: bytes
+    headers: Headers
+
+
+@dataclass(frozen=True, slots=True)
+class StreamReply:
+    """An answer in parts, and its place among the streams."""
+
+    frames: AsyncIterator[bytes]
+    content_type: bytes
+    place: asyncio.Future[None]
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """What is known of one HTTP request before anything was asked of others; lives as long as it."""
+
+    scope: Scope
+    receive: Receive
+    arrived: float
+    wanted: Wanted
+    language: Language
+    headers: Mapping[bytes, bytes]
+
+
+class SilentObserver:
+    """Hears nothing; for whoever wants neither metrics nor logs."""
+
+    def answered(self, status: int, seconds: float, /) -> None:
+        """Hear of an answer."""
+
+    def failed(self, error: BaseException, /) -> None:
+        """Hear of a failure."""
+
+
+class GraphQLEndpoint:
+    """Answers GraphQL over HTTP by GET and POST; lives as long as the app and keeps nothing of a request.
+
+    `page`, if given, is served to browsers that ask for HTML (GraphiQL).
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        authenticate: Authenticator,
+        *,
+        settings: GatewaySettings,
+        language: Language = "nl",
+        documents: TrustedDocuments | None = None,
+        page: Page | None = None,
+        streams: Streams | None = None,
+        observer: Observer | None = None,
+    ) -> None:
+        self._execute = engine.execute
+        self._authenticate = authenticate
+        self._settings = settings
+        self._language = language
+        self._documents = documents or TrustedDocuments(by_hash={})
+        self._page = page
+        self._streams = streams or Streams(settings.max_streams)
+        self._observer = observer or SilentObserver()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request (ASGI)."""
+        started = time.perf_counter()
+        exchange = self._exchange(scope, receive)
+        if self._page is not None and exchange.wanted.page and scope["method"] == "GET" and not _asks(scope):
+            await self._page(scope, receive, send)
+            return
+        try:
+            reply = await self._reply(exchange)
+        except ClientGone:
+            return
+        except Exception as error:  # noqa: BLE001 - whatever broke, the caller gets an answer and no text of it
+            reply = self._refusal(exchange, error)
+        await self._send(exchange, send, reply)
+        status = reply.status if isinstance(reply, Reply) else 200
+        self._observer.answered(status, time.perf_counter() - started)
+
+    def _exchange(self, scope: Scope, receive: Receive) -> Exchange:
+        headers = dict(scope["headers"])
+        return Exchange(
+            scope=scope,
+            receive=receive,
+            arrived=asyncio.get_running_loop().time(),
+            wanted=negotiation.wanted(_joined(scope, headers, b"accept")),
+            language=negotiation.language(headers.get(b"accept-language", b""), self._language),
+            headers=headers,
+        )
+
+    async def _reply(self, exchange: Exchange) -> Reply | StreamReply:
+        self._refuse_unfit(exchange)
+        authorization = exchange.headers.get(b"authorization")
+        caller = await self._authenticate(
+            None if authorization is None else authorization.decode("latin-1"), exchange.headers
+        )
+        request = self._documents.resolve(await self._request(exchange, caller))
+        context = self._context(exchange, caller)
+        timeout = asyncio.timeout_at(context.deadline + GRACE)
+        try:
+            async with timeout:
+                answer = await self._execute(request, context)
+        except TimeoutError as error:
+            if not timeout.expired():
+                raise
+            raise Refusal("DEADLINE_EXCEEDED", status=504) from error
+        if isinstance(answer, AsyncIterator):
+            return await self._stream(exchange, context, answer)
+        return await self._complete(exchange, answer)
+
+    def _refuse_unfit(self, exchange: Exchange) -> None:
+        """Refuse what the headers alone tell."""
+        method = exchange.scope["method"]
+        headers = exchange.headers
+        if method not in {"GET", "POST"}:
+            raise Refusal("METHOD_NOT_ALLOWED", status=405, headers=(ALLOW,))
+        if not exchange.wanted.is_anything:
+            raise Refusal("NOT_ACCEPTABLE", status=406, place="header Accept")
+        if len(headers) != len(exchange.scope["headers"]):
+            _refuse_repeated(exchange.scope)
+        if method == "GET":
+            self._refuse_cross_site(headers)
+        elif not negotiation.is_json(headers.get(b"content-type", b"")):
+            raise Refusal("UNSUPPORTED_MEDIA_TYPE", status=415, place="header Content-Type")
+        elif headers.get(b"content-encoding", b"identity") != b"identity":
+            raise Refusal(
+                "UNSUPPORTED_MEDIA_TYPE",
+                status=415,
+                place="header Content-Encoding",
+                headers=((b"accept-encoding", b"identity"),),
+            )
+
+    def _refuse_cross_site(self, headers: Mapping[bytes, bytes]) -> None:
+        """Refuse a GET that another site's page made a browser send; a POST of JSON needs CORS anyway."""
+        if headers.get(b"sec-fetch-site") != b"cross-site":
+            return
+        if headers.get(b"origin", b"").decode("latin-1") not in self._settings.cors_origins:
+            raise Refusal("CROSS_SITE_REQUEST", status=403, place="header Sec-Fetch-Site")
+
+    async def _request(self, exchange: Exchange, caller: Caller) -> GraphQLRequest:
+        limit = self._settings.max_body_bytes
+        if exchange.scope["method"] == "GET":
+            return request_of_query_string(exchange.scope["query_string"], limit=limit)
+        body = await read_body(exchange.receive, exchange.headers, limit=limit, within=caller.deadline_seconds)
+        return request_of_body(body)
+
+    def _context(self, exchange: Exchange, caller: Caller) -> RequestContext:
+        return RequestContext(
+            caller=caller,
+            deadline=exchange.arrived + _seconds(caller, exchange.headers),
+            language=exchange.language,
+            is_get=exchange.scope["method"] == "GET",
+            takes_incremental=exchange.wanted.incremental is not None,
+            takes_events=exchange.wanted.events is not None,
+            headers=exchange.headers,
+        )
+
+    async def _complete(self, exchange: Exchange, answer: Answer) -> Reply:
+        content_type = exchange.wanted.json
+        body = answer.body
+        status = answer.status or 200
+        if content_type is None:
+            form = _only_format(exchange.wanted)
+            if answer.executed and form is not None:
+                return Reply(status, incremental.single_frame(body, form), ((b"content-type", form.content_type),))
+            content_type = negotiation.JSON
+        # A media type of GraphQL's own tells a refused request by its status; with application/json the body tells.
+        if not answer.executed and answer.status is None and content_type is not negotiation.JSON:
+            status = 400
+        headers: Headers = ((b"content-type", content_type), *answer.headers)
+        if status == 405:  # noqa: PLR2004 - HTTP's word for it
+            headers = (*headers, ALLOW_POST)
+        if len(body) >= self._settings.compress_from_bytes and negotiation.accepts_gzip(
+            exchange.headers.get(b"accept-encoding", b"")
+        ):
+            return Reply(status, await compressed(body), (*headers, GZIP))
+        return Reply(status, body, headers)
+
+    async def _stream(self, exchange: Exchange, context: RequestContext, parts: Parts) -> StreamReply:
+        streaming = exchange.wanted.events if parts.is_live else exchange.wanted.incremental
+        try:
+            if streaming is None:
+                raise Refusal("NOT_ACCEPTABLE", status=406, place="header Accept")
+            place = self._streams.take()
+        except RequestError:
+            await parts.aclose()
+            raise
+        form = incremental.format_for(streaming, is_incremental=not parts.is_live)
+        failed = self._observer.failed
+        if parts.is_live:
+            until = loop_time(context.caller.expires_at)
+            masked = events(parts, until=until, language=context.language, failed=failed)
+        else:
+            masked = complete(parts, until=context.deadline + GRACE, language=context.language, failed=failed)
+        frames = incremental.frames(with_beats(masked, every=BEAT_EVERY), form)
+        return StreamReply(frames=frames, content_type=form.content_type, place=place)
+
+    def _refusal(self, exchange: Exchange, error: Exception) -> Reply:
+        if isinstance(error, RequestError):
+            status = error.status
+        else:
+            status = 503 if isinstance(error, KlantbeeldError) and error.retryable else 500
+            self._observer.failed(error)
+        headers: Headers = ((b"content-type", exchange.wanted.refusal), *refusal_headers(error))
+        if status == 405 and not any(name == b"allow" for name, _ in headers):  # noqa: PLR2004 - HTTP's word for it
+            headers = (*headers, ALLOW_POST)
+        return Reply(status, refusal_body(error, exchange.language), headers)
+
+    async def _send(self, exchange: Exchange, send: Send, reply: Reply | StreamReply) -> None:
+        if isinstance(reply, Reply):
+            await send_reply(send, reply.status, reply.body, reply.headers)
+            return
+        headers = ((b"content-type", reply.content_type),)
+        try:
+            await send_stream(exchange.receive, send, reply.frames, headers, end=reply.place)
+        finally:
+            self._streams.give_back(reply.place)
+
+
+def loop_time(unix_time: float | None) -> float | None:
+    """Give a moment in the running loop's time; None stays None."""
+    return None if unix_time is None else asyncio.get_running_loop().time() + unix_time - time.time()
+
+
+def _asks(scope: Scope) -> bool:
+    """Tell whether a GET is a GraphQL request, whatever it accepts."""
+    return any(name in scope["query_string"] for name in (b"query=", b"documentId=", b"extensions="))
+
+
+def _only_format(wanted: Wanted) -> incremental.Format | None:
+    """Give the format for a plain answer to a client that reads nothing but streams."""
+    if wanted.incremental is not None:
+        return incremental.format_for(wanted.incremental, is_incremental=True)
+    return None if wanted.events is None else incremental.format_for(wanted.events, is_incremental=False)
+
+
+def _seconds(caller: Caller, headers: Mapping[bytes, bytes]) -> float:
+    """Give the seconds that the request may take: the caller's own, or fewer where a header asks so."""
+    asked = headers.get(DEADLINE_HEADER)
+    if asked is None:
+        return caller.deadline_seconds
+    if not asked.isdigit() or len(asked) > MOST_MILLISECONDS_DIGITS or int(asked) == 0:
+        raise Refusal("BAD_REQUEST", place="header Klantbeeld-Deadline-Ms")
+    return min(caller.deadline_seconds, int(asked) / 1000)
+
+
+def _joined(scope: Scope, headers: Mapping[bytes, bytes], name: bytes) -> bytes:
+    """Give a list header, whose lines are one list (RFC 9110, section 5.3)."""
+    if len(headers) == len(scope["headers"]):
+        return headers.get(name, b"")
+    return b",".join(value for given, value in scope["headers"] if given == name)
+
+
+def _refuse_repeated(scope: Scope) -> None:
+    """Refuse a header twice of which there is only one: whoever reads the other one is deceived."""
+    names = [name for name, _ in scope["headers"]]
+    for name in ONCE:
+        if names.count(name) > 1:
+            raise Refusal("BAD_REQUEST", place=f"header {name.decode()}, twice")

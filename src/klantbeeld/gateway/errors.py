@@ -1,0 +1,150 @@
+"""The one place where an exception becomes a GraphQL error that a caller may read.
+
+A text comes from `texts.toml` by code and language. The text of an exception never leaves, except where
+graphql-core speaks of the caller's own document (syntax, validation, variables).
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
+
+import msgspec
+from graphql import GraphQLError, GraphQLSyntaxError
+
+from klantbeeld.errors import KlantbeeldError, Overloaded, RequestError, SourceError
+from klantbeeld.settings import Language
+from klantbeeld.texts import codes, say
+
+INTERNAL_ERROR: Final = "INTERNAL_ERROR"
+
+FormattedError = dict[str, Any]
+Headers = tuple[tuple[bytes, bytes], ...]
+
+
+class Refusal(RequestError):
+    """A request that the gateway refuses before the engine sees it.
+
+    `place` says where (a member of the request, a header, a JSON offset), `locations` where in the document,
+    `values` fill the text's placeholders, and `headers` go with the answer.
+    """
+
+    def __init__(
+        self,
+        code: str,
+        *,
+        status: int = 400,
+        place: str | None = None,
+        locations: Sequence[Mapping[str, int]] = (),
+        headers: Headers = (),
+        **values: object,
+    ) -> None:
+        super().__init__(f"{code} at {place}" if place else code, code=code, status=status)
+        self.place = place
+        self.locations = [dict(location) for location in locations]
+        self.headers = headers
+        self.values = values
+
+
+def shown(error: BaseException, language: Language) -> FormattedError:
+    """Give what a caller may see of an error: `message`, `locations`, `path`, `extensions`.
+
+    A GraphQLError around another exception shows that exception's code at its own place. A GraphQLError of its own is
+    graphql-core's word about the caller's document and is shown as it stands.
+    """
+    if not isinstance(error, GraphQLError):
+        return _by_code(error, language)
+    cause = error.original_error
+    formatted = _by_code(cause, language) if cause is not None else _of_graphql(error)
+    if error.locations:
+        formatted["locations"] = [{"line": at.line, "column": at.column} for at in error.locations]
+    if error.path is not None:
+        formatted["path"] = list(error.path)
+    return formatted
+
+
+def shown_before_execution(errors: Iterable[GraphQLError], language: Language) -> list[FormattedError]:
+    """Give what a caller may see of errors in its document or variables.
+
+    A value that a scalar refused is BAD_USER_INPUT at its place, without the text of what was raised there.
+    """
+    return [
+        shown(error, language)
+        if error.original_error is None or isinstance(error.original_error, KlantbeeldError)
+        else {"message": say("BAD_USER_INPUT", language)}
+        | _place(error)
+        | {"extensions": {"code": "BAD_USER_INPUT", "retryable": False}}
+        for error in errors
+    ]
+
+
+def refusal_body(error: BaseException, language: Language) -> bytes:
+    """Give the response map of a request that was refused as a whole."""
+    return msgspec.json.encode({"errors": [shown(error, language)]})
+
+
+def refusal_headers(error: BaseException) -> Headers:
+    """Give the headers that go with a refusal: its own, `Retry-After`, `WWW-Authenticate`."""
+    if isinstance(error, Refusal):
+        return error.headers
+    if isinstance(error, Overloaded):
+        return ((b"retry-after", str(error.retry_after).encode()),)
+    challenge = getattr(error, "challenge", None)
+    if isinstance(challenge, str):
+        return ((b"www-authenticate", challenge.encode("latin-1")),)
+    return ((b"www-authenticate", b"Bearer"),) if isinstance(error, RequestError) and error.status == 401 else ()  # noqa: PLR2004 - HTTP's word for it
+
+
+def mask_errors(errors: Iterable[object], language: Language) -> list[FormattedError]:
+    """Mask a list of errors, some formatted and some not.
+
+    A formatted error passes if it carries a code of ours: nothing but this module gives one.
+    """
+    return [_masked(error, language) for error in errors]
+
+
+def _masked(error: object, language: Language) -> FormattedError:
+    if isinstance(error, BaseException):
+        return shown(error, language)
+    if isinstance(error, Mapping):
+        extensions = error.get("extensions")
+        if isinstance(extensions, Mapping) and extensions.get("code") in codes():
+            return dict(error)
+        kept = {key: error[key] for key in ("locations", "path") if key in error}
+        return _internal(language) | kept
+    return _internal(language)
+
+
+def _by_code(error: BaseException, language: Language) -> FormattedError:
+    if not isinstance(error, KlantbeeldError):
+        return _internal(language)
+    code = error.reason if isinstance(error, RequestError) else type(error).code
+    extensions: dict[str, Any] = {"code": code, "retryable": type(error).retryable}
+    values: dict[str, object] = {}
+    formatted: FormattedError = {"extensions": extensions}
+    if isinstance(error, Refusal):
+        values = error.values
+        extensions.update(values)
+        if error.place is not None:
+            extensions["place"] = error.place
+        if error.locations:
+            formatted["locations"] = error.locations
+    if isinstance(error, SourceError):
+        values = {"source": getattr(error, "source", None) or "?"}
+        extensions["source"] = values["source"]
+    return {"message": say(code, language, **values)} | formatted
+
+
+def _of_graphql(error: GraphQLError) -> FormattedError:
+    given = (error.extensions or {}).get("code")
+    if not isinstance(given, str):
+        given = "GRAPHQL_PARSE_FAILED" if isinstance(error, GraphQLSyntaxError) else "GRAPHQL_VALIDATION_FAILED"
+    return {"message": error.message, "extensions": {"code": given, "retryable": False}}
+
+
+def _place(error: GraphQLError) -> FormattedError:
+    if not error.locations:
+        return {}
+    return {"locations": [{"line": at.line, "column": at.column} for at in error.locations]}
+
+
+def _internal(language: Language) -> FormattedError:
+    return {"message": say(INTERNAL_ERROR, language), "extensions": {"code": INTERNAL_ERROR, "retryable": False}}

@@ -1,0 +1,91 @@
+"""The gateway's addresses, as one list that `app.py` composes."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from prometheus_client import CollectorRegistry
+from starlette.middleware.cors import CORSMiddleware
+from starlette.routing import BaseRoute, Route, WebSocketRoute
+from starlette.types import ASGIApp
+
+from klantbeeld.gateway.documents import TrustedDocuments, load_documents
+from klantbeeld.gateway.endpoint import GraphQLEndpoint
+from klantbeeld.gateway.graphiql import Example, GraphiQL
+from klantbeeld.gateway.health import MetricsEndpoint, ReadyEndpoint, live
+from klantbeeld.gateway.ports import Authenticator, Engine, Observer, Readiness
+from klantbeeld.gateway.sockets import GraphQLSocket
+from klantbeeld.gateway.streams import Streams
+from klantbeeld.settings import GatewaySettings, Language
+
+PREFLIGHT_SECONDS = 600
+ALLOWED_HEADERS = (
+    "authorization",
+    "content-type",
+    "klantbeeld-consistency-token",
+    "klantbeeld-deadline-ms",
+    "klantbeeld-explain",
+    "klantbeeld-purpose",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GatewayParts:
+    """What `app.py` hands in; lives as long as the app."""
+
+    engine: Engine
+    authenticate: Authenticator
+    readiness: Readiness
+    registry: CollectorRegistry
+    streams: Streams
+    """Made by the app, which closes it when it stops."""
+    observer: Observer | None = None
+    examples: tuple[Example, ...] = ()
+    """Tabs of GraphiQL."""
+    demo_token: str | None = None
+    """Filled into GraphiQL's headers; only ever given by the demo, since anybody may read the page."""
+
+
+def routes(parts: GatewayParts, settings: GatewaySettings, *, language: Language = "nl") -> list[BaseRoute]:
+    """Give the routes of the gateway. Raises ConfigurationError for a folder of documents that cannot be read."""
+    page = None
+    page_routes: list[BaseRoute] = []
+    if settings.graphiql:
+        page = GraphiQL(settings.path, examples=parts.examples, token=parts.demo_token)
+        page_routes = page.routes()
+    shared: dict[str, Any] = {
+        "settings": settings,
+        "language": language,
+        "documents": _documents(settings),
+        "streams": parts.streams,
+        "observer": parts.observer,
+    }
+    endpoint = GraphQLEndpoint(parts.engine, parts.authenticate, page=page, **shared)
+    socket = GraphQLSocket(parts.engine, parts.authenticate, **shared)
+    return [
+        Route(settings.path, _with_cors(endpoint, settings), name="graphql"),
+        WebSocketRoute(settings.path, socket, name="graphql-socket"),
+        *page_routes,
+        Route("/live", live),
+        Route("/ready", ReadyEndpoint(parts.readiness).ready),
+        Route("/metrics", MetricsEndpoint(parts.registry).metrics),
+    ]
+
+
+def _documents(settings: GatewaySettings) -> TrustedDocuments:
+    if settings.trusted_documents is None:
+        return TrustedDocuments(by_hash={}, only=settings.only_trusted_documents)
+    return load_documents(settings.trusted_documents, only=settings.only_trusted_documents)
+
+
+def _with_cors(endpoint: ASGIApp, settings: GatewaySettings) -> ASGIApp:
+    """Let pages of the named origins ask; without any, the browser's own rule stands."""
+    if not settings.cors_origins:
+        return endpoint
+    return CORSMiddleware(
+        endpoint,
+        allow_origins=settings.cors_origins,
+        allow_methods=("GET", "POST"),
+        allow_headers=ALLOWED_HEADERS,
+        expose_headers=("retry-after", "www-authenticate"),
+        max_age=PREFLIGHT_SECONDS,
+    )

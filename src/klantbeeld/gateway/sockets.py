@@ -1,0 +1,277 @@
+"""GraphQL over WebSocket: the subprotocol `graphql-transport-ws`, whole, and no other.
+
+The token comes in the payload of `connection_init` as `authorization` (a browser cannot set a header on a socket), or
+in the header of the upgrade. The closing codes are the protocol's own; when the token ends the socket is closed with
+4403, which tells a client to connect again with a new one.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+import msgspec
+from starlette.types import Receive, Scope, Send
+
+from klantbeeld.errors import KlantbeeldError, Overloaded, RequestError
+from klantbeeld.gateway import negotiation
+from klantbeeld.gateway.documents import TrustedDocuments
+from klantbeeld.gateway.endpoint import GRACE, SilentObserver, loop_time
+from klantbeeld.gateway.errors import Refusal, shown
+from klantbeeld.gateway.parts import closed_at_the_end, complete, events
+from klantbeeld.gateway.ports import Authenticator, Caller, Engine, GraphQLRequest, Observer, Parts, RequestContext
+from klantbeeld.gateway.reading import parse_json, request_of
+from klantbeeld.gateway.streams import Streams
+from klantbeeld.settings import GatewaySettings, Language
+
+SUBPROTOCOL: Final = "graphql-transport-ws"
+INITIALISE_WITHIN: Final = 5.0
+MOST_OPERATIONS: Final = 50  # of one socket at once
+LONGEST_ID: Final = 128
+
+GOING_AWAY: Final = (1001, "Going away")
+POLICY: Final = (1008, "Origin not allowed")
+TRY_AGAIN: Final = (1013, "Try again later")
+BAD_REQUEST: Final = (4400, "Invalid message")
+UNAUTHORIZED: Final = (4401, "Unauthorized")
+FORBIDDEN: Final = (4403, "Forbidden")
+NO_SUBPROTOCOL: Final = (4406, "Subprotocol not acceptable")
+TOO_LATE: Final = (4408, "Connection initialisation timeout")
+TOO_MANY_INITIALISATIONS: Final = (4429, "Too many initialisation requests")
+
+encode: Final = msgspec.json.Encoder().encode
+
+
+class Closed(Exception):
+    """The socket is to be closed with this code and reason; None: the client has gone already."""
+
+    def __init__(self, code: int | None, reason: str = "") -> None:
+        super().__init__(code)
+        self.code = code
+        self.reason = reason
+
+
+class GraphQLSocket:
+    """Answers GraphQL over WebSocket; an ASGI class for a Starlette `WebSocketRoute`."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        authenticate: Authenticator,
+        *,
+        settings: GatewaySettings,
+        language: Language = "nl",
+        documents: TrustedDocuments | None = None,
+        streams: Streams | None = None,
+        observer: Observer | None = None,
+        initialise_within: float = INITIALISE_WITHIN,
+    ) -> None:
+        self.execute = engine.execute
+        self.authenticate = authenticate
+        self.settings = settings
+        self.language = language
+        self.documents = documents or TrustedDocuments(by_hash={})
+        self.streams = streams or Streams(settings.max_streams)
+        self.observer = observer or SilentObserver()
+        self.initialise_within = initialise_within
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one socket until either side closes it (ASGI)."""
+        await receive()  # websocket.connect
+        headers = dict(scope["headers"])
+        if not self._is_allowed(headers):
+            await _close(send, Closed(*POLICY))
+            return
+        if SUBPROTOCOL not in scope["subprotocols"]:
+            await send({"type": "websocket.accept"})
+            await _close(send, Closed(*NO_SUBPROTOCOL))
+            return
+        await send({"type": "websocket.accept", "subprotocol": SUBPROTOCOL})
+        try:
+            place = self.streams.take()
+        except Overloaded:
+            await _close(send, Closed(*TRY_AGAIN))
+            return
+        try:
+            await Connection(self, headers, receive, send).serve(place)
+        except Closed as closed:
+            await _close(send, closed)
+        finally:
+            self.streams.give_back(place)
+
+    def _is_allowed(self, headers: Mapping[bytes, bytes]) -> bool:
+        """CORS does not hold for sockets, so the origin is checked here; only browsers send one."""
+        origin = headers.get(b"origin")
+        if origin is None:
+            return True
+        text = origin.decode("latin-1")
+        is_own = urlsplit(text).netloc == headers.get(b"host", b"").decode("latin-1")
+        return is_own or text in self.settings.cors_origins
+
+
+class Connection:
+    """One socket: its caller, and the operations that are under way on it."""
+
+    def __init__(self, socket: GraphQLSocket, headers: Mapping[bytes, bytes], receive: Receive, send: Send) -> None:
+        self._socket = socket
+        self._headers = headers
+        self._receive = receive
+        self._send = send
+        self._language = negotiation.language(headers.get(b"accept-language", b""), socket.language)
+        self._operations: dict[str, asyncio.Task[None]] = {}
+
+    async def serve(self, end: asyncio.Future[None]) -> None:
+        """Serve until `end` is done or the token ends. Raises Closed, always."""
+        try:
+            async with asyncio.timeout(self._socket.initialise_within):
+                caller = await self._initialise()
+        except TimeoutError as error:
+            raise Closed(*TOO_LATE) from error
+        reading = asyncio.create_task(self._read(caller))
+        until = loop_time(caller.expires_at)
+        left = None if until is None else until - asyncio.get_running_loop().time()
+        try:
+            await asyncio.wait({reading, end}, timeout=left, return_when=asyncio.FIRST_COMPLETED)
+            if reading.done():
+                reading.result()
+            raise Closed(*(GOING_AWAY if end.done() else FORBIDDEN))
+        finally:
+            waiting = [reading, *self._operations.values()]
+            for task in waiting:
+                task.cancel()
+            await asyncio.wait(waiting)
+
+    async def _initialise(self) -> Caller:
+        message = await self._message()
+        while message["type"] in {"ping", "pong"}:
+            await self._pong(message)
+            message = await self._message()
+        if message["type"] != "connection_init":
+            raise Closed(*(UNAUTHORIZED if message["type"] == "subscribe" else BAD_REQUEST))
+        try:
+            caller = await self._socket.authenticate(self._authorization(message.get("payload")), self._headers)
+        except RequestError as error:
+            raise Closed(*FORBIDDEN) from error
+        await self._say({"type": "connection_ack"})
+        return caller
+
+    def _authorization(self, payload: object) -> str | None:
+        if payload is not None and not isinstance(payload, dict):
+            raise Closed(*BAD_REQUEST)
+        by_name = {name.lower(): value for name, value in (payload or {}).items()}
+        given = by_name.get("authorization")
+        if isinstance(given, str):
+            return given
+        header = self._headers.get(b"authorization")
+        return None if header is None else header.decode("latin-1")
+
+    async def _read(self, caller: Caller) -> None:
+        while True:
+            message = await self._message()
+            match message["type"]:
+                case "subscribe":
+                    self._subscribe(caller, message)
+                case "complete":
+                    self._complete(message)
+                case "ping" | "pong":
+                    await self._pong(message)
+                case "connection_init":
+                    raise Closed(*TOO_MANY_INITIALISATIONS)
+                case _:
+                    raise Closed(*BAD_REQUEST)
+
+    def _subscribe(self, caller: Caller, message: Mapping[str, Any]) -> None:
+        name = _id(message)
+        if name in self._operations:
+            raise Closed(4409, f"Subscriber for {name} already exists"[:120])
+        task = asyncio.create_task(self._operate(name, caller, message.get("payload")))
+        self._operations[name] = task
+        task.add_done_callback(lambda _: self._operations.pop(name, None))
+
+    def _complete(self, message: Mapping[str, Any]) -> None:
+        """End an operation; one that has ended already is no mistake of the client's."""
+        task = self._operations.get(_id(message))
+        if task is not None:
+            task.cancel()
+
+    async def _operate(self, name: str, caller: Caller, payload: object) -> None:
+        try:
+            if len(self._operations) > MOST_OPERATIONS:
+                raise Overloaded("too many operations on one socket", retry_after=1)  # noqa: TRY301 - one way out
+            request = self._socket.documents.resolve(request_of(payload))
+            await self._answer(name, request, self._context(caller))
+        except Exception as error:  # noqa: BLE001 - an operation that breaks ends alone
+            if not isinstance(error, KlantbeeldError):
+                self._socket.observer.failed(error)
+            await self._say({"id": name, "type": "error", "payload": [shown(error, self._language)]})
+
+    async def _answer(self, name: str, request: GraphQLRequest, context: RequestContext) -> None:
+        try:
+            async with asyncio.timeout_at(context.deadline + GRACE):
+                answer = await self._socket.execute(request, context)
+        except TimeoutError as error:
+            raise Refusal("DEADLINE_EXCEEDED", status=504) from error
+        if isinstance(answer, AsyncIterator):
+            await self._deliver(name, answer, context)
+        elif answer.executed:
+            await self._say({"id": name, "type": "next", "payload": msgspec.Raw(answer.body)})
+        else:
+            errors = msgspec.json.decode(answer.body, type=dict[str, Any])["errors"]
+            await self._say({"id": name, "type": "error", "payload": errors})
+            return
+        await self._say({"id": name, "type": "complete"})
+
+    async def _deliver(self, name: str, parts: Parts, context: RequestContext) -> None:
+        failed = self._socket.observer.failed
+        masked = (
+            events(parts, until=None, language=self._language, failed=failed)  # the socket ends with the token
+            if parts.is_live
+            else complete(parts, until=context.deadline + GRACE, language=self._language, failed=failed)
+        )
+        async with closed_at_the_end(masked):
+            async for part in masked:
+                await self._say({"id": name, "type": "next", "payload": part})
+
+    def _context(self, caller: Caller) -> RequestContext:
+        return RequestContext(
+            caller=caller,
+            deadline=asyncio.get_running_loop().time() + caller.deadline_seconds,
+            language=self._language,
+            takes_incremental=True,
+            takes_events=True,
+            headers=self._headers,
+        )
+
+    async def _message(self) -> dict[str, Any]:
+        received = await self._receive()
+        if received["type"] != "websocket.receive":
+            raise Closed(None)
+        text = received.get("text")
+        if text is None or len(text) > self._socket.settings.max_body_bytes:
+            raise Closed(*BAD_REQUEST)
+        try:
+            message = parse_json(text.encode("utf-8", "surrogatepass"), place="message")
+        except Refusal as error:
+            raise Closed(*BAD_REQUEST) from error
+        if not isinstance(message, dict) or not isinstance(message.get("type"), str):
+            raise Closed(*BAD_REQUEST)
+        return message
+
+    async def _pong(self, message: Mapping[str, Any]) -> None:
+        if message["type"] == "ping":
+            await self._say({"type": "pong"})
+
+    async def _say(self, message: Mapping[str, Any]) -> None:
+        await self._send({"type": "websocket.send", "text": encode(message).decode()})
+
+
+def _id(message: Mapping[str, Any]) -> str:
+    name = message.get("id")
+    if not isinstance(name, str) or not 0 < len(name) <= LONGEST_ID:
+        raise Closed(*BAD_REQUEST)
+    return name
+
+
+async def _close(send: Send, closed: Closed) -> None:
+    if closed.code is not None:
+        await send({"type": "websocket.close", "code": closed.code, "reason": closed.reason})
