@@ -202,7 +202,7 @@ def _folder(where: str, path: Path) -> Iterator[Finding]:
 
 
 def _writable(where: str, path: Path) -> Iterator[Finding]:
-    """The file, or else the nearest folder above it that exists, must take what the store writes."""
+    """Find a file that is not there and cannot be made, or is there and cannot be changed."""
     nearest = next(place for place in (path.absolute(), *path.absolute().parents) if place.exists())
     if nearest.is_dir() == path.exists() or not os.access(nearest, os.W_OK):
         yield Finding(
