@@ -14,7 +14,8 @@ from klantbeeld.sdk.calls import Ask, Call, Dialogue, segment
 from klantbeeld.sdk.connector import Connector, Doing, Reading, does, problem_of_status, reads, retry_after
 from klantbeeld.sdk.mapping import Mapping, take
 from klantbeeld.sdk.replies import Reply
-from klantbeeld.sdk.words import WriteSafety
+from klantbeeld.sdk.wire import wire_names
+from klantbeeld.sdk.words import MatchKind, WriteSafety
 
 __all__ = [
     "Ask",
@@ -28,6 +29,7 @@ __all__ = [
     "Doing",
     "FormMembers",
     "Mapping",
+    "MatchKind",
     "NoAuth",
     "Reading",
     "Reply",
@@ -45,4 +47,5 @@ __all__ = [
     "retry_after",
     "segment",
     "take",
+    "wire_names",
 ]

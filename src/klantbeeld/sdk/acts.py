@@ -112,4 +112,3 @@ class SetPreference(Act):
     topic: str
     subscribed: bool
     preference_channel: Channel | None = None
-

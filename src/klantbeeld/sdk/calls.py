@@ -1,7 +1,7 @@
 """Calls: what a connector says instead of doing I/O.
 
-A capability returns a `Call`, or, for a dialogue (log in, search, then read), is a generator that yields Calls, receives
-a `Reply` for each and returns the last Call. The gateway sends them; tests and recorded examples read them.
+A capability returns a `Call`, or, for a dialogue (log in, search, then read), is a generator that yields Calls,
+receives a `Reply` for each and returns the last Call. The gateway sends them; tests and recorded examples read them.
 """
 
 from collections.abc import Callable, Generator, Mapping, Sequence

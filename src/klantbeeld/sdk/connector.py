@@ -9,9 +9,12 @@
 
         @does(WriteSafety.IDEMPOTENCY_KEY, mapping.CREDIT_NOTE)
         def credit_invoice(self, act: CreditInvoice) -> Call[wire.CreditNote]: ...
+
+A capability raises SourceRejected where it is given an id that cannot be one of its product.
 """
 
-from collections.abc import Callable, Mapping as Table
+from collections.abc import Callable
+from collections.abc import Mapping as Table
 from dataclasses import dataclass
 from typing import Any, ClassVar, TypeVar
 
@@ -26,7 +29,7 @@ from klantbeeld.errors import (
 from klantbeeld.sdk.auth import Auth, NoAuth
 from klantbeeld.sdk.mapping import Mapping
 from klantbeeld.sdk.replies import Reply
-from klantbeeld.sdk.words import WriteSafety
+from klantbeeld.sdk.words import MatchKind, WriteSafety
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -41,7 +44,8 @@ class Reading:
     `mappings` make records of each item. Readings of one connector with the same `resource` make the same call and
     are asked together. `batch` is the most keys of one call; an item's `owner` (or `record_id`, where the keys are
     records) tells which key it answers. `newest_first` names the member by which the source sorts its pages, newest
-    first; without it the gateway reads all pages and sorts. `page` is the largest page that the source gives.
+    first; without it the gateway reads all pages and sorts. `page` is the largest page that the source gives. `finds`
+    are the kinds of match key that `find` takes.
     """
 
     name: str
@@ -51,6 +55,7 @@ class Reading:
     newest_first: str | None = None
     page: int | None = None
     by_record: bool = False
+    finds: tuple[MatchKind, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,12 +103,13 @@ def reads(
     newest_first: str | None = None,
     page: int | None = None,
     by_record: bool = False,
+    finds: tuple[MatchKind, ...] = (),
 ) -> Callable[[F], F]:
     """Mark a method as a capability to read; see `Reading` for what the arguments mean."""
 
     def mark(method: F) -> F:
         name = method.__name__
-        reading = Reading(name, mappings, resource or name, batch, newest_first, page, by_record)
+        reading = Reading(name, mappings, resource or name, batch, newest_first, page, by_record, finds)
         setattr(method, READING, reading)
         return method
 

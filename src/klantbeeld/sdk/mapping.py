@@ -9,7 +9,8 @@
 A plan that selects `due_on` alone decodes `due_date` alone and runs one function.
 """
 
-from collections.abc import Callable, Iterable, Mapping as Table
+from collections.abc import Callable, Iterable
+from collections.abc import Mapping as Table
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 

@@ -1,7 +1,7 @@
 """The unified model: what a source returned, in our words.
 
-A connector's mapping fills these; the graph publishes them member by member, with the docstring under each member as its
-description. Every member may be missing: it was not asked for, or the source does not have it. Records are msgspec
+A connector's mapping fills these; the graph publishes them member by member, with the docstring under each member as
+its description. Every member may be missing: it was not asked for, or the source does not have it. Records are msgspec
 structs, which are made three times as quickly as pydantic models; what comes from outside is checked before, when a
 reply is decoded into the connector's wire structs.
 """

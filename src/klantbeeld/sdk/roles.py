@@ -96,6 +96,4 @@ MARKETING = Role(
 ANALYTICS = Role("ANALYTICS", reads={"attributes": records.Attribute})
 EXTERNAL = Role("EXTERNAL", reads={"attributes": records.Attribute})
 
-ROLES: Mapping[str, Role] = {
-    role.name: role for role in (CRM, BILLING, COMPLAINTS, MARKETING, ANALYTICS, EXTERNAL)
-}
+ROLES: Mapping[str, Role] = {role.name: role for role in (CRM, BILLING, COMPLAINTS, MARKETING, ANALYTICS, EXTERNAL)}
