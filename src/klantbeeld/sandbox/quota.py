@@ -1,35 +1,34 @@
-"""A product's own rate limit: so many requests in a sliding window, and how long to wait after that."""
+"""The rate limit that a product sets for its callers: so many requests a minute."""
 
 import math
-from collections import deque
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-WINDOW = timedelta(minutes=1)
+MINUTE = timedelta(minutes=1)
 
 
 class Quota:
-    """Counts the requests of the last minute; None as a limit is off. Lives as long as the server's app."""
+    """Counts requests in windows of one minute. ``limit`` None counts nothing. Lives as long as the server's store."""
 
     def __init__(self, limit: int | None, clock: Callable[[], datetime]) -> None:
         self.limit = limit
         self._clock = clock
-        self._taken: deque[datetime] = deque()
+        self._window: datetime | None = None
+        self._used = 0
 
-    def take(self) -> int | None:
-        """Count one request; return None where it may go on, or the whole seconds until one may."""
+    def take(self) -> int:
+        """Count one request; return 0 if it is within the limit, else the seconds until the next window."""
         if self.limit is None:
-            return None
+            return 0
         now = self._clock()
-        while self._taken and now - self._taken[0] >= WINDOW:
-            self._taken.popleft()
-        if len(self._taken) < self.limit:
-            self._taken.append(now)
-            return None
-        oldest = self._taken[0] if self._taken else now
-        return max(1, math.ceil((oldest + WINDOW - now).total_seconds()))
+        if self._window is None or now >= self._window + MINUTE:
+            self._window, self._used = now, 0
+        self._used += 1
+        if self._used <= self.limit:
+            return 0
+        return math.ceil((self._window + MINUTE - now).total_seconds())
 
     @property
-    def remaining(self) -> int | None:
-        """How many requests are left in the window, or None where there is no limit."""
-        return None if self.limit is None else max(0, self.limit - len(self._taken))
+    def remaining(self) -> int:
+        """The requests still allowed in this window."""
+        return max(0, (self.limit or 0) - self._used)
