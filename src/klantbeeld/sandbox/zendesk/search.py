@@ -17,6 +17,7 @@ from starlette.responses import JSONResponse, Response
 from klantbeeld.sandbox.zendesk.bodies import store_of
 from klantbeeld.sandbox.zendesk.errors import Refused
 from klantbeeld.sandbox.zendesk.pages import page_of
+from klantbeeld.sandbox.zendesk.shapes import CHANNEL_FIELD, PRODUCT_FIELD
 from klantbeeld.sandbox.zendesk.store import AGENT, Store
 
 TERM = re.compile(r'(?P<no>-?)(?:(?P<key>[a-z_0-9]+)(?P<sign><=|>=|<|>|:))?(?:"(?P<quoted>[^"]*)"|(?P<plain>\S+))')
@@ -36,6 +37,41 @@ SORTS = {
     "status": lambda record: STATUSES.index(record.get("status") or "new"),
     "priority": lambda record: PRIORITIES.index(record.get("priority") or "low"),
     "ticket_type": lambda record: record.get("type") or "",
+}
+
+
+Values = Callable[[Store, dict[str, Any]], list[Any]]
+
+USER_KEYS: dict[str, Values] = {
+    "email": lambda store, user: list(store.emails(user["id"])),
+    "phone": lambda _, user: [_digits(user["phone"] or "")],
+    "name": lambda _, user: [user["name"], *user["name"].split()],
+    "created": lambda _, user: [user["created_at"]],
+    "updated": lambda _, user: [user["updated_at"]],
+    "external_id": lambda _, user: [user["external_id"]],
+    "role": lambda _, user: [user["role"]],
+    "notes": lambda _, user: [user["notes"]],
+    "tags": lambda _, user: list(user["tags"]),
+    "": lambda store, user: [user["name"], *user["name"].split(), *store.emails(user["id"]), user["phone"]],
+}
+"""What a term with each key is held against; a word without a key meets the words of the user."""
+
+TICKET_KEYS: dict[str, Values] = {
+    "requester": lambda store, ticket: _person(store, ticket["requester_id"]),
+    "submitter": lambda store, ticket: _person(store, ticket["submitter_id"]),
+    "assignee": lambda store, ticket: _person(store, ticket["assignee_id"]),
+    "created": lambda _, ticket: [ticket["created_at"]],
+    "updated": lambda _, ticket: [ticket["updated_at"]],
+    "status": lambda _, ticket: [ticket["status"]],
+    "priority": lambda _, ticket: [ticket["priority"]],
+    "external_id": lambda _, ticket: [ticket["external_id"]],
+    "ticket_type": lambda _, ticket: [ticket["type"]],
+    "tags": lambda _, ticket: list(ticket["tags"]),
+    "via": lambda _, ticket: [ticket["via"]["channel"]],
+    "subject": lambda _, ticket: [ticket["subject"], *ticket["subject"].split()],
+    "": lambda _, ticket: [str(ticket["id"]), *f"{ticket['subject']} {ticket['description']}".split()],
+    f"custom_field_{PRODUCT_FIELD}": lambda _, ticket: [ticket["custom_fields"][0]["value"]],
+    f"custom_field_{CHANNEL_FIELD}": lambda _, ticket: [ticket["custom_fields"][1]["value"]],
 }
 
 
@@ -87,55 +123,12 @@ def read_query(text: str) -> list[Term]:
 
 def matches_user(store: Store, user: dict[str, Any], terms: list[Term]) -> bool:
     """Say whether a user meets all terms. Without a term nobody is found."""
-    return bool(terms) and _all_hold(lambda key: _user_values(store, user, key), terms)
+    return bool(terms) and _all_hold(lambda key: USER_KEYS.get(key, _nothing)(store, user), terms)
 
 
 def matches_ticket(store: Store, ticket: dict[str, Any], terms: list[Term]) -> bool:
     """Say whether a ticket meets all terms."""
-    return _all_hold(lambda key: _ticket_values(store, ticket, key), terms)
-
-
-def _user_values(store: Store, user: dict[str, Any], key: str) -> list[Any]:
-    """Return the values that a term with this key is held against; without a key, the words of the user."""
-    match key:
-        case "email":
-            return list(store.emails(user["id"]))
-        case "phone":
-            return [_digits(user["phone"] or "")]
-        case "name":
-            return [user["name"], *user["name"].split()]
-        case "created" | "updated":
-            return [user[f"{key}_at"]]
-        case "external_id" | "role" | "notes":
-            return [user[key]]
-        case "tags":
-            return list(user["tags"])
-        case "":
-            return [user["name"], *user["name"].split(), *store.emails(user["id"]), user["phone"]]
-        case _:
-            return []
-
-
-def _ticket_values(store: Store, ticket: dict[str, Any], key: str) -> list[Any]:
-    match key:
-        case "requester" | "submitter" | "assignee":
-            return _person(store, ticket[f"{key}_id"])
-        case "created" | "updated":
-            return [ticket[f"{key}_at"]]
-        case "status" | "priority" | "external_id":
-            return [ticket[key]]
-        case "ticket_type":
-            return [ticket["type"]]
-        case "tags":
-            return list(ticket["tags"])
-        case "via":
-            return [ticket["via"]["channel"]]
-        case "subject":
-            return [ticket["subject"], *ticket["subject"].split()]
-        case "":
-            return [str(ticket["id"]), ticket["subject"], *ticket["subject"].split(), *ticket["description"].split()]
-        case _:
-            return [field["value"] for field in ticket["custom_fields"] if key == f"custom_field_{field['id']}"]
+    return _all_hold(lambda key: TICKET_KEYS.get(key, _nothing)(store, ticket), terms)
 
 
 def _person(store: Store, number: int | None) -> list[Any]:
@@ -143,6 +136,10 @@ def _person(store: Store, number: int | None) -> list[Any]:
         return ["none"]
     name = store.users[number]["name"] if number in store.users else ""
     return [str(number), name, *name.split(), *store.emails(number), *(["me"] if number == AGENT else [])]
+
+
+def _nothing(_store: Store, _record: dict[str, Any]) -> list[Any]:
+    return []
 
 
 def _all_hold(values: Callable[[str], list[Any]], terms: list[Term]) -> bool:
