@@ -58,6 +58,7 @@ class Reply:
 class StreamReply:
     """An answer in parts, and its place among the streams."""
 
+    parts: Parts
     frames: AsyncIterator[bytes]
     content_type: bytes
     place: asyncio.Future[None]
@@ -245,7 +246,7 @@ class GraphQLEndpoint:
         else:
             masked = complete(parts, until=context.deadline + GRACE, language=context.language, failed=failed)
         frames = incremental.frames(with_beats(masked, every=BEAT_EVERY), form)
-        return StreamReply(frames=frames, content_type=form.content_type, place=place)
+        return StreamReply(parts=parts, frames=frames, content_type=form.content_type, place=place)
 
     def _refusal(self, exchange: Exchange, error: Exception) -> Reply:
         if isinstance(error, RequestError):
@@ -267,6 +268,7 @@ class GraphQLEndpoint:
             await send_stream(exchange.receive, send, reply.frames, headers, end=reply.place)
         finally:
             self._streams.give_back(reply.place)
+            await reply.parts.aclose()  # also where not one frame was read
 
 
 def loop_time(unix_time: float | None) -> float | None:

@@ -10,7 +10,7 @@ from typing import Any, Final
 import msgspec
 from graphql import GraphQLError, GraphQLSyntaxError
 
-from klantbeeld.errors import KlantbeeldError, Overloaded, RequestError, SourceError
+from klantbeeld.errors import KlantbeeldError, Overloaded, RequestError, SourceError, Unanswered
 from klantbeeld.settings import Language
 from klantbeeld.texts import codes, say
 
@@ -116,8 +116,9 @@ def _masked(error: object, language: Language) -> FormattedError:
 def _by_code(error: BaseException, language: Language) -> FormattedError:
     if not isinstance(error, KlantbeeldError):
         return _internal(language)
-    code = error.reason if isinstance(error, RequestError) else type(error).code
-    extensions: dict[str, Any] = {"code": code, "retryable": type(error).retryable}
+    code = error.reason if isinstance(error, RequestError | Unanswered) else type(error).code
+    retryable = error.may_retry if isinstance(error, Unanswered) else type(error).retryable
+    extensions: dict[str, Any] = {"code": code, "retryable": retryable}
     values: dict[str, object] = {}
     formatted: FormattedError = {"extensions": extensions}
     if isinstance(error, Refusal):
@@ -127,7 +128,7 @@ def _by_code(error: BaseException, language: Language) -> FormattedError:
             extensions["place"] = error.place
         if error.locations:
             formatted["locations"] = error.locations
-    if isinstance(error, SourceError):
+    if isinstance(error, SourceError) or (isinstance(error, Unanswered) and error.source):
         values = {"source": getattr(error, "source", None) or "?"}
         extensions["source"] = values["source"]
     return {"message": say(code, language, **values)} | formatted

@@ -11,7 +11,7 @@ from typing import Any, Final
 import msgspec
 
 from klantbeeld.gateway.negotiation import Streaming
-from klantbeeld.gateway.parts import Beat
+from klantbeeld.gateway.parts import Beat, closed_at_the_end
 
 encode: Final = msgspec.json.Encoder().encode
 
@@ -64,12 +64,12 @@ async def frames(parts: AsyncIterator[dict[str, Any] | Beat], form: Format) -> A
     """Write parts; JSON has no line breaks of its own, so a part is one line of `data`."""
     opening, closing = form.frame
     yield form.before
-    async for part in parts:
-        if isinstance(part, Beat):
-            if form.beat:
+    async with closed_at_the_end(parts):
+        async for part in parts:
+            if not isinstance(part, Beat):
+                yield opening + encode(part) + closing
+            elif form.beat:
                 yield form.beat
-            continue
-        yield opening + encode(part) + closing
     yield form.after
 
 

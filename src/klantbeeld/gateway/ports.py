@@ -3,7 +3,7 @@
 The gateway knows HTTP and the shape of a GraphQL request. It does not know the schema, a token, or a source.
 """
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -88,7 +88,7 @@ class Answer(Protocol):
         """Further response headers, names in lower case."""
 
 
-class Parts(AsyncIterator[Part], Protocol):
+class Parts(Protocol):
     """An answer in parts.
 
     For `@defer` and `@stream` each part has `hasNext`, in the format of graphql-core 3.3 (`pending`, `incremental`,
@@ -96,12 +96,18 @@ class Parts(AsyncIterator[Part], Protocol):
     exception or a formatted error; the gateway masks both.
     """
 
+    def __aiter__(self) -> AsyncIterator[Part]:
+        """Give itself."""
+
+    def __anext__(self) -> Awaitable[Part]:
+        """Give the next part."""
+
     @property
     def is_live(self) -> bool:
         """True for the events of a subscription, which have no deadline; False for `@defer` and `@stream`."""
 
     async def aclose(self) -> None:
-        """Stop: the client went, or the answer is over. Called once, also where nothing was read."""
+        """Stop: the client went, or the answer is over. May be called again, and where nothing was read."""
 
 
 class Engine(Protocol):

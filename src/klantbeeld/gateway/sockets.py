@@ -228,7 +228,7 @@ class Connection:
             if parts.is_live
             else complete(parts, until=context.deadline + GRACE, language=self._language, failed=failed)
         )
-        async with closed_at_the_end(masked):
+        async with closed_at_the_end(parts), closed_at_the_end(masked):
             async for part in masked:
                 await self._say({"id": name, "type": "next", "payload": part})
 
