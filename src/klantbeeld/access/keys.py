@@ -90,7 +90,7 @@ class IssuerKeys:
                 self._keys, self._body = read_key_set(body), body
                 self.generation += 1
         except (IssuerError, OSError) as error:  # TimeoutError is an OSError
-            log.warning("issuer_keys_not_read", issuer=self.issuer, error=type(error).__name__)
+            log.warning("issuer_keys_not_read", issuer=self.issuer, error=error)
             self._failed, wait = True, PAUSE
         else:
             self._failed, wait = False, self._max_age

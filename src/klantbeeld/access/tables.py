@@ -35,6 +35,7 @@ trail_customers = Table(
     "trail_customers",
     metadata,
     Column("customer_id", UUID_TEXT, primary_key=True),
+    Column("at", UtcDateTime, primary_key=True),
     Column("writer", UUID_TEXT, primary_key=True),
     Column("seq", BigInteger, primary_key=True, autoincrement=False),
     Index("ix_trail_customers_writer_seq", "writer", "seq"),

@@ -195,6 +195,8 @@ def _accept(payload: dict[str, object], issuer: TrustedIssuer, *, now: float) ->
         raise Unauthenticated("a claim is missing, or not of its type", code="TOKEN_INVALID") from error
     if claims.iss != issuer.issuer or issuer.audience not in _words(claims.aud):
         refuse("the token is of another issuer, or for another audience")
+    if not all(name.isprintable() for name in (claims.sub, claims.client_id, claims.jti)):
+        refuse("a name holds what cannot be written down")
     _check_times(claims, leeway=issuer.leeway, now=now)
     return AccessToken(
         issuer=claims.iss,

@@ -43,9 +43,10 @@ def _create_trail() -> None:
     op.create_table(
         "trail_customers",
         sa.Column("customer_id", UUID_TEXT, nullable=False),
+        sa.Column("at", UtcDateTime, nullable=False),
         sa.Column("writer", UUID_TEXT, nullable=False),
         sa.Column("seq", sa.BigInteger, nullable=False),
-        sa.PrimaryKeyConstraint("customer_id", "writer", "seq", name="pk_trail_customers"),
+        sa.PrimaryKeyConstraint("customer_id", "at", "writer", "seq", name="pk_trail_customers"),
         sqlite_with_rowid=False,
     )
     op.create_index("ix_trail_customers_writer_seq", "trail_customers", ["writer", "seq"])
