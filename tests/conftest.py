@@ -19,7 +19,8 @@ NUMBERS = count(1)
 def postgresql_server() -> Iterator[str]:
     """Start a PostgreSQL server of this run's own; gives the URL of its database `postgres`.
 
-    Works for root, for whom the server runs as a user of its own, and for anybody else.
+    Works for root, for whom the server runs as a user of its own, and for anybody else. What it holds need not survive
+    a power cut.
     """
     # Not below pytest's own folder, which is closed to the server's user; XDG_RUNTIME_DIR holds sockets and a lock
     # that would otherwise be shared with every other user of the machine.
@@ -32,7 +33,9 @@ def postgresql_server() -> Iterator[str]:
 
         server = get_server(folder / "data", cleanup_mode="stop")
         stack.callback(server.cleanup)
-        yield server.get_uri()
+        url = server.get_uri()
+        asyncio.run(_execute(url, "ALTER SYSTEM SET fsync = off", "SELECT pg_reload_conf()"))
+        yield url
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -49,11 +52,12 @@ def _new_database(server: str) -> str:
     return server.replace("/postgres?", f"/{name}?")
 
 
-async def _execute(url: str, statement: str) -> None:
+async def _execute(url: str, *statements: str) -> None:
     import asyncpg  # noqa: PLC0415  # only tests with PostgreSQL need it
 
     connection = await asyncpg.connect(url)
     try:
-        await connection.execute(statement)
+        for statement in statements:
+            await connection.execute(statement)
     finally:
         await connection.close()
