@@ -38,7 +38,7 @@ faults: .venv/.tested  ## break sources and processes, and see what is promised 
 	@$(BIN)/pytest -q tests/faults $(ARGS)
 
 docs: .venv/.tested  ## write the generated pages anew
-	@$(BIN)/python scripts/docs
+	@$(BIN)/python scripts/docs.py
 
 lock: .venv/.tested  ## write the lock files anew
 	@UPGRADE=$(UPGRADE) scripts/lock

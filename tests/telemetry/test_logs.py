@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+import structlog
 
 from klantbeeld.telemetry.logs import EVENTS, Log, Vocabulary, make_log, shows, through_log
 
@@ -108,12 +109,23 @@ def test_what_libraries_say_is_withheld() -> None:
     assert "canary" not in stream.getvalue().decode()
 
 
+def test_loggers_of_structlogs_own_making_go_through_the_same_list() -> None:
+    stream = io.BytesIO()
+    logger = structlog.get_logger("klantbeeld.somewhere")
+    with through_log(_log(stream)):
+        logger.warning("source_failed", source="crm", name="canary")
+    line = json.loads(stream.getvalue())
+    assert (line["event"], line["level"], line["source"], line["withheld"]) == ("source_failed", "warning", "crm", 1)
+
+
 def test_the_way_of_libraries_is_restored() -> None:
     root = logging.getLogger()
     before = root.handlers[:], root.level
+    configured = structlog.get_config()
     with through_log(_log(io.BytesIO())):
         assert root.handlers != before[0]
     assert (root.handlers[:], root.level) == before
+    assert structlog.get_config() == configured
 
 
 def test_events_are_sorted_and_say_what_they_mean() -> None:

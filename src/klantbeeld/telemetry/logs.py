@@ -37,8 +37,7 @@ EVENTS: Mapping[str, str] = {
     "import_finished": "An import of cross references is through.",
     "import_line_refused": "A line of an import was left out.",
     "internal_error": "A fault of ours was caught; `error` and `at` say which and where.",
-    "keys_fetched": "The keys of an authorization server were read.",
-    "keys_unavailable": "The keys of an authorization server cannot be read.",
+    "issuer_keys_not_read": "The keys of an authorization server cannot be read.",
     "library_message": "A library had something to say; its words are withheld.",
     "migrated": "The tables were brought up to date.",
     "request": "A request was answered; one line for each.",
@@ -48,6 +47,8 @@ EVENTS: Mapping[str, str] = {
     "stopping": "The gateway takes no more requests and finishes those that it has.",
     "store_failed": "The store could not be read or written.",
     "token_refused": "A token was not accepted.",
+    "trail_entries_lost": "Entries of the audit trail could not be written before the end.",
+    "trail_not_written": "The audit trail cannot be written now; its entries wait.",
     "unlisted_event": "Somebody logs an event that is not in this table.",
     "write_finished": "A write ended, `outcome` says how.",
     "write_unknown": "A write's answer was lost; whether it was made is not known.",
@@ -67,6 +68,7 @@ class Vocabulary:
     sources: frozenset[str] = field(default_factory=frozenset)
     connectors: frozenset[str] = field(default_factory=frozenset)
     caller_classes: frozenset[str] = field(default_factory=frozenset)
+    issuers: frozenset[str] = field(default_factory=frozenset)
     calls: frozenset[str] = field(default_factory=frozenset)  # capabilities of the roles
     paths: frozenset[str] = field(default_factory=frozenset)  # that the gateway serves
 
@@ -82,13 +84,16 @@ def make_log(
 
     Each line goes to `stream` at once. It should live as long as the app.
     """
-    logger = structlog.wrap_logger(
-        structlog.BytesLogger(stream),
-        processors=[structlog.processors.add_log_level, Allow(vocabulary, clock=clock), _encode],
-        wrapper_class=structlog.make_filtering_bound_logger(level),
-        cache_logger_on_first_use=True,
-    )
+    logger = structlog.wrap_logger(structlog.BytesLogger(stream), **_rules(vocabulary, level, clock))
     return cast("Log", logger)
+
+
+def _rules(vocabulary: Vocabulary, level: int, clock: Callable[[], datetime]) -> dict[str, Any]:
+    return {
+        "processors": [structlog.processors.add_log_level, Allow(vocabulary, clock=clock), _encode],
+        "wrapper_class": structlog.make_filtering_bound_logger(level),
+        "cache_logger_on_first_use": True,
+    }
 
 
 class Allow:
@@ -133,7 +138,9 @@ def shows(vocabulary: Vocabulary) -> Mapping[str, Show]:
         "connector": _one_of(vocabulary.connectors),
         "count": _whole,
         "document": _matching(HEX),  # the SHA-256 of the document, in part or whole
+        "entries": _whole,
         "error": _type_of,
+        "issuer": _one_of(vocabulary.issuers),
         "library": _one_of(LIBRARIES),
         "line": _whole,
         "method": _one_of(METHODS),
@@ -152,16 +159,26 @@ def shows(vocabulary: Vocabulary) -> Mapping[str, Show]:
 
 @contextmanager
 def through_log(log: Log, *, level: int = logging.WARNING) -> Iterator[None]:
-    """Send what libraries say by `logging` through `log`, where their words are withheld; restores on leaving."""
+    """Send through `log` what libraries say by `logging`, and what loggers made by structlog itself say.
+
+    The words of libraries are withheld. Restores what was before on leaving.
+    """
     root = logging.getLogger()
-    handlers, before = root.handlers[:], root.level
+    handlers, before, configured = root.handlers[:], root.level, structlog.get_config()
     root.handlers[:] = [_LibraryHandler(log)]
     root.setLevel(level)
+    structlog.configure(
+        processors=[_hand_over],
+        logger_factory=lambda *_: log,
+        wrapper_class=structlog.make_filtering_bound_logger(logging.NOTSET),
+        cache_logger_on_first_use=False,
+    )
     try:
         yield
     finally:
         root.handlers[:] = handlers
         root.setLevel(before)
+        structlog.configure(**configured)
 
 
 class _LibraryHandler(logging.Handler):
@@ -173,6 +190,10 @@ class _LibraryHandler(logging.Handler):
         error = record.exc_info[1] if record.exc_info else None
         library = record.name.partition(".")[0]
         self._log.log(record.levelno, "library_message", library=library, line=record.lineno, error=error)
+
+
+def _hand_over(_logger: object, _name: str, facts: MutableMapping[str, Any]) -> tuple[tuple[Any], Mapping[str, Any]]:
+    return (facts.pop("event", None),), facts
 
 
 def _encode(_logger: object, _name: str, line: Mapping[str, Any]) -> bytes:
