@@ -13,6 +13,7 @@ from klantbeeld.telemetry.logs import EVENTS
 from klantbeeld.texts import codes, error_codes
 
 NEGATIVE = re.compile(r"^(no|not|without|skip|disable|exclude|ignore|hide)(_|$)|_(disabled|off)$")
+CODE = re.compile(r"[A-Z]{3,}(_[A-Z0-9]+)+")
 LEVELS = {"debug", "info", "warning", "error", "critical"}
 
 
@@ -72,12 +73,12 @@ def _product(trees: Mapping[Path, ast.Module]) -> list[tuple[Path, ast.Module]]:
 
 
 def _codes(path: Path, tree: ast.Module) -> Iterator[tuple[str, str]]:
-    """Give the constants that become an exception's code: `raise X(…, code="…")`, and `code = "…"` of its class."""
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call):
-            for keyword in node.exc.keywords:
-                if keyword.arg == "code" and isinstance(keyword.value, ast.Constant) and keyword.value.value:
-                    yield str(keyword.value.value), f"{path}:{node.lineno}"
+    """Give every constant in a `raise` that has the form of a code, with its place."""
+    for raised in ast.walk(tree):
+        if isinstance(raised, ast.Raise) and raised.exc is not None:
+            for node in ast.walk(raised.exc):
+                if isinstance(node, ast.Constant) and isinstance(node.value, str) and CODE.fullmatch(node.value):
+                    yield node.value, f"{path}:{node.lineno}"
 
 
 def _is_log(called: ast.expr) -> bool:
