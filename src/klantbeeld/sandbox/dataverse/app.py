@@ -84,7 +84,7 @@ class Front:
         if len(str(request.url)) > MAXIMUM_URL:
             raise Refused(414, "The request URI is too long.")
         wait = self._quota.take()
-        if wait is not None:
+        if wait:
             limit = self._quota.limit
             message = f"Number of requests exceeded the limit of {limit} over time window of 60 seconds."
             raise Refused(429, message, code=TOO_MANY_REQUESTS, headers={"retry-after": str(wait)})
@@ -94,7 +94,7 @@ class Front:
         return {
             "odata-version": "4.0",
             "x-ms-service-request-id": str(uuid.uuid4()),
-            "x-ms-ratelimit-burst-remaining-xrm-requests": str(BURST if remaining is None else remaining),
+            "x-ms-ratelimit-burst-remaining-xrm-requests": str(BURST if self._quota.limit is None else remaining),
             "x-ms-ratelimit-time-remaining-xrm-requests": "1,200.00",
         }
 

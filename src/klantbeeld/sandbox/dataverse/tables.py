@@ -31,6 +31,10 @@ CHANNELS: Mapping[object, str] = {
     100000003: "Web",
     100000004: "Shop",
     100000005: "App",
+    100000006: "SMS",
+    100000007: "Post",
+    100000008: "Push",
+    100000009: "Partner",
 }
 STAGES: Mapping[object, str] = {100000000: "Prospect", 100000001: "Customer", 100000002: "Former customer"}
 DELIVERY_STATES: Mapping[object, str] = {

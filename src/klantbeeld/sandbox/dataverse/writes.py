@@ -15,6 +15,7 @@ from klantbeeld.sandbox.dataverse.store import TABLES_BY_SET, Row, Store
 
 BAD_PAYLOAD = "0x80048d19"
 BIND = "@odata.bind"
+COMPLETED = 1
 REFERENCE = re.compile(r"^(?:https?://[^/]+)?/?(?:api/data/v9\.\d/)?(?P<set>\w+)\((?P<key>[^)]*)\)$")
 
 
@@ -116,10 +117,12 @@ def create(store: Store, table: Table, values: Row) -> Row:
 
 
 def update(store: Store, table: Table, row: Row, values: Row) -> Row:
-    """Change a row; its id stays what it is."""
+    """Change a row; its id stays what it is. An activity that is completed ends now, unless it says when it did."""
     if table.is_view:
         raise Refused(405, f"The 'Update' method does not support entities of type '{table.name}'.")
     changes = {name: value for name, value in values.items() if name != table.key}
+    if "actualend" in table.columns and changes.get("statecode") == COMPLETED and row.get("actualend") is None:
+        changes.setdefault("actualend", store.clock().astimezone(UTC).strftime(MOMENT_FORMAT))
     refuse_duplicates(store, table, changes, own_id=row[table.key])
     return store.update(table, row, changes)
 
