@@ -69,6 +69,8 @@ class GatewaySettings(Section):
     """Largest request body, in bytes; beyond it 413."""
     max_tokens: int = Field(default=1_000, gt=0)
     """Most lexical tokens of a document."""
+    max_document_characters: int = Field(default=32_768, gt=0)
+    """Most characters of a document; reading 100,000 of them takes a tenth of a second on a slow machine."""
     max_depth: int = Field(default=12, gt=0)
     """Deepest nesting of selections, introspection apart."""
     max_introspection_depth: int = Field(default=15, gt=0)
@@ -161,7 +163,7 @@ class TrailSettings(Section):
     max_waiting: int = Field(default=4_096, gt=0)
     """Most entries that wait to be written; beyond it requests for personal data are refused."""
     group: int = Field(default=16, gt=0, le=1_000)
-    """Entries that are written at once."""
+    """Entries that make a group: it is written as soon as so many wait."""
     delay: Seconds = 0.05
     """Longest that an entry waits for its group, in seconds: what a killed process may lose."""
 

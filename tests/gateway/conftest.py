@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import inspect
 import socket
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
@@ -184,7 +185,7 @@ class FakeEngine:
         executed: Any = experimental_execute_incrementally(
             SCHEMA, document, None, None, request.variables, request.operation_name
         )
-        result = executed if isinstance(executed, ExecutionResult) else await executed
+        result = await executed if inspect.isawaitable(executed) else executed
         if isinstance(result, ExperimentalIncrementalExecutionResults):
             return self._parts(_increments(result), is_live=False)
         return _answer(result, context)
@@ -248,7 +249,7 @@ class FakeAuthenticator:
     async def __call__(self, authorization: str | None, headers: Mapping[bytes, bytes], /) -> FakeCaller:
         if authorization != f"Bearer {TOKEN}":
             error = Unauthenticated("no good token")
-            error.challenge = 'Bearer error="invalid_token"'  # type: ignore[attr-defined]
+            error.challenge = 'Bearer error="invalid_token"'
             raise error
         return self.caller
 

@@ -13,6 +13,7 @@ from starlette.routing import Route, WebSocketRoute
 from klantbeeld.gateway.endpoint import GraphQLEndpoint
 from klantbeeld.gateway.sockets import GraphQLSocket
 from klantbeeld.settings import GatewaySettings
+from klantbeeld.texts import say
 
 from tests.gateway.conftest import SECRET, TOKEN, FakeAuthenticator, FakeEngine, Serve
 
@@ -25,7 +26,8 @@ pytestmark = [
     pytest.mark.node,
     pytest.mark.skipif(NODE is None, reason="Node.js is not installed"),
     pytest.mark.skipif(
-        not (FOLDER / "node_modules").is_dir(), reason=f"its packages are not installed: npm ci --prefix {FOLDER.name}"
+        not (FOLDER / "node_modules").is_dir(),
+        reason="its packages are not installed: npm ci --prefix tests/gateway/node",
     ),
 ]
 
@@ -62,3 +64,50 @@ async def test_all_61_audits_of_graphql_http_are_ok(
     found = await run("audit.mjs", serve, engine, authenticate)
     assert found["findings"] == []
     assert found["counts"] == {"ok": 61, "warn": 0, "error": 0, "notice": 0}
+
+
+async def test_apollo_client_reads_queries_defer_and_subscriptions(
+    serve: Serve, engine: FakeEngine, authenticate: FakeAuthenticator
+) -> None:
+    found = await run("apollo.mjs", serve, engine, authenticate)
+    assert found["plain"] == {"hello": "hello you"}
+    first, last = [one for one in found["deferred"] if one["state"] != "empty"]
+    assert (first["state"], last["state"]) == ("streaming", "complete")
+    assert "complaints" not in first["data"]["customer"]
+    assert [one["subject"] for one in last["data"]["customer"]["complaints"]] == ["late", "broken"]
+    assert last["error"] == say("INTERNAL_ERROR", "en")
+    assert found["events"] == [{"ticks": number} for number in range(3)]
+    assert "missing" in found["refused"]
+
+
+async def test_urql_reads_queries_defer_and_subscriptions(
+    serve: Serve, engine: FakeEngine, authenticate: FakeAuthenticator
+) -> None:
+    found = await run("urql.mjs", serve, engine, authenticate)
+    assert found["plain"] == {"hello": "hello you"}
+    first, last = found["deferred"]
+    assert first["hasNext"] is True
+    assert first["data"]["customer"] == {"id": "1", "name": "Jan van den Heuvel"}
+    assert last["data"]["customer"]["complaints"] == [{"subject": "late"}, {"subject": "broken"}]
+    assert last["error"] == f"[GraphQL] {say('INTERNAL_ERROR', 'en')}"
+    assert [one["data"] for one in found["events"] if one["hasNext"]] == [{"ticks": number} for number in range(3)]
+
+
+async def test_graphql_ws_reads_queries_and_subscriptions_and_learns_of_refusals(
+    serve: Serve, engine: FakeEngine, authenticate: FakeAuthenticator
+) -> None:
+    found = await run("sockets.mjs", serve, engine, authenticate)
+    assert found["plain"] == {"results": [{"data": {"hello": "hello you"}}]}
+    assert found["events"] == {"results": [{"data": {"ticks": number}} for number in range(3)]}
+    assert found["refused"] == {"results": [], "error": "GRAPHQL_VALIDATION_FAILED"}
+    assert found["failed"]["results"][1]["errors"][0]["extensions"]["code"] == "INTERNAL_ERROR"
+    assert found["unknown"] == {"results": [], "error": 4403}
+
+
+async def test_graphql_sse_reads_queries_and_subscriptions_and_learns_of_refusals(
+    serve: Serve, engine: FakeEngine, authenticate: FakeAuthenticator
+) -> None:
+    found = await run("events.mjs", serve, engine, authenticate)
+    assert found["plain"] == {"results": [{"data": {"hello": "hello you"}}]}
+    assert found["events"] == {"results": [{"data": {"ticks": number}} for number in range(3)]}
+    assert found["refused"] == {"results": [], "status": 400}

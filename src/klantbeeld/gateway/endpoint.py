@@ -209,18 +209,15 @@ class GraphQLEndpoint:
         )
 
     async def _complete(self, exchange: Exchange, answer: Answer) -> Reply:
-        content_type = exchange.wanted.json
+        wanted = exchange.wanted
         body = answer.body
         status = answer.status or 200
-        if content_type is None:
-            form = _only_format(exchange.wanted)
-            if answer.executed and form is not None:
-                return Reply(status, incremental.single_frame(body, form), ((b"content-type", form.content_type),))
-            content_type = negotiation.JSON
-        # A media type of GraphQL's own tells a refused request by its status; with application/json the body tells.
-        if not answer.executed and answer.status is None and content_type is not negotiation.JSON:
+        # With application/json the body alone tells a refused request; everything newer has the status tell it.
+        if not answer.executed and answer.status is None and wanted.json is not negotiation.JSON:
             status = 400
-        headers: Headers = ((b"content-type", content_type), *answer.headers)
+        if wanted.json is None and answer.executed and (form := _only_format(wanted)) is not None:
+            return Reply(status, incremental.single_frame(body, form), ((b"content-type", form.content_type),))
+        headers: Headers = ((b"content-type", wanted.refusal), *answer.headers)
         if status == 405:  # noqa: PLR2004 - HTTP's word for it
             headers = (*headers, ALLOW_POST)
         if len(body) >= self._settings.compress_from_bytes and negotiation.accepts_gzip(

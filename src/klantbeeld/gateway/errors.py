@@ -10,7 +10,7 @@ from typing import Any, Final
 import msgspec
 from graphql import GraphQLError, GraphQLSyntaxError
 
-from klantbeeld.errors import KlantbeeldError, Overloaded, RequestError, SourceError, Unanswered
+from klantbeeld.errors import KlantbeeldError, Overloaded, RequestError, SourceError, Unauthenticated, Unanswered
 from klantbeeld.settings import Language
 from klantbeeld.texts import codes, say
 
@@ -87,10 +87,9 @@ def refusal_headers(error: BaseException) -> Headers:
         return error.headers
     if isinstance(error, Overloaded):
         return ((b"retry-after", str(error.retry_after).encode()),)
-    challenge = getattr(error, "challenge", None)
-    if isinstance(challenge, str):
-        return ((b"www-authenticate", challenge.encode("latin-1")),)
-    return ((b"www-authenticate", b"Bearer"),) if isinstance(error, RequestError) and error.status == 401 else ()  # noqa: PLR2004 - HTTP's word for it
+    if isinstance(error, Unauthenticated):
+        return ((b"www-authenticate", (error.challenge or "Bearer").encode("latin-1")),)
+    return ()
 
 
 def mask_errors(errors: Iterable[object], language: Language) -> list[FormattedError]:
@@ -131,7 +130,15 @@ def _by_code(error: BaseException, language: Language) -> FormattedError:
     if isinstance(error, SourceError) or (isinstance(error, Unanswered) and error.source):
         values = {"source": getattr(error, "source", None) or "?"}
         extensions["source"] = values["source"]
-    return {"message": say(code, language, **values)} | formatted
+    return {"message": _words(code, language, values)} | formatted
+
+
+def _words(code: str, language: Language, values: Mapping[str, object]) -> str:
+    """Give a code's words; a code or a value that is missing must not turn a refusal into a failure."""
+    try:
+        return say(code, language, **values)
+    except KeyError:
+        return say(INTERNAL_ERROR, language)
 
 
 def _of_graphql(error: GraphQLError) -> FormattedError:
