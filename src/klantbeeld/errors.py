@@ -5,7 +5,8 @@ KlantbeeldError
 │   ├── Unauthenticated     it brings a valid token
 │   ├── Forbidden           it asks for the right
 │   └── Overloaded          it comes back later
-├── SourceError             the field is left out and the rest delivered
+├── Unanswered              the field is left out and the rest delivered: no source could fill it, or a rule refuses
+├── SourceError             one source did not deliver
 │   ├── SourceTimeout       the source did not answer in time
 │   ├── SourceUnavailable   the source cannot be reached, or says that it is down
 │   ├── SourceRefused       the source did not accept our credentials, quota or rights
@@ -46,9 +47,13 @@ class RequestError(KlantbeeldError):
 
 
 class Unauthenticated(RequestError):
-    """The token is missing, expired, forged or not meant for us (RFC 6750, section 3.1)."""
+    """The token is missing, expired, forged or not meant for us (RFC 6750, section 3.1).
+
+    `challenge` is the value of the answer's WWW-Authenticate header.
+    """
 
     code = "UNAUTHENTICATED"
+    challenge: str | None = None
 
     def __init__(self, message: str, *, code: str | None = None) -> None:
         super().__init__(message, code=code, status=401)
@@ -72,6 +77,16 @@ class Overloaded(RequestError):
     def __init__(self, message: str, *, retry_after: int, code: str | None = None, status: int = 503) -> None:
         super().__init__(message, code=code, status=status)
         self.retry_after = retry_after
+
+
+class Unanswered(KlantbeeldError):
+    """A field has no value: `reason` is the code, `source` the one that did not deliver, if it was one."""
+
+    def __init__(self, reason: str, *, source: str | None = None, retryable: bool = False) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.source = source
+        self.may_retry = retryable
 
 
 class SourceError(KlantbeeldError):

@@ -3,29 +3,23 @@
 A field's function is pure: it is given answers and arguments, and returns a value or raises `Unanswered`.
 """
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Generic, Protocol, TypeVar
 
+from klantbeeld.errors import Unanswered
 from klantbeeld.sdk.records import Record
 from klantbeeld.settings import Language, Settings
 from klantbeeld.sources.questions import DELIVERED, SourceState
 
 R = TypeVar("R", bound=Record)
 
+# States in which nothing is missing that anybody could have expected.
+EXPECTED = DELIVERED | {SourceState.NOT_LINKED, SourceState.NOT_ASKED}
+
 # States that are the source's trouble, not the way things are.
 TROUBLED = frozenset({SourceState.TIMEOUT, SourceState.UNAVAILABLE, SourceState.DENIED})
-
-
-class Unanswered(Exception):  # noqa: N818 - named for what it says
-    """A field has no value; `code` says why, `source` who did not deliver, if it was one."""
-
-    def __init__(self, code: str, *, source: str | None = None, retryable: bool = False) -> None:
-        super().__init__(code)
-        self.code = code
-        self.source = source
-        self.retryable = retryable
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,14 +45,17 @@ class Answer(Generic[R]):
     records: list[R]
     code: str | None = None
     retryable: bool = False
+    key: str = ""
+    customer_id: str = ""
     position: Position = Position()
     next_page: str | None = None
     complete: bool = True
+    seconds: float = 0.0
 
     @property
     def slot(self) -> str:
-        """What a cursor calls this source and read."""
-        return f"{self.source}/{self.call}"
+        """What a cursor calls this source, read and key."""
+        return f"{self.source}/{self.call}/{self.key}"
 
     @property
     def delivered(self) -> bool:
@@ -86,12 +83,17 @@ class Moment:
 
 @dataclass(frozen=True, slots=True)
 class Answers(Generic[R]):
-    """All answers to the reads of one field, for one parent; `seal` makes a cursor of positions by slot."""
+    """All answers to the reads of one field, for one parent.
+
+    `seal` makes a cursor of positions by slot. `asked` gives all answers that the operation had for this customer so
+    far, those of other fields included.
+    """
 
     parent: Any
     moment: Moment
     every: tuple[Answer[R], ...]
     seal: Callable[[Mapping[str, Position]], str]
+    asked: Callable[[], Sequence[Answer[Any]]]
 
     def __iter__(self) -> Iterator[Answer[R]]:
         """Iterate over the answers, in the order of the sources' names."""
@@ -100,29 +102,29 @@ class Answers(Generic[R]):
     def of(self, *calls: str) -> "Answers[Any]":
         """Return the answers to these capabilities alone."""
         chosen = tuple(answer for answer in self.every if answer.call in calls)
-        return Answers(self.parent, self.moment, chosen, self.seal)
+        return replace(self, every=chosen)
 
     def by(self, role: str) -> "Answers[R]":
         """Return the answers of the sources that were asked in this role."""
         chosen = tuple(answer for answer in self.every if answer.role == role)
-        return Answers(self.parent, self.moment, chosen, self.seal)
+        return replace(self, every=chosen)
 
     @property
-    def records(self) -> list[R]:
-        """All records that arrived."""
+    def records(self) -> list[Any]:
+        """All records that arrived; a field hands them on as the GraphQL type that publishes them."""
         return [record for answer in self.every for record in answer.records]
 
     @property
     def missing(self) -> list[Answer[R]]:
         """Answers of sources that did not deliver and should have."""
-        return [answer for answer in self.every if not answer.delivered and answer.state is not SourceState.NOT_LINKED]
+        return [answer for answer in self.every if answer.state not in EXPECTED]
 
     def some(self) -> bool:
         """Say whether a source delivered; raises Unanswered when all that could have did not.
 
         False means that no source knows the customer, which is nobody's failure.
         """
-        if any(answer.delivered for answer in self.every):
+        if any(answer.delivered or answer.position.ended for answer in self.every):
             return True
         self.demand_all()
         return False
@@ -130,7 +132,9 @@ class Answers(Generic[R]):
     def demand_all(self) -> None:
         """Raise Unanswered unless every source that knows the customer delivered, whole."""
         for answer in sorted(self.missing, key=lambda answer: answer.state not in TROUBLED):
-            raise Unanswered(answer.code or answer.state.value, source=answer.source or None, retryable=answer.retryable)
+            raise Unanswered(
+                answer.code or answer.state.value, source=answer.source or None, retryable=answer.retryable
+            )
         for answer in self.every:
             if not answer.complete:
                 raise Unanswered("TOO_MANY_RECORDS", source=answer.source)

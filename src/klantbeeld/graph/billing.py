@@ -8,7 +8,7 @@ from strawberry import Parent
 from strawberry.types import Info
 
 from klantbeeld.graph.data import Data
-from klantbeeld.graph.joined import Computed
+from klantbeeld.graph.joined import computed
 from klantbeeld.graph.published import published
 from klantbeeld.graph.sourced import Sourced
 from klantbeeld.sdk import records, words
@@ -17,12 +17,10 @@ from klantbeeld.sdk.words import Category, InvoiceState, Sensitivity
 strawberry.enum(words.InvoiceState, description="State of an invoice.")
 strawberry.enum(words.AccountState, description="State of a billing account.")
 
-FINANCIAL = Data(
-    owner="BILLING", category=Category.CUSTOM, scope="billing:read", sensitivity=Sensitivity.FINANCIAL
-)
+FINANCIAL = Data(owner="BILLING", category=Category.CUSTOM, scope="billing:read", sensitivity=Sensitivity.FINANCIAL)
 
 
-@published(records.Money, FINANCIAL)
+@published(records.Money, None)
 class Money:
     """An amount in a currency."""
 
@@ -42,22 +40,14 @@ class Invoice(Sourced):
     due: Money | None
     lines: list[InvoiceLine] | None
 
-    @strawberry.field(
-        description="State today; OPEN becomes OVERDUE on the day after the due date.",
-        extensions=[Computed("settlement", "due_on")],
-        directives=[FINANCIAL],
-    )
+    @computed("settlement", "due_on", data=FINANCIAL)
     def state(invoice: Parent[records.Invoice], info: Info[Any, Any]) -> InvoiceState | None:
-        """Read the due date against today."""
+        """State today; OPEN becomes OVERDUE on the day after the due date."""
         return state_of(invoice, info.context.moment.now.date())
 
-    @strawberry.field(
-        description="Days since the due date, while it is overdue; null otherwise.",
-        extensions=[Computed("settlement", "due_on")],
-        directives=[FINANCIAL],
-    )
+    @computed("settlement", "due_on", data=FINANCIAL)
     def days_overdue(invoice: Parent[records.Invoice], info: Info[Any, Any]) -> int | None:
-        """Count the days."""
+        """Days since the due date, while it is overdue; null otherwise."""
         today = info.context.moment.now.date()
         overdue = state_of(invoice, today) is InvoiceState.OVERDUE
         return (today - invoice.due_on).days if overdue and invoice.due_on else None

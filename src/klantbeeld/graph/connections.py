@@ -14,6 +14,7 @@ from strawberry import Private
 
 from klantbeeld.errors import RequestError
 from klantbeeld.graph.answers import Answer, Answers, Position
+from klantbeeld.graph.joined import computed
 from klantbeeld.graph.sourced import SourceStatus
 from klantbeeld.graph.statuses import status_of
 from klantbeeld.sdk.records import Record
@@ -36,14 +37,14 @@ class PageInfo:
     seal_start: Private[Callable[[], str] | None] = None
     seal_end: Private[Callable[[], str] | None] = None
 
-    @strawberry.field(description="Cursor of the first edge.")
+    @computed()
     def start_cursor(self) -> str | None:
-        """Seal the positions of the first edge."""
+        """Cursor of the first edge."""
         return self.seal_start() if self.seal_start else None
 
-    @strawberry.field(description="Cursor of the last edge, or of where a source that failed has to be asked again.")
+    @computed()
     def end_cursor(self) -> str | None:
-        """Seal the positions of the last edge."""
+        """Cursor of the last edge, or of where a source that failed has to be asked again."""
         return self.seal_end() if self.seal_end else None
 
 
@@ -54,9 +55,9 @@ class Edge(Generic[T]):
     node: T = strawberry.field(description="The element.")
     seal: Private[Callable[[], str]]
 
-    @strawberry.field(description="Where this element stands; opaque, bound to field, arguments and customer.")
+    @computed()
     def cursor(self) -> str:
-        """Seal the positions of this edge."""
+        """Where this element stands; opaque, bound to field, arguments and customer."""
         return self.seal()
 
 
@@ -85,12 +86,13 @@ def merge_pages(
     ranked = sorted(_ranked(answers, by, keep), key=lambda entry: entry[0])
     page = ranked[:first]
     positions = {answer.slot: answer.position for answer in answers}
-    edges, marks = [], []
+    edges = []
     for rank, record, answer in page:
         positions = positions | {answer.slot: replace(answer.position, after=_mark(rank))}
-        marks.append(positions)
         edges.append(Edge(node=record, seal=_sealer(answers, positions)))
-    end = _advance(answers, positions, {answer.slot: len([1 for _, _, a in ranked[first:] if a is answer]) for answer in answers})
+    end = _advance(
+        answers, positions, {answer.slot: len([1 for _, _, a in ranked[first:] if a is answer]) for answer in answers}
+    )
     info = PageInfo(
         has_next_page=any(not position.ended for position in end.values()),
         has_previous_page=any(answer.position != Position() for answer in answers),
@@ -134,15 +136,13 @@ def _seconds(moment: date | datetime | None) -> float:
     return moment.timestamp()
 
 
-def _advance(
-    answers: Answers[R], positions: Mapping[str, Position], left: Mapping[str, int]
-) -> Mapping[str, Position]:
+def _advance(answers: Answers[R], positions: Mapping[str, Position], left: Mapping[str, int]) -> Mapping[str, Position]:
     """Move each source that is used up to its next page, or to its end."""
     end = dict(positions)
     for answer in answers:
         if answer.position.ended:
             end[answer.slot] = answer.position
-        elif answer.delivered and not left[answer.slot]:
+        elif answer.delivered and answer.slot not in left:
             used_up = answer.next_page is None
             end[answer.slot] = Position(ended=True) if used_up else Position(token=answer.next_page)
         elif not answer.delivered and answer not in answers.missing:

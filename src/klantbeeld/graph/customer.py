@@ -1,7 +1,5 @@
 """The customer: the one type under which everything that is known of a customer is asked."""
 
-from typing import Any
-
 import strawberry
 from strawberry import Parent, Private
 
@@ -9,10 +7,10 @@ from klantbeeld.graph.answers import Answers
 from klantbeeld.graph.billing import FINANCIAL, Invoice, state_of
 from klantbeeld.graph.connections import After, Connection, First, merge_pages
 from klantbeeld.graph.data import Data
-from klantbeeld.graph.joined import Joined
+from klantbeeld.graph.joined import joined
 from klantbeeld.graph.party import PERSONAL, ContactMedium, Party
 from klantbeeld.graph.sourced import Node
-from klantbeeld.identity.map import Links
+from klantbeeld.identity.links import Links
 from klantbeeld.sdk import records
 from klantbeeld.sdk.reads import Read
 from klantbeeld.sdk.roles import BILLING, CRM
@@ -25,42 +23,32 @@ IDENTITY = Data(owner="CRM", category=Category.REGISTRATION, scope="customer:rea
 class Customer(Node):
     """A customer, as the identity map knows them; everything else is read when it is asked."""
 
-    id: strawberry.ID = strawberry.field(description="The customer's id; never changes, never reused.", directives=[IDENTITY])
+    id: strawberry.ID = strawberry.field(
+        description="The customer's id; never changes, never reused.", directives=[IDENTITY]
+    )
     redirected_from: list[strawberry.ID] = strawberry.field(
         description="Ids that were merged into this one.", directives=[IDENTITY]
     )
     links: Private[Links]
 
-    @strawberry.field(
-        description="Who the customer is.",
-        extensions=[Joined(Read(CRM, "party"))],
-        directives=[PERSONAL],
-    )
+    @joined(Read(CRM, "party"), data=PERSONAL)
     def party(answers: Parent[Answers[records.Party]]) -> Party | None:
-        """Take the first that the owner holds."""
-        return answers.records[0] if answers.some() and answers.records else None  # type: ignore[return-value]
+        """Who the customer is."""
+        return answers.records[0] if answers.some() and answers.records else None
 
-    @strawberry.field(
-        description="E-mail addresses, phone numbers and postal addresses.",
-        extensions=[Joined(Read(CRM, "contact_media"))],
-        directives=[PERSONAL],
-    )
+    @joined(Read(CRM, "contact_media"), data=PERSONAL)
     def contact_media(answers: Parent[Answers[records.ContactMedium]]) -> list[ContactMedium] | None:
-        """List what arrived."""
-        return answers.records if answers.some() else None  # type: ignore[return-value]
+        """E-mail addresses, phone numbers and postal addresses."""
+        return answers.records if answers.some() else None
 
-    @strawberry.field(
-        description="Invoices, newest first.",
-        extensions=[Joined(Read(BILLING, "invoices", ("first", "after", "state"), ("issued_on",)))],
-        directives=[FINANCIAL],
-    )
+    @joined(Read(BILLING, "invoices", ("first", "after", "state"), ("issued_on",)), data=FINANCIAL)
     def invoices(
         answers: Parent[Answers[records.Invoice]],
         first: First = 20,
-        after: After = None,  # noqa: ARG004 - the engine reads it
+        after: After = None,
         state: InvoiceState | None = None,
     ) -> Connection[Invoice] | None:
-        """Merge the pages of every billing source."""
+        """Invoices, newest first."""
         today = answers.moment.now.date()
         return merge_pages(
             answers,
@@ -70,7 +58,7 @@ class Customer(Node):
         )
 
 
-def customer_of(links: Links) -> Any:
+def customer_of(links: Links) -> Customer:
     """Make the customer of what the identity map knows."""
     return Customer(
         id=strawberry.ID(links.customer_id),

@@ -28,10 +28,10 @@ def seal_record_id(found: RecordId) -> str:
 
 
 def open_record_id(text: str) -> RecordId:
-    """Take a record's id apart; raises RequestError with MALFORMED_ID."""
+    """Take a record's id apart; raises RequestError with ID_INVALID."""
     try:
         raw = urlsafe_b64decode(text + "=" * (-len(text) % 4))
         kind, customer_id, source, record_id = msgspec.json.decode(raw, type=tuple[str, str, str, str])
     except (ValueError, msgspec.DecodeError) as error:
-        raise RequestError("not an id of this graph", code="MALFORMED_ID") from error
+        raise RequestError("not an id of this graph", code="ID_INVALID") from error
     return RecordId(kind, customer_id, source, record_id)

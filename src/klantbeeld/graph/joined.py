@@ -1,30 +1,51 @@
 """How a field of the graph says what it needs.
 
-A field is a member of a record, `Computed` from members of its record, `Joined` from reads of sources, or `Entered`: a
-root field that finds customers or writes, before anything is read. The engine reads these declarations; the functions
-below them do no I/O, except those of `Entered`.
+A field is a member of a record, `computed` from members of its record, `joined` from reads of sources, or `entered`: a
+root field that finds customers or writes, before anything below it is read. The engine reads these declarations. The
+functions do no I/O, except those of `entered`; their docstrings are the descriptions of the schema.
 """
 
+import inspect
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, TypeVar, cast
 
+import strawberry
 from strawberry.extensions.field_extension import AsyncExtensionResolver, FieldExtension, SyncExtensionResolver
 from strawberry.types import Info
 from strawberry.types.field import StrawberryField
 
+from klantbeeld.graph.data import Data
 from klantbeeld.sdk.reads import Read
 
+T = TypeVar("T")
 
-class Joined(FieldExtension):
-    """A field that is combined from the answers to reads.
 
-        @strawberry.field(extensions=[Joined(Read(BILLING, "billing_accounts"))], directives=[...])
+def joined(*reads: Read, data: Data | None = None) -> Callable[[Callable[..., T]], T]:
+    """Make a field that is combined from the answers to reads.
+
+        @joined(Read(BILLING, "billing_accounts"), data=FINANCIAL)
         def billing_accounts(answers: Parent[Answers[records.BillingAccount]]) -> list[BillingAccount] | None:
+            \"\"\"Accounts on which invoices are made.\"\"\"
             return answers.records if answers.some() else None
 
     The function is called once for each parent, with the answers and the field's arguments. It hands on the records
     that it was given: fields below find their parents among them.
     """
+    return _field(Joined(*reads), data)
+
+
+def computed(*uses: str, data: Data | None = None) -> Callable[[Callable[..., T]], T]:
+    """Make a field that a pure function makes of its record; `uses` names the members that it needs."""
+    return _field(Computed(*uses), data)
+
+
+def entered(data: Data | None = None) -> Callable[[Callable[..., Awaitable[T]]], T]:
+    """Make a root field: its function is awaited with `roots` before anything below it is read."""
+    return cast("Callable[[Callable[..., Awaitable[T]]], T]", _field(Entered(), data))
+
+
+class Joined(FieldExtension):
+    """What `joined` declares."""
 
     combine: Callable[..., Any]
 
@@ -35,20 +56,26 @@ class Joined(FieldExtension):
         """Keep the field's function."""
         self.combine = _function(field)
 
-    def resolve(self, next_: SyncExtensionResolver, source: Any, info: Info[Any, Any], **arguments: Any) -> Any:  # noqa: ARG002
-        """Take what the engine combined, or combine it now."""
+    def resolve(
+        self,
+        next_: SyncExtensionResolver,
+        source: Any,
+        info: Info[Any, Any],
+        **arguments: Any,
+    ) -> Any:
+        """Take what the engine combined, or have it combined now."""
         return info.context.combined(self, info.path, source, arguments)
 
 
 class Computed(FieldExtension):
-    """A field that a pure function makes of members of its own record; `uses` names them."""
+    """What `computed` declares."""
 
     def __init__(self, *uses: str) -> None:
         self.uses = uses
 
 
 class Entered(FieldExtension):
-    """A root field: its function is awaited before anything below it is read, and gives the root value."""
+    """What `entered` declares."""
 
     enter: Callable[..., Awaitable[Any]]
 
@@ -58,17 +85,27 @@ class Entered(FieldExtension):
 
     async def resolve_async(
         self,
-        next_: AsyncExtensionResolver,  # noqa: ARG002
-        source: Any,  # noqa: ARG002
+        next_: AsyncExtensionResolver,
+        source: Any,
         info: Info[Any, Any],
-        **arguments: Any,  # noqa: ARG002
+        **arguments: Any,
     ) -> Any:
         """Take the value that was found or written."""
         return info.context.entered(info.path)
+
+
+def _field(extension: FieldExtension, data: Data | None) -> Callable[[Callable[..., T]], T]:
+    def make(function: Callable[..., T]) -> T:
+        field = strawberry.field(
+            description=inspect.getdoc(function), extensions=[extension], directives=[data] if data else []
+        )
+        return cast("T", field(function))
+
+    return make
 
 
 def _function(field: StrawberryField) -> Callable[..., Any]:
     if field.base_resolver is None:
         message = f"{field.python_name} declares what it needs and has no function"
         raise TypeError(message)
-    return field.base_resolver.wrapped_func
+    return cast("Callable[..., Any]", field.base_resolver.wrapped_func)

@@ -31,9 +31,12 @@ PUBLISHES = "__klantbeeld_publishes__"
 
 
 def published(
-    record: type[msgspec.Struct], data: Data, *, hidden: tuple[str, ...] = (), **special: Data
+    record: type[msgspec.Struct], data: Data | None, *, hidden: tuple[str, ...] = (), **special: Data
 ) -> Callable[[type[T]], type[T]]:
-    """Make a GraphQL type of a record; `special` gives members a directive of their own, `hidden` leaves some out."""
+    """Make a GraphQL type of a record; `special` gives members a directive of their own, `hidden` leaves some out.
+
+    Without `data` it is a value that is personal or not by the field that holds it, whose directive counts.
+    """
 
     def publish(cls: type[T]) -> type[T]:
         descriptions = member_descriptions(record)
@@ -43,7 +46,8 @@ def published(
                 continue
             annotations[name] = cls.__annotations__.get(name, kind)
             directive = special.get(name, data)
-            field = strawberry.field(description=descriptions[name], directives=[replace(directive)])
+            directives = [replace(directive)] if directive else []
+            field = strawberry.field(description=descriptions[name], directives=directives)
             setattr(cls, name, field)
         cls.__annotations__ = annotations
         setattr(cls, PUBLISHES, record)

@@ -4,7 +4,7 @@ import strawberry
 from strawberry import Parent
 
 from klantbeeld.graph.customer import IDENTITY, Customer
-from klantbeeld.graph.joined import Entered
+from klantbeeld.graph.joined import entered
 from klantbeeld.graph.roots import Roots
 
 
@@ -12,13 +12,13 @@ from klantbeeld.graph.roots import Roots
 class Query:
     """The ways in."""
 
-    @strawberry.field(description="The customer behind the token.", extensions=[Entered()], directives=[IDENTITY])
+    @entered(data=IDENTITY)
     async def me(roots: Parent[Roots]) -> Customer | None:
-        """Find the customer behind the token."""
+        """The customer behind the token."""
         return await roots.me()
 
-    @strawberry.field(description="A customer by id.", extensions=[Entered()], directives=[IDENTITY])
+    @entered(data=IDENTITY)
     async def customer(roots: Parent[Roots], id: strawberry.ID) -> Customer | None:  # noqa: A002 - GraphQL's name
-        """Find one customer."""
+        """A customer by id."""
         (found,) = await roots.customers([id])
         return found

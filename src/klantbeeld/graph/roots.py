@@ -25,7 +25,7 @@ class Roots(Protocol):
         ...
 
     async def customers(self, ids: Sequence[str]) -> list[Customer | None]:
-        """Return the customers with these ids, in their order; raises RequestError with MALFORMED_ID."""
+        """Return the customers with these ids, in their order; raises RequestError with ID_INVALID."""
         ...
 
     async def by_reference(self, source: str, record_id: str) -> Customer | None:

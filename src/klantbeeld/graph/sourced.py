@@ -9,7 +9,7 @@ from strawberry import Parent
 from strawberry.types import Info
 
 from klantbeeld.graph.ids import RecordId, seal_record_id
-from klantbeeld.graph.joined import Computed
+from klantbeeld.graph.joined import computed
 from klantbeeld.sdk.records import Record
 from klantbeeld.sources.questions import SourceState
 
@@ -56,26 +56,30 @@ class Node:
     id: strawberry.ID = strawberry.field(description="The global id.")
 
 
+def global_id(record: Parent[Record]) -> strawberry.ID:
+    """Seal source, record and customer into one id."""
+    assert record.origin  # noqa: S101 - every record that reaches the graph was labelled
+    kind = type(record).__name__
+    origin = record.origin
+    return strawberry.ID(seal_record_id(RecordId(kind, origin.customer_id, origin.source, record.record_id)))
+
+
 @strawberry.interface(description="A record of one source, which can say where it comes from.")
 class Sourced(Node):
     """A record of one source."""
 
-    @strawberry.field(description="The global id: opaque, and stable as long as the source keeps the record.")
-    def id(record: Parent[Record], info: Info[Any, Any]) -> strawberry.ID:
-        """Seal source, record and customer."""
-        assert record.origin  # noqa: S101 - every record that reaches the graph was labelled
-        kind = info._raw_info.parent_type.name  # noqa: SLF001 - strawberry shows the type's name nowhere else
-        origin = record.origin
-        return strawberry.ID(seal_record_id(RecordId(kind, origin.customer_id, origin.source, record.record_id)))
+    id: strawberry.ID = strawberry.field(
+        description="The global id: opaque, and stable as long as the source keeps the record.", resolver=global_id
+    )
 
-    @strawberry.field(description="Where it comes from.", extensions=[])
+    @computed()
     def provenance(record: Parent[Record], info: Info[Any, Any]) -> Provenance | None:
-        """Read the label that the gateway put on the record."""
+        """Where it comes from."""
         return provenance_of(record, info.context.moment.now)
 
-    @strawberry.field(description="Version at the source; opaque, and goes back with a write.", extensions=[])
+    @computed()
     def version(record: Parent[Record]) -> str | None:
-        """Hand on the source's version."""
+        """Version at the source; opaque, and goes back with a write."""
         return record.version
 
 
@@ -87,5 +91,9 @@ def provenance_of(record: Record, now: datetime) -> Provenance | None:
     freshness = Freshness.STALE if origin.stale else Freshness.CACHED if origin.cached else Freshness.LIVE
     age = max(0, int((now - origin.fetched_at).total_seconds()))
     return Provenance(
-        source=origin.source, record_id=record.record_id, fetched_at=origin.fetched_at, freshness=freshness, age_seconds=age
+        source=origin.source,
+        record_id=record.record_id,
+        fetched_at=origin.fetched_at,
+        freshness=freshness,
+        age_seconds=age,
     )

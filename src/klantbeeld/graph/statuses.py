@@ -2,15 +2,11 @@
 
 from typing import Any
 
-from klantbeeld.graph.answers import Answer, Moment
+from klantbeeld.graph.answers import EXPECTED, Answer, Moment
 from klantbeeld.graph.sourced import SourceStatus
-from klantbeeld.sources.questions import DELIVERED, SourceState
-
-# States in which nothing is missing that anybody expected.
-WITHOUT_CONSEQUENCE = DELIVERED | {SourceState.NOT_LINKED, SourceState.NOT_ASKED}
 
 
-def status_of(answer: Answer[Any], moment: Moment, *, seconds: float | None = None) -> SourceStatus:
+def status_of(answer: Answer[Any], moment: Moment) -> SourceStatus:
     """Return the status of one answer, with the consequence of its absence in the caller's language."""
     fetched = [record.origin.fetched_at for record in answer.records if record.origin]
     return SourceStatus(
@@ -18,9 +14,9 @@ def status_of(answer: Answer[Any], moment: Moment, *, seconds: float | None = No
         role=answer.role,
         state=answer.state,
         code=answer.code,
-        latency_ms=None if seconds is None else round(seconds * 1000, 1),
+        latency_ms=round(answer.seconds * 1000, 1) if answer.seconds else None,
         as_of=min(fetched, default=None),
-        consequence=None if answer.state in WITHOUT_CONSEQUENCE else consequence_of(answer.source, moment),
+        consequence=None if answer.state in EXPECTED else consequence_of(answer.source, moment),
     )
 
 

@@ -41,7 +41,7 @@ def decode(call: Call[Any], body: bytes, select: frozenset[str]) -> Decoded:
 
 
 @lru_cache(maxsize=4096)
-def narrow(record: type[Any], select: frozenset[str]) -> type[Any]:
+def narrow(record: Any, select: frozenset[str]) -> Any:
     """Return a struct with the selected fields of `record` alone, under the same names on the wire."""
     fields = [found for found in msgspec.structs.fields(record) if found.name in select]
     if len(fields) == len(msgspec.structs.fields(record)):
@@ -55,9 +55,9 @@ def narrow(record: type[Any], select: frozenset[str]) -> type[Any]:
 
 
 @lru_cache(maxsize=4096)
-def listing(record: type[Any], path: tuple[str, ...]) -> Any:
+def listing(record: Any, path: tuple[str, ...]) -> Any:
     """Return the type of a body that holds a list of records at `path`."""
-    kind: Any = list[record]  # type: ignore[valid-type]  # made when the program runs
+    kind: Any = list[record]
     for name in reversed(path):
         kind = msgspec.defstruct("Body", [(ITEMS, kind)], rename={ITEMS: name})
     return kind

@@ -14,7 +14,8 @@ from klantbeeld.errors import SourceError, SourceInvalid, SourceRefused
 from klantbeeld.sdk.acts import Act
 from klantbeeld.sdk.calls import Ask, Call
 from klantbeeld.sdk.connector import Connector, Reading
-from klantbeeld.sdk.mapping import ALWAYS, Mapping as RecordMapping
+from klantbeeld.sdk.mapping import ALWAYS
+from klantbeeld.sdk.mapping import Mapping as RecordMapping
 from klantbeeld.sdk.records import Origin, Record
 from klantbeeld.sdk.replies import Reply
 from klantbeeld.settings import SourceSettings
@@ -131,7 +132,9 @@ class Source:
             return Decoded([], None)
         return decode(call, reply.body, plan.select)
 
-    async def _converse(self, conversation: Call[Any] | Generator[Call[Any], Reply, Call[Any]], deadline: float) -> Any:
+    async def _converse(
+        self, conversation: Call[Any] | Generator[Call[Any], Reply, Call[Any]], deadline: float
+    ) -> tuple[Call[Any], Reply]:
         """Send a call, or carry a dialogue to its last call; returns that call and the reply to it."""
         if isinstance(conversation, Call):
             return conversation, await self._send(conversation, deadline)

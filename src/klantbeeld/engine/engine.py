@@ -1,0 +1,167 @@
+"""The engine: document, plan, fetch, assembly."""
+
+import hashlib
+import inspect
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import msgspec
+import strawberry
+from graphql import ExecutionResult, GraphQLResolveInfo, MiddlewareManager, OperationType
+from graphql.execution import execute
+from graphql.execution.values import get_variable_values
+
+from klantbeeld.engine.cursors import Cursors
+from klantbeeld.engine.documents import Document, Documents, Invalid, Parse
+from klantbeeld.engine.fetch import Fetch
+from klantbeeld.engine.plan import Joint, Plan, compile_plan
+from klantbeeld.engine.ports import Answer, Asked, Errors, Reading, Rights, RowsOf, Surroundings, Trail
+from klantbeeld.engine.roots import Identity, RunRoots
+from klantbeeld.engine.run import Run, deny
+from klantbeeld.errors import RequestError
+from klantbeeld.graph.answers import Moment
+from klantbeeld.settings import Settings
+from klantbeeld.sources.source import Source
+
+# Plans that are kept: one a document, operation and set of rights.
+MOST_PLANS = 4000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineParts:
+    """What `app.py` hands in; lives as long as the app."""
+
+    schema: strawberry.Schema
+    settings: Settings
+    sources: Mapping[str, Source]
+    identity: Identity
+    rows_of: RowsOf
+    trail: Trail
+    errors: Errors
+    parse: Parse
+    cursor_key: bytes
+    now: Callable[[], datetime]
+
+
+class Engine:
+    """Answers GraphQL requests; lives as long as the app."""
+
+    def __init__(self, parts: EngineParts) -> None:
+        self._parts = parts
+        self._schema = parts.schema._schema  # noqa: SLF001 - strawberry hands its graphql-core schema to nobody
+        self._scalars = parts.schema.schema_converter.scalar_registry
+        self._documents = Documents(self._schema, parts.parse)
+        self._plans: OrderedDict[tuple[str, str | None, str], Plan] = OrderedDict()
+        self._fetch = Fetch(parts.sources)
+        self._cursors = Cursors(parts.cursor_key)
+
+    async def execute(self, request: Asked, context: Surroundings, /) -> Answer:
+        """Answer a request; raises RequestError for what is refused as a whole."""
+        text = request.query or ""
+        try:
+            document = self._documents.get(text)
+        except Invalid as invalid:
+            return self._refused(invalid.errors, context)
+        plan = self._plan(text, document, request.operation_name, context.caller.rights)
+        if plan.operation.operation is OperationType.MUTATION and context.is_get:
+            raise RequestError("a mutation may not come by GET", code="METHOD_NOT_ALLOWED", status=405)
+        variables = get_variable_values(
+            self._schema, plan.operation.variable_definitions or (), dict(request.variables), max_errors=20
+        )
+        if isinstance(variables, list):
+            return self._refused(variables, context)
+        run = self._run(plan, variables, context)
+        await self._carry_out(run, context)
+        result = await self._assemble(run, document, request)
+        await self._leave_trail(run, text, result, context)
+        return self._encoded(result, context)
+
+    def explain(self, text: str, operation_name: str | None, rights: Rights) -> Plan:
+        """Return the plan of an operation without running it; raises Invalid or RequestError."""
+        return self._plan(text, self._documents.get(text), operation_name, rights)
+
+    def _plan(self, text: str, document: Document, name: str | None, rights: Rights) -> Plan:
+        key = (text, name, rights.fingerprint)
+        plan = self._plans.get(key)
+        if plan is None:
+            plan = compile_plan(self._schema, document.operation(name), document.selections, rights)
+            self._plans[key] = plan
+            while len(self._plans) > MOST_PLANS:
+                self._plans.popitem(last=False)
+        else:
+            self._plans.move_to_end(key)
+        return plan
+
+    def _run(self, plan: Plan, variables: Any, context: Surroundings) -> Run:
+        moment = Moment(self._parts.now(), context.language, self._parts.settings, context.caller.rights)
+        config = self._parts.schema.config
+        return Run(plan, variables, moment, context.deadline, self._cursors, self._scalars, config)
+
+    async def _carry_out(self, run: Run, context: Surroundings) -> None:
+        """Enter the roots and read what is below them: one after another for a mutation, together for a query."""
+        roots = RunRoots(
+            run, self._fetch, self._parts.identity, self._parts.rows_of(context.caller), frozenset(self._parts.sources)
+        )
+        for joint in run.plan.roots:
+            if run.wants(joint):
+                await self._enter(run, joint, roots)
+
+    async def _enter(self, run: Run, joint: Joint, roots: RunRoots) -> None:
+        try:
+            value = await joint.extension.enter(roots=roots, **run.arguments_of(joint))  # type: ignore[union-attr]
+        except Exception as error:  # noqa: BLE001 - raised again at the field, where it costs the field alone
+            run.enter(joint, error)
+            return
+        run.enter(joint, value)
+        await self._fetch.below(run, joint, value)
+
+    async def _assemble(self, run: Run, document: Document, request: Asked) -> ExecutionResult:
+        middleware = MiddlewareManager(_denier(run.plan)) if run.plan.denied else None
+        result: Any = execute(
+            self._schema,
+            document.tree,
+            context_value=run,
+            variable_values=dict(request.variables),
+            operation_name=request.operation_name,
+            middleware=middleware,
+        )
+        done: ExecutionResult = await result if inspect.isawaitable(result) else result
+        return done
+
+    async def _leave_trail(self, run: Run, text: str, result: ExecutionResult, context: Surroundings) -> None:
+        if not run.customers:
+            return
+        name = run.plan.operation.name.value if run.plan.operation.name else "anonymous"
+        asked = {answer.source for answers in run.asked.values() for answer in answers if answer.delivered}
+        reading = Reading(
+            customers=tuple(run.customers),
+            fields=run.plan.released,
+            sources=tuple(sorted(asked)),
+            operation=f"{name} {hashlib.sha256(text.encode()).hexdigest()}",
+            outcome="PARTIAL" if result.errors else "COMPLETE",
+        )
+        await self._parts.trail.read(context.caller, reading)
+
+    def _encoded(self, result: ExecutionResult, context: Surroundings) -> Answer:
+        response: dict[str, Any] = {}
+        if result.errors:
+            response["errors"] = [self._parts.errors.shown(error, context.language) for error in result.errors]
+        response["data"] = result.data
+        return Answer(msgspec.json.encode(response))
+
+    def _refused(self, errors: Any, context: Surroundings) -> Answer:
+        shown = self._parts.errors.shown_before_execution(errors, context.language)
+        return Answer(msgspec.json.encode({"errors": shown}), executed=False)
+
+
+def _denier(plan: Plan) -> Callable[..., Any]:
+    """Return a middleware of graphql-core that refuses what rights refuse."""
+
+    def refuse_denied(resolve: Callable[..., Any], source: Any, info: GraphQLResolveInfo[Any], **arguments: Any) -> Any:
+        deny(plan, info.path)
+        return resolve(source, info, **arguments)
+
+    return refuse_denied

@@ -1,0 +1,231 @@
+"""The fetch: carries out a plan, and is the only caller of sources.
+
+All joints below one value start together: what they ask of one source in one call is asked in one call, equal
+questions are asked once, and the joints below a joint start as soon as that one has its value.
+"""
+
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from klantbeeld.engine.plan import Joint, PlannedRead
+from klantbeeld.engine.run import Arguments, Run
+from klantbeeld.engine.walk import parents_of
+from klantbeeld.errors import RequestError
+from klantbeeld.graph.answers import Answer, Position
+from klantbeeld.graph.customer import Customer
+from klantbeeld.sources.questions import Outcome, Question, SourceState, Subject
+from klantbeeld.sources.source import NO_KEY, Source
+
+Kind = tuple[Any, ...]
+
+
+@dataclass(slots=True)
+class _Place:
+    """A joint at one parent: where answers come together. `answers` begins with those that need no call."""
+
+    joint: Joint
+    parent: Any
+    customer_id: str
+    arguments: Arguments
+    answers: list[Answer[Any]] = field(default_factory=list)
+    wants: list["_Want"] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class _Want:
+    """One read at one place, of one key of one source."""
+
+    planned: PlannedRead
+    arguments: Arguments
+    source: Source
+    subject: Subject
+    key: str
+    position: Position
+
+
+@dataclass(slots=True)
+class _Batch:
+    """What one call can answer: wants of one resource of one source that have their arguments in common."""
+
+    source: Source
+    arguments: Arguments
+    by_record: bool
+    after: str | None
+    everything: bool = False
+    first: int | None = None
+    wants: list[_Want] = field(default_factory=list)
+
+
+class Fetch:
+    """Carries out plans over the sources of one configuration; lives as long as that."""
+
+    def __init__(self, sources: Mapping[str, Source]) -> None:
+        self._sources = [sources[name] for name in sorted(sources)]
+
+    async def below(self, run: Run, joint: Joint, value: Any) -> None:
+        """Read everything below the value of a joint."""
+        await self._level(run, joint.children, [(value, "")])
+
+    async def read(self, planned: PlannedRead, arguments: Arguments, deadline: float) -> list[Answer[Any]]:
+        """Ask every source that has a role and a capability, about no customer: for searches."""
+        role, call = planned.read.role.name, planned.read.call
+        sources = [source for source in self._sources if role in source.roles and call in source.readings]
+        question = Question(
+            subjects={}, members={call: planned.members}, arguments=arguments, first=arguments.get("first")
+        )
+        outcomes = await asyncio.gather(*(source.ask(question, deadline) for source in sources))
+        found = zip(sources, outcomes, strict=True)
+        return [
+            _answer(_Want(planned, {}, source, Subject("", frozenset()), NO_KEY, Position()), o) for source, o in found
+        ]
+
+    async def _level(self, run: Run, joints: Sequence[Joint], values: Sequence[tuple[Any, str]]) -> None:
+        if not joints:
+            return
+        places = [self._places(run, joint, values) for joint in joints if run.wants(joint)]
+        asked = self._ask(run.deadline, (want for found in places for place in found for want in place.wants))
+        await asyncio.gather(*(self._finish(run, found, asked) for found in places if found))
+
+    def _places(self, run: Run, joint: Joint, values: Sequence[tuple[Any, str]]) -> list[_Place]:
+        """Find the parents of a joint, and what has to be asked for each."""
+        arguments = run.arguments_of(joint)
+        places = []
+        for value, above in values:
+            for parent, customer_id in parents_of(value, joint.route, above):
+                if (
+                    type(parent).__name__ != joint.type_name
+                ):  # an interface led here, and another type's fields are meant
+                    continue
+                place = _Place(joint, parent, customer_id, arguments)
+                places.append(place)
+                if customer := run.customers.get(customer_id):
+                    self._prepare(run, place, customer)
+        return places
+
+    def _prepare(self, run: Run, place: _Place, customer: Customer) -> None:
+        """Settle what can be said without a call, and note what has to be asked."""
+        try:
+            positions = run.positions(place.joint, place.customer_id, place.arguments)
+        except RequestError as error:
+            run.refuse(place.joint, place.parent, error)
+            return
+        for planned in place.joint.reads:
+            role, call = planned.read.role.name, planned.read.call
+            sources = [source for source in self._sources if role in source.roles]
+            if not sources:
+                place.answers.append(_unasked("", planned, SourceState.NOT_CONFIGURED, place))
+            for source in sources:
+                owners = frozenset(link.record_id for link in customer.links.links if link.source == source.name)
+                if call not in source.readings:
+                    place.answers.append(_unasked(source.name, planned, SourceState.NOT_SUPPORTED, place))
+                elif not owners:
+                    place.answers.append(_unasked(source.name, planned, SourceState.NOT_LINKED, place))
+                else:
+                    _want(place, planned, source, Subject(place.customer_id, owners), positions)
+
+    def _ask(self, deadline: float, wants: Iterable[_Want]) -> dict[int, "asyncio.Task[Outcome]"]:
+        """Start one call for each batch; return the task that answers each want, by the want's identity."""
+        tasks: dict[int, asyncio.Task[Outcome]] = {}
+        for batch in _batches(wants):
+            task = asyncio.ensure_future(batch.source.ask(_question(batch), deadline))
+            tasks.update((id(want), task) for want in batch.wants)
+        return tasks
+
+    async def _finish(self, run: Run, places: Sequence[_Place], asked: Mapping[int, "asyncio.Task[Outcome]"]) -> None:
+        for place in places:
+            for want in place.wants:
+                place.answers.append(_answer(want, await asked[id(want)]))
+            place.answers.sort(key=lambda answer: (answer.source, answer.call, answer.key))
+            run.answer(place.joint, place.parent, place.customer_id, place.answers, place.arguments)
+        joint = places[0].joint
+        if joint.children:
+            values = [(run.combine(joint, place.parent), place.customer_id) for place in places]
+            await self._level(run, joint.children, values)
+
+
+def _want(
+    place: _Place, planned: PlannedRead, source: Source, subject: Subject, positions: Mapping[str, Position]
+) -> None:
+    for key in _keys(planned, place.parent, subject.owners):
+        position = positions.get(f"{source.name}/{planned.read.call}/{key}", Position())
+        want = _Want(planned, place.arguments, source, subject, key, position)
+        if position.ended:
+            place.answers.append(_answer(want, Outcome(SourceState.NOT_ASKED)))
+        else:
+            place.wants.append(want)
+
+
+def _keys(planned: PlannedRead, parent: Any, owners: frozenset[str]) -> Sequence[str]:
+    if planned.read.key is None:
+        return sorted(owners)
+    key = getattr(parent, planned.read.key)
+    return [key] if key else []
+
+
+def _batches(wants: Iterable[_Want]) -> Iterable[_Batch]:
+    """Put together what one call can answer, within what the connector takes in one call."""
+    open_batches: dict[Kind, list[_Batch]] = {}
+    for want in wants:
+        read, reading = want.planned.read, want.source.readings[want.planned.read.call]
+        handed = {name: want.arguments[name] for name in read.args if name not in {"first", "after"}}
+        handed = {name: value for name, value in handed.items() if value is not None}
+        kind = (want.source.name, reading.resource, repr(sorted(handed.items())), want.position.token)
+        batch = _room(open_batches.setdefault(kind, []), want.key, reading.batch)
+        if batch is None:
+            batch = _Batch(want.source, handed, reading.by_record, want.position.token)
+            open_batches[kind].append(batch)
+        batch.wants.append(want)
+        first = want.arguments.get("first") if "first" in read.args else None
+        batch.everything |= read.everything or (first is not None and reading.newest_first is None)
+        batch.first = max(filter(None, (batch.first, first)), default=None)
+    return [batch for batches in open_batches.values() for batch in batches]
+
+
+def _room(batches: Sequence[_Batch], key: str, most: int) -> _Batch | None:
+    for batch in batches:
+        keys = {want.key for want in batch.wants}
+        if key in keys or len(keys) < most:
+            return batch
+    return None
+
+
+def _question(batch: _Batch) -> Question:
+    members: dict[str, frozenset[str]] = {}
+    for want in batch.wants:
+        call = want.planned.read.call
+        members[call] = members.get(call, frozenset()) | want.planned.members
+    return Question(
+        subjects={want.key: want.subject for want in batch.wants},
+        members=members,
+        arguments=batch.arguments,
+        by_record=batch.by_record,
+        first=None if batch.everything else batch.first,
+        after=batch.after,
+        everything=batch.everything,
+    )
+
+
+def _answer(want: _Want, outcome: Outcome) -> Answer[Any]:
+    read = want.planned.read
+    return Answer(
+        source=want.source.name,
+        role=read.role.name,
+        call=read.call,
+        state=outcome.state,
+        records=list(outcome.records.get(read.call, {}).get(want.key, ())),
+        code=outcome.problem.code if outcome.problem else None,
+        retryable=bool(outcome.problem and outcome.problem.retryable),
+        key=want.key,
+        customer_id=want.subject.customer_id,
+        position=want.position,
+        next_page=outcome.next_page,
+        complete=outcome.complete,
+        seconds=outcome.seconds,
+    )
+
+
+def _unasked(source: str, planned: PlannedRead, state: SourceState, place: _Place) -> Answer[Any]:
+    read = planned.read
+    return Answer(source, read.role.name, read.call, state, [], code=state.value, customer_id=place.customer_id)

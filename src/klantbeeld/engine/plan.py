@@ -1,0 +1,231 @@
+"""The plan: what an operation needs, collected once from the declarations of its fields and pruned by rights.
+
+A plan is a tree of joints. A joint is a field that gets its value from outside its parent: entered at the root, or
+joined from reads. Between a joint and the joints below it lie plain values, along which its children find their
+parents. The plan knows no values: arguments, conditions and customers are those of a request.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from graphql import (
+    FieldNode,
+    GraphQLField,
+    GraphQLInterfaceType,
+    GraphQLObjectType,
+    GraphQLSchema,
+    GraphQLUnionType,
+    OperationDefinitionNode,
+    OperationType,
+    get_named_type,
+)
+from strawberry.types.field import StrawberryField
+
+from klantbeeld.engine.selections import Condition, Selected, SelectedField, Selections
+from klantbeeld.graph.data import Data
+from klantbeeld.graph.joined import Computed, Entered, Joined
+from klantbeeld.graph.published import publishes
+from klantbeeld.sdk.reads import Read
+
+Path = tuple[str, ...]
+
+
+class Rights(Protocol):
+    """What a plan is compiled for, as far as the compiler has to know."""
+
+    @property
+    def fingerprint(self) -> str:
+        """The same for all callers who may share a plan."""
+        ...
+
+    def refusal(self, scope: str, *, category: str, sensitivity: str) -> str | None:
+        """Return the code of the refusal, or None."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedRead:
+    """A read with the members that this operation selects and the field's function uses."""
+
+    read: Read
+    members: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Joint:
+    """A field that gets its value from outside its parent.
+
+    `path` are the response keys from the root, without indices. `route` are the attributes that lead from the value
+    of the joint above to the object that has this field, and `type_name` is the type of that object.
+    """
+
+    path: Path
+    type_name: str
+    route: Path
+    definition: GraphQLField
+    node: FieldNode
+    extension: Joined | Entered
+    reads: tuple[PlannedRead, ...]
+    conditions: tuple[Condition, ...]
+    children: tuple["Joint", ...]
+
+    @property
+    def coordinate(self) -> str:
+        """Type and field, as the schema names them."""
+        return f"{self.type_name}.{self.node.name.value}"
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What an operation needs; lives in a cache by document and rights, shared by requests.
+
+    `released` are the coordinates of the fields of personal data that the caller may see, and `denied` the code for
+    each path and type that a rule refuses.
+    """
+
+    operation: OperationDefinitionNode
+    roots: tuple[Joint, ...]
+    joints: Mapping[tuple[Path, str], Joint]
+    released: frozenset[str]
+    denied: Mapping[tuple[Path, str], str]
+
+    @property
+    def is_serial(self) -> bool:
+        """Whether the root fields are carried out one after another (GraphQL, section 6.2.2)."""
+        return self.operation.operation is OperationType.MUTATION
+
+
+def compile_plan(
+    schema: GraphQLSchema, operation: OperationDefinitionNode, selections: Selections, rights: Rights
+) -> Plan:
+    """Collect the joints of a valid operation."""
+    root_type = schema.get_root_type(operation.operation)
+    assert root_type is not None  # noqa: S101 - a valid operation has a root type
+    compiler = _Compiler(schema, selections, rights)
+    top = _Above((), ())
+    compiler.visit(root_type, [Selected(operation.selection_set)], at=_Place((), ()), above=top)
+    return Plan(operation, tuple(top.joints), compiler.joints, frozenset(compiler.released), compiler.denied)
+
+
+@dataclass(slots=True)
+class _Above:
+    """The joint that is being compiled: its reads, the members found for each, the paths selected, its children."""
+
+    path: Path
+    reads: tuple[Read, ...]
+    members: dict[Read, set[str]] = field(default_factory=dict)
+    selected: set[str] = field(default_factory=set)
+    joints: list[Joint] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.members = {read: set(read.uses) for read in self.reads}
+
+    def note(self, record: type[Any] | None, members: tuple[str, ...]) -> None:
+        """Remember members that were selected on a type that publishes `record`."""
+        for read, found in self.members.items():
+            if record is not None and record is read.role.reads[read.call]:
+                found.update(members)
+
+    def planned(self) -> tuple[PlannedRead, ...]:
+        """Return the reads that this operation needs."""
+        return tuple(
+            PlannedRead(read, frozenset(self.members[read]))
+            for read in self.reads
+            if read.only_when is None or read.only_when in self.selected
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where the compiler is: the response path from the root, and the route from the joint above."""
+
+    path: Path
+    route: Path
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """A field that is selected on a type, with all its occurrences under one response key."""
+
+    parent: GraphQLObjectType
+    definition: GraphQLField
+    declared: StrawberryField
+    fields: list[SelectedField]
+
+    @property
+    def below(self) -> list[Selected]:
+        """The selections below it."""
+        return [Selected(one.node.selection_set, one.condition) for one in self.fields if one.node.selection_set]
+
+
+class _Compiler:
+    def __init__(self, schema: GraphQLSchema, selections: Selections, rights: Rights) -> None:
+        self.schema = schema
+        self.selections = selections
+        self.rights = rights
+        self.joints: dict[tuple[Path, str], Joint] = {}
+        self.released: set[str] = set()
+        self.denied: dict[tuple[Path, str], str] = {}
+
+    def visit(self, parent: GraphQLObjectType, selected: list[Selected], *, at: _Place, above: _Above) -> None:
+        """Walk the fields that are selected on an object type."""
+        for key, fields in self.selections.fields_of(parent, selected).items():
+            node = fields[0].node
+            definition = parent.fields.get(node.name.value)
+            if definition is None:  # __typename, __schema and __type, which graphql-core answers
+                continue
+            declared = definition.extensions["strawberry-definition"]
+            here = _Place((*at.path, key), at.route)
+            if refusal := self._refusal(parent.name, declared):
+                self.denied[here.path, parent.name] = refusal
+                continue
+            joining = next((made for made in declared.extensions if isinstance(made, Joined | Entered)), None)
+            found = _Found(parent, definition, declared, fields)
+            if joining:
+                self._join(found, joining, here, above)
+            else:
+                self._pass(found, here, above)
+
+    def _join(self, found: "_Found", joining: Joined | Entered, at: _Place, above: _Above) -> None:
+        here = _Above(at.path, joining.reads if isinstance(joining, Joined) else ())
+        for kind in self._possible(found.definition):
+            self.visit(kind, found.below, at=_Place(at.path, ()), above=here)
+        joint = Joint(
+            path=at.path,
+            type_name=found.parent.name,
+            route=at.route,
+            definition=found.definition,
+            node=found.fields[0].node,
+            extension=joining,
+            reads=here.planned(),
+            conditions=tuple(one.condition for one in found.fields),
+            children=tuple(here.joints),
+        )
+        above.joints.append(joint)
+        self.joints[at.path, found.parent.name] = joint
+
+    def _pass(self, found: "_Found", at: _Place, above: _Above) -> None:
+        name = found.declared.python_name
+        computed = next((made for made in found.declared.extensions if isinstance(made, Computed)), None)
+        record = publishes(found.parent.extensions["strawberry-definition"].origin)
+        above.note(record, computed.uses if computed else (name,))
+        above.selected.add(".".join(at.path[len(above.path) :]))
+        for kind in self._possible(found.definition):
+            self.visit(kind, found.below, at=_Place(at.path, (*at.route, name)), above=above)
+
+    def _possible(self, definition: GraphQLField) -> Iterator[GraphQLObjectType]:
+        named = get_named_type(definition.type)
+        if isinstance(named, GraphQLObjectType):
+            yield named
+        elif isinstance(named, GraphQLInterfaceType | GraphQLUnionType):
+            yield from self.schema.get_possible_types(named)
+
+    def _refusal(self, type_name: str, declared: StrawberryField) -> str | None:
+        data = next((made for made in declared.directives if isinstance(made, Data)), None)
+        if data is None:
+            return None
+        refusal = self.rights.refusal(data.scope, category=data.category.value, sensitivity=data.sensitivity.value)
+        if refusal is None:
+            self.released.add(f"{type_name}.{declared.python_name}")
+        return refusal

@@ -1,0 +1,134 @@
+"""What the engine is asked with, and what it needs from rooms above it; `app.py` brings the things that fit."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from graphql import GraphQLError
+
+from klantbeeld.graph.answers import Rights as GraphRights
+from klantbeeld.settings import Language
+
+FormattedError = dict[str, Any]
+
+
+class Rights(GraphRights, Protocol):
+    """What a caller may read; the key of a plan."""
+
+    @property
+    def fingerprint(self) -> str:
+        """The same for all callers who may share a plan."""
+        ...
+
+
+class Caller(Protocol):
+    """Who asks."""
+
+    @property
+    def rights(self) -> Rights:
+        """What may be read."""
+        ...
+
+
+class Rows(Protocol):
+    """Which customers the caller of one request may see."""
+
+    async def visible(self, customer_ids: Sequence[str]) -> frozenset[str]:
+        """Return those that the caller may see."""
+        ...
+
+    async def own(self) -> str | None:
+        """Return the customer behind the token."""
+        ...
+
+
+class RowsOf(Protocol):
+    """Makes the rows of a request."""
+
+    def __call__(self, caller: Any, /) -> Rows:
+        """Return the rows of a caller."""
+        ...
+
+
+class Asked(Protocol):
+    """A GraphQL request."""
+
+    @property
+    def query(self) -> str | None:
+        """The document."""
+        ...
+
+    @property
+    def operation_name(self) -> str | None:
+        """The operation to execute."""
+        ...
+
+    @property
+    def variables(self) -> Mapping[str, Any]:
+        """The variables, as JSON gave them."""
+        ...
+
+
+class Surroundings(Protocol):
+    """What surrounds a request: who, until when, in which language."""
+
+    @property
+    def caller(self) -> Any:
+        """Who asks."""
+        ...
+
+    @property
+    def deadline(self) -> float:
+        """When the answer must be there, in the running loop's time."""
+        ...
+
+    @property
+    def language(self) -> Language:
+        """Language of texts for people."""
+        ...
+
+    @property
+    def is_get(self) -> bool:
+        """Whether the request may not change anything."""
+        ...
+
+
+class Errors(Protocol):
+    """Makes of errors what a caller may see."""
+
+    def shown(self, error: GraphQLError, language: Language, /) -> FormattedError:
+        """Format an error of a field."""
+        ...
+
+    def shown_before_execution(self, errors: Iterable[GraphQLError], language: Language, /) -> list[FormattedError]:
+        """Format errors of a document or its variables."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a request read of whom: for the trail. `fields` are coordinates, never values."""
+
+    customers: tuple[str, ...]
+    fields: frozenset[str]
+    sources: tuple[str, ...]
+    operation: str
+    outcome: str
+
+
+class Trail(Protocol):
+    """Keeps who read what of whom."""
+
+    async def read(self, caller: Any, reading: Reading, /) -> None:
+        """Note a reading before its answer leaves; raises Overloaded when it cannot be kept."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One complete answer, as JSON; without `data` when `executed` is false."""
+
+    body: bytes
+    executed: bool = True
+    status: int | None = None
+    headers: tuple[tuple[bytes, bytes], ...] = ()

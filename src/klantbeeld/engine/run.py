@@ -1,0 +1,125 @@
+"""A run: one operation for one request, and what came of each joint of its plan.
+
+It is the context of graphql-core's resolvers, which find here what was entered and joined; they do no I/O.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+from graphql.execution.values import get_argument_values
+from graphql.pyutils import Path as ResponsePath
+from strawberry.schema.config import StrawberryConfig
+from strawberry.types.arguments import convert_arguments
+
+from klantbeeld.engine.cursors import Cursors, Positions, binding_of
+from klantbeeld.engine.plan import Joint, Plan
+from klantbeeld.engine.selections import holds
+from klantbeeld.errors import Unanswered
+from klantbeeld.graph.answers import Answer, Answers, Moment
+from klantbeeld.graph.customer import Customer
+from klantbeeld.graph.joined import Joined
+
+Arguments = Mapping[str, Any]
+
+
+@dataclass(slots=True)
+class Run:
+    """Lives as long as one operation.
+
+    `variables` are coerced. `deadline` is in the running loop's time. `customers` are all that the operation met, by
+    id; `asked` is everything that was asked on behalf of each.
+    """
+
+    plan: Plan
+    variables: Any
+    moment: Moment
+    deadline: float
+    cursors: Cursors
+    scalars: Any
+    config: StrawberryConfig
+    customers: dict[str, Customer] = field(default_factory=dict)
+    asked: dict[str, list[Answer[Any]]] = field(default_factory=dict)
+    _values: dict[tuple[int, int], Any] = field(default_factory=dict)
+    _answers: dict[tuple[int, int], Answers[Any]] = field(default_factory=dict)
+    _kept: list[Any] = field(default_factory=list)
+
+    def wants(self, joint: Joint) -> bool:
+        """Say whether the request's variables select a joint."""
+        return holds(joint.conditions, self.variables.coerced)
+
+    def arguments_of(self, joint: Joint) -> Arguments:
+        """Return a joint's arguments as Python values, by their Python names."""
+        values = get_argument_values(joint.definition, joint.node, self.variables)
+        declared = joint.definition.extensions["strawberry-definition"]
+        return convert_arguments(values, declared.arguments, scalar_registry=self.scalars, config=self.config)
+
+    def enter(self, joint: Joint, value: Any) -> None:
+        """Keep the value of a root joint, or the exception that took its place."""
+        self._values[id(joint), 0] = value
+
+    def entered(self, path: ResponsePath) -> Any:
+        """Return the value of the root field at a response path, for its resolver."""
+        joint = self.plan.joints[(str(path.key),), str(path.typename)]
+        return _given(self._values[id(joint), 0])
+
+    def answer(
+        self, joint: Joint, parent: Any, customer_id: str, answers: Sequence[Answer[Any]], arguments: Arguments
+    ) -> None:
+        """Keep the answers of a joint for one parent."""
+        asked = self.asked.setdefault(customer_id, [])
+        asked.extend(answers)
+        binding = binding_of(joint.coordinate, customer_id, arguments)
+        self._kept.append(parent)
+        self._answers[id(joint), id(parent)] = Answers(
+            parent=parent,
+            moment=self.moment,
+            every=tuple(answers),
+            seal=partial(self.cursors.seal, binding=binding),
+            asked=lambda: asked,
+        )
+
+    def refuse(self, joint: Joint, parent: Any, error: Exception) -> None:
+        """Keep what is wrong with the arguments of a joint, to be raised at its field."""
+        self._kept.append(parent)
+        self._values[id(joint), id(parent)] = error
+
+    def combine(self, joint: Joint, parent: Any) -> Any:
+        """Combine a joint for one parent and keep its value; None when it has none."""
+        key = (id(joint), id(parent))
+        if key in self._values:
+            return None
+        try:
+            value = joint.extension.combine(answers=self._answers[key], **self.arguments_of(joint))  # type: ignore[union-attr]
+        except Exception as error:  # noqa: BLE001 - raised again at the field, where it costs the field alone
+            value = error
+        self._values[key] = value
+        return None if isinstance(value, Exception) else value
+
+    def combined(self, extension: Joined, path: ResponsePath, parent: Any, arguments: Arguments) -> Any:
+        """Return the value of a joined field for one parent, for its resolver."""
+        keys = tuple(str(key) for key in path.as_list() if isinstance(key, str))
+        joint = self.plan.joints[keys, str(path.typename)]
+        key = (id(joint), id(parent))
+        if key in self._values:
+            return _given(self._values[key])
+        return extension.combine(**{**arguments, "answers": self._answers[key]})
+
+    def positions(self, joint: Joint, customer_id: str, arguments: Arguments) -> Positions:
+        """Return where each source's page begins."""
+        after = arguments.get("after")
+        return self.cursors.open(after, binding_of(joint.coordinate, customer_id, arguments)) if after else {}
+
+
+def _given(value: Any) -> Any:
+    if isinstance(value, Exception):
+        raise value
+    return value
+
+
+def deny(plan: Plan, path: ResponsePath) -> None:
+    """Raise Unanswered if a rule refuses the field at a response path."""
+    keys = tuple(str(key) for key in path.as_list() if isinstance(key, str))
+    if refusal := plan.denied.get((keys, str(path.typename))):
+        raise Unanswered(refusal)

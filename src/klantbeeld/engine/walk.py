@@ -1,0 +1,34 @@
+"""Walking from the value of a joint to the objects that have the fields below it."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from klantbeeld.graph.customer import Customer
+from klantbeeld.sdk.records import Record
+
+
+def parents_of(value: Any, route: tuple[str, ...], customer_id: str) -> Iterator[tuple[Any, str]]:
+    """Yield each object at the end of a route, with the id of the customer on whose behalf it is there.
+
+    The last customer or record that is passed on the way decides. Lists are walked through, missing values end a way.
+    """
+    if value is None:
+        return
+    if isinstance(value, list | tuple):
+        for item in value:
+            yield from parents_of(item, route, customer_id)
+        return
+    here = customer_behind(value) or customer_id
+    if not route:
+        yield value, here
+        return
+    yield from parents_of(getattr(value, route[0]), route[1:], here)
+
+
+def customer_behind(value: Any) -> str | None:
+    """Return the id of the customer that an object is, or belongs to."""
+    if isinstance(value, Customer):
+        return str(value.id)
+    if isinstance(value, Record) and value.origin:
+        return value.origin.customer_id or None
+    return None
