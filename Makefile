@@ -8,7 +8,7 @@ LOCKED := $(PIP) --require-hashes --only-binary :all: -r
 PYTEST := $(BIN)/pytest -n 2 --dist loadgroup -q
 HERE := not node and not real and not slow
 
-.PHONY: help demo test lint format unit bench faults docs lock clean
+.PHONY: help demo test lint format unit bench faults docs features lock clean
 
 help:  ## say what there is
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -39,6 +39,9 @@ faults: .venv/.tested  ## break sources and processes, and see what is promised 
 
 docs: .venv/.tested  ## write the generated pages anew
 	@$(BIN)/python scripts/docs.py
+
+features: .venv/.tested  ## run the acceptance tests and write docs/features.md from them
+	@$(BIN)/python scripts/features.py
 
 lock: .venv/.tested  ## write the lock files anew
 	@UPGRADE=$(UPGRADE) scripts/lock
