@@ -63,7 +63,7 @@ def test_a_folder_of_the_operator_is_found_and_its_code_runs_only_when_asked_for
     assert "klantbeeld._connectors.made_lazy" not in sys.modules
     loaded = found.load("made_lazy")
     assert sys.modules["klantbeeld._connectors.made_lazy.connector"].__name__ == loaded.make.__module__
-    call = loaded.make({}).invoices(Ask(keys=("1",), select=frozenset(), arguments={}))  # type: ignore[attr-defined]
+    call = loaded.make({}).invoices(Ask(keys=("1",), select=frozenset(), arguments={}))  # type: ignore[attr-defined]  # made above
     assert call.path == "/items"
 
 
@@ -85,7 +85,7 @@ def test_the_same_name_from_another_folder_brings_its_own_code(folder: Path) -> 
     first = Connectors([folder / "a" / "made_twice"]).load("made_twice").make
     second = Connectors([folder / "b" / "made_twice"]).load("made_twice").make
     assert first is not second
-    assert second({}).invoices(Ask(keys=("1",), select=frozenset(), arguments={})).path == "/others"  # type: ignore[attr-defined]
+    assert second({}).invoices(Ask(keys=("1",), select=frozenset(), arguments={})).path == "/others"  # type: ignore[attr-defined]  # made above
 
 
 def test_the_second_of_one_name_is_set_aside(folder: Path) -> None:

@@ -16,6 +16,16 @@ def from_minor(amount: int | None, currency: str | None) -> Money | None:
     return Money(Decimal(amount).scaleb(-EXPONENTS.get(code, 2)), code)
 
 
+def from_decimal(amount: Decimal | None, currency: str | None) -> Money | None:
+    """Make money of an amount in units of the currency, with its usual decimals; what is finer is kept."""
+    if amount is None or currency is None:
+        return None
+    code = currency.upper()
+    usual = -EXPONENTS.get(code, 2)
+    finer = int(amount.normalize().as_tuple().exponent) < usual
+    return Money(amount if finer else amount.quantize(Decimal(1).scaleb(usual)), code)
+
+
 def to_minor(money: Money) -> int:
     """Return the amount in the currency's smallest unit; ValueError if it has a fraction of that."""
     scaled = money.amount.scaleb(EXPONENTS.get(money.currency, 2))

@@ -1,0 +1,136 @@
+"""Asking a running system through a connector alone, for recording examples and for tests; the gateway is not needed.
+
+The gateway's own way to a source, with deadlines and all, is `klantbeeld.sources`.
+"""
+
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+from urllib.parse import urlencode
+
+import httpx
+import msgspec
+
+from klantbeeld.sdk.acts import Act
+from klantbeeld.sdk.auth import ClientCredentials, TokenReply
+from klantbeeld.sdk.calls import Ask, Call
+from klantbeeld.sdk.connector import Connector
+from klantbeeld.sdk.examples import Conversation, Example, Exchange, as_answer, as_expected, as_request, converse
+from klantbeeld.sdk.manifest import Manifest
+from klantbeeld.sdk.mapping import ALWAYS
+from klantbeeld.sdk.mapping import Mapping as RecordMapping
+from klantbeeld.sdk.records import Record
+from klantbeeld.sdk.replies import Reply
+from klantbeeld.sources.decode import Decoded, decode
+
+
+@dataclass(frozen=True)
+class Live:
+    """One connector over one running system; lives as long as its `client`.
+
+    `credentials` are the connector's secrets, by the names that its auth needs.
+    """
+
+    manifest: Manifest
+    connector: Connector
+    client: httpx.AsyncClient
+    base_url: str
+    credentials: Mapping[str, str]
+    _tokens: dict[str, str] = field(default_factory=dict)
+
+    async def read(self, capability: str, ask: Ask) -> tuple[list[Record], str | None]:
+        """Ask for one page; return its records and the position of the next."""
+        spoken = await self.converse(getattr(self.connector, capability)(ask))
+        reading = self.connector.readings()[capability]
+        decoded = understand(self.connector, *spoken[-1], ask.select)
+        return translate(decoded.items, reading.mappings, frozenset(reading.mappings[0].record.__struct_fields__)), (
+            decoded.next_page
+        )
+
+    async def pages(self, capability: str, ask: Ask) -> AsyncIterator[list[Record]]:
+        """Ask for page after page, to the last."""
+        records, position = await self.read(capability, ask)
+        yield records
+        while position is not None:
+            records, position = await self.read(capability, replace(ask, after=position))
+            yield records
+
+    async def act(self, capability: str, act: Act) -> Record:
+        """Do a write; return the record with the id and the version that the owner gave."""
+        spoken = await self.converse(getattr(self.connector, capability)(act))
+        return written(self.connector, capability, *spoken[-1])
+
+    async def record(self, example: Example) -> Example:
+        """Let an example happen again; return it with what went over the line now, and the records of it."""
+        spoken = await self.converse(example.start(self.connector, self.manifest))
+        return msgspec.structs.replace(
+            example,
+            exchanges=[Exchange(request=as_request(call), reply=as_answer(reply)) for call, reply in spoken],
+            expect=[as_expected(record) for record in records_of(example, self.connector, *spoken[-1])],
+        )
+
+    async def converse(self, conversation: Conversation) -> list[tuple[Call[Any], Reply]]:
+        """Carry a conversation to its end."""
+        return await converse(conversation, self._send)
+
+    async def _send(self, call: Call[Any]) -> Reply:
+        auth = type(self.connector).auth
+        if isinstance(auth, ClientCredentials) and not self._tokens:
+            self._tokens["access_token"] = await self._fetch_token(auth)
+        proven = auth.apply(call, {**self.credentials, **self._tokens})
+        body, media_type = proven.content()
+        headers = [*proven.headers, *([("content-type", media_type)] if media_type else [])]
+        response = await self.client.request(
+            proven.method, self.base_url + proven.target, content=body, headers=headers
+        )
+        reply = as_reply(response)
+        if reply.status not in call.absent and (problem := self.connector.problem(reply)):
+            raise problem
+        return reply
+
+    async def _fetch_token(self, auth: ClientCredentials) -> str:
+        places = {**self.connector.options, "base_url": self.base_url}
+        form = {"grant_type": "client_credentials", **{name: self.credentials[name] for name in auth.needs}}
+        if auth.scope:
+            form["scope"] = auth.scope.format(**places)
+        headers = {"content-type": "application/x-www-form-urlencoded"}
+        response = await self.client.post(auth.token_url.format(**places), content=urlencode(form), headers=headers)
+        return msgspec.json.decode(response.content, type=TokenReply).access_token
+
+
+def as_reply(response: httpx.Response) -> Reply:
+    """Return a response as connectors see it."""
+    headers = tuple((name.lower().encode(), value.encode()) for name, value in response.headers.multi_items())
+    return Reply(response.status_code, headers, response.content)
+
+
+def understand(connector: Connector, call: Call[Any], reply: Reply, select: frozenset[str]) -> Decoded:
+    """Decode a reply, or raise what is wrong with it."""
+    if reply.status in call.absent:
+        return Decoded([], None)
+    if problem := connector.problem(reply):
+        raise problem
+    return decode(call, reply.body, select)
+
+
+def translate(items: list[Any], mappings: tuple[RecordMapping[Any], ...], members: frozenset[str]) -> list[Record]:
+    """Make records of wire structs."""
+    translators = [mapping.translator(members) for mapping in mappings]
+    return [record for item in items for translator in translators for record in translator.translate(item)]
+
+
+def records_of(example: Example, connector: Connector, call: Call[Any], reply: Reply) -> list[Record]:
+    """Return the records of an example's last reply; of a write, what it says that was written."""
+    if example.ask is None:
+        return [written(connector, example.capability, call, reply)]
+    reading = connector.readings()[example.capability]
+    members = frozenset(reading.mappings[0].record.__struct_fields__)
+    return translate(understand(connector, call, reply, example.asked(reading).select).items, reading.mappings, members)
+
+
+def written(connector: Connector, capability: str, call: Call[Any], reply: Reply) -> Record:
+    """Return the record that an owner's answer to a write names, with id and version alone."""
+    mapping = connector.doings()[capability].mapping
+    always = frozenset(ALWAYS)
+    decoded = understand(connector, call, reply, mapping.translator(always).wire)
+    return translate(decoded.items, (mapping,), always)[0]
