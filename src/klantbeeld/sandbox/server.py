@@ -117,7 +117,8 @@ def run_server(
         sys.stdout.flush()
         if attended:
             threading.Thread(target=_stop_at_end_of_input, args=(server,), daemon=True).start()
-        asyncio.run(server.serve(sockets=[listener]))
+        with contextlib.suppress(KeyboardInterrupt):
+            asyncio.run(server.serve(sockets=[listener]))
 
 
 class ConnectionDrop:
