@@ -148,7 +148,7 @@ class _Chain:
             trail_customers.c.seq.between(rows[0].seq, rows[-1].seq),
         )
         indexed: dict[int, set[str]] = {}
-        for seq, customer in (await self._connection.execute(statement)).tuples():
+        for seq, customer in await self._connection.execute(statement):
             indexed.setdefault(seq, set()).add(customer)
         for row in rows:
             if indexed.get(row.seq, set()) != _customers(row.entry):
