@@ -243,7 +243,11 @@ def lotte_jansen(today: date) -> CastMember:
         ),
         orders=(made.order(1, DOORBELL, days_ago=210),),
         products=(made.device(DOORBELL, since=208), made.subscription(1, INTERNET, since=800)),
-        invoices=(made.invoice(1, INTERNET, days_ago=35, paid=30), made.invoice(2, INTERNET, days_ago=5)),
+        invoices=(
+            made.invoice(3, DOORBELL, days_ago=208, paid=200),
+            made.invoice(1, INTERNET, days_ago=35, paid=30),
+            made.invoice(2, INTERNET, days_ago=5),
+        ),
         consents=(consent(made, days_ago=400), consent(made, "marketing", "POST", days_ago=400)),
         opt_ins=(newsletter(made, days_ago=400),),
         behaviour=Behaviour(logins_last_30_days=2, last_login=made.moment(8)),
