@@ -256,6 +256,10 @@ class SourceSettings(Section):
     """`wire` for the own HTTP/1.1 client, `httpx` for proxies and HTTP/2."""
     ca_bundle: Path | None = None
     """Certificates to trust instead of the system's."""
+    client_certificate: Path | None = None
+    """Our certificate for a source that demands one (mTLS): a PEM file with its chain and, mostly, its key."""
+    client_key: Path | None = None
+    """The unencrypted key of the client certificate, if it has a file of its own."""
 
 
 class Settings(Section):

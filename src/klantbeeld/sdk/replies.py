@@ -1,10 +1,9 @@
 """Replies: what a source answered, as bytes, before anybody reads meaning into it."""
 
-from dataclasses import dataclass
+import msgspec
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(msgspec.Struct, frozen=True):
     """An HTTP answer, whole and decompressed; header names are in lower case."""
 
     status: int

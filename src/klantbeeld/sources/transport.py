@@ -1,0 +1,198 @@
+"""Transport: how one HTTP exchange with a source is carried out; the links of the chain stand around it."""
+
+import asyncio
+import importlib.util
+import ssl
+import urllib.request
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+import httpx
+
+from klantbeeld.errors import SourceError, SourceInvalid, SourceTimeout, SourceUnavailable
+from klantbeeld.sdk.replies import Reply
+from klantbeeld.settings import SourceSettings
+from klantbeeld.sources.tls import trust
+from klantbeeld.sources.wire import Limits, Origin, Wire
+from klantbeeld.sources.wire.coding import decompress, supported
+from klantbeeld.sources.wire.request import user_agent, write_request
+
+_TRANSLATION: tuple[tuple[type[httpx.TransportError], type[SourceError], bool], ...] = (
+    (httpx.ConnectTimeout, SourceTimeout, False),
+    (httpx.PoolTimeout, SourceTimeout, False),
+    (httpx.TimeoutException, SourceTimeout, True),
+    (httpx.ConnectError, SourceUnavailable, False),
+    (httpx.ProxyError, SourceUnavailable, False),
+    (httpx.UnsupportedProtocol, SourceUnavailable, False),
+    (httpx.LocalProtocolError, SourceInvalid, False),
+    (httpx.RemoteProtocolError, SourceInvalid, True),
+    (httpx.TransportError, SourceUnavailable, True),
+)
+"""What httpx's errors are here, and whether a byte may have been sent; the first that fits."""
+
+_LOST = ("Server disconnected", "peer closed connection")  # what httpcore and h11 call a connection that ended early
+
+
+class Transport(Protocol):
+    """One source's way of being reached; lives as long as the source is configured."""
+
+    async def exchange(
+        self,
+        method: str,
+        target: str,
+        headers: Sequence[tuple[bytes, bytes]],
+        body: bytes = b"",
+        *,
+        deadline: float,
+        repeatable: bool = False,
+    ) -> Reply:
+        """Send a request and give the whole answer, whatever its status; redirects are not followed.
+
+        `target` is path and query, quoted (origin-form, RFC 9112, section 3.2.1). `deadline` is in the loop's time.
+        `repeatable` says that the request may reach the source twice, as GET, HEAD and OPTIONS always may; it is then
+        sent again, once, if a kept-alive connection turns out to be closed. Raise SourceTimeout, SourceUnavailable or
+        SourceInvalid, whose `sent` says whether a byte may have reached the source.
+        """
+
+    async def aclose(self) -> None:
+        """Close every connection."""
+
+
+def open_transport(source: SourceSettings) -> Transport:
+    """Make the transport that the source's settings ask for. Raise ConfigurationError; nothing is connected yet."""
+    origin = Origin.of(source.base_url)
+    limits = Limits(
+        connect=source.connect_timeout,
+        first_byte=source.timeout,
+        whole=source.timeout,
+        connections=source.max_connections,
+        body=source.max_body_bytes,
+        content=source.max_body_bytes,
+    )
+    tls = None
+    if origin.scheme == "https":
+        tls = trust(source.ca_bundle, certificate=source.client_certificate, key=source.client_key)
+    return Wire(origin, limits, tls=tls) if source.transport == "wire" else HttpxTransport(origin, limits, tls=tls)
+
+
+class HttpxTransport:
+    """The same over httpx: for proxies (`HTTPS_PROXY`, `NO_PROXY`), for HTTP/2 where `h2` is installed, and for tests.
+
+    `inner` is any `httpx.AsyncBaseTransport`, such as `httpx.MockTransport`; without it httpx's own is used. A lost
+    connection is never repeated here: that is left to the retry around it.
+    """
+
+    def __init__(
+        self,
+        origin: Origin,
+        limits: Limits | None = None,
+        *,
+        tls: ssl.SSLContext | None = None,
+        inner: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
+        self._origin = origin
+        self._limits = limits or Limits()
+        self._inner = inner or _default_transport(origin, self._limits, tls)
+        self._tells_progress = isinstance(self._inner, httpx.AsyncHTTPTransport)
+        self._constant = (
+            (b"host", origin.authority.encode("ascii")),
+            (b"accept-encoding", ", ".join(supported()).encode("ascii")),
+            (b"user-agent", user_agent()),
+        )
+        self._timeouts = httpx.Timeout(
+            self._limits.whole, connect=self._limits.connect, read=self._limits.first_byte
+        ).as_dict()
+
+    async def exchange(
+        self,
+        method: str,
+        target: str,
+        headers: Sequence[tuple[bytes, bytes]],
+        body: bytes = b"",
+        *,
+        deadline: float,
+        repeatable: bool = False,  # noqa: ARG002 - the contract's; see the class
+    ) -> Reply:
+        """Send a request and give the whole answer, as `Transport.exchange` says."""
+        progress = _Progress(sent=not self._tells_progress)
+        request = self._request(method, target, headers, body)
+        request.extensions["trace"] = progress.follow
+        until = min(deadline, asyncio.get_running_loop().time() + self._limits.whole)
+        try:
+            async with asyncio.timeout_at(until):
+                return await self._read(await self._inner.handle_async_request(request))
+        except TimeoutError as error:
+            raise SourceTimeout(f"{self._origin}: no whole answer in time", sent=progress.sent) from error
+        except httpx.TransportError as error:
+            raise _translated(error, self._origin) from error
+
+    async def aclose(self) -> None:
+        """Close every connection."""
+        await self._inner.aclose()
+
+    def _request(self, method: str, target: str, headers: Sequence[tuple[bytes, bytes]], body: bytes) -> httpx.Request:
+        """Make httpx's request, after the checks that the wire makes; the target is sent as it is."""
+        write_request(method, target, headers, body, constant=b"", agent=b"")
+        return httpx.Request(
+            method,
+            f"{self._origin}{target}",
+            headers=[*self._constant, *headers],
+            content=body or None,
+            extensions={"timeout": self._timeouts, "target": target.encode("ascii")},
+        )
+
+    async def _read(self, response: httpx.Response) -> Reply:
+        limit, size, chunks = self._limits.body, 0, []
+        try:
+            async for chunk in response.aiter_raw():
+                size += len(chunk)
+                if size > limit:
+                    raise SourceInvalid(f"{self._origin}: the answer is larger than {limit} bytes")
+                chunks.append(chunk)
+        finally:
+            await response.aclose()
+        body = b"".join(chunks)
+        headers = tuple((name.lower(), value) for name, value in response.headers.raw)
+        if codings := b",".join(value for name, value in headers if name == b"content-encoding"):
+            body = decompress(body, codings, limit=self._limits.content)
+        return Reply(response.status_code, headers, body)
+
+
+class _Progress:
+    """Whether the request has begun to leave, as httpcore tells it; one lives as long as a request."""
+
+    def __init__(self, *, sent: bool) -> None:
+        self.sent = sent
+
+    async def follow(self, event: str, _details: Mapping[str, Any]) -> None:
+        """Hear of an event (httpcore's `trace` extension)."""
+        if event.endswith("send_request_headers.started"):
+            self.sent = True
+
+
+def _default_transport(origin: Origin, limits: Limits, tls: ssl.SSLContext | None) -> httpx.AsyncHTTPTransport:
+    return httpx.AsyncHTTPTransport(
+        verify=tls or trust(),
+        http2=importlib.util.find_spec("h2") is not None,
+        limits=httpx.Limits(
+            max_connections=limits.connections,
+            max_keepalive_connections=limits.connections,
+            keepalive_expiry=limits.idle,
+        ),
+        proxy=_proxy(origin),
+    )
+
+
+def _proxy(origin: Origin) -> str | None:
+    """Find the proxy that the environment names for this origin (`HTTPS_PROXY`, `ALL_PROXY`, `NO_PROXY`)."""
+    proxies = urllib.request.getproxies()
+    if urllib.request.proxy_bypass(f"{origin.host}:{origin.port}"):
+        return None
+    return proxies.get(origin.scheme) or proxies.get("all")
+
+
+def _translated(error: httpx.TransportError, origin: Origin) -> SourceError:
+    ours, sent = next((ours, sent) for kind, ours, sent in _TRANSLATION if isinstance(error, kind))
+    if isinstance(error, httpx.RemoteProtocolError) and str(error).startswith(_LOST):
+        ours = SourceUnavailable
+    return ours(f"{origin}: {type(error).__name__}", sent=sent)
