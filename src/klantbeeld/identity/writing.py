@@ -6,7 +6,7 @@ see it for the first time at once.
 
 from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Table, and_, bindparam, delete, insert, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
@@ -26,11 +26,21 @@ LONGEST_ID = 300  # characters of a source's name or a record's id
 Row = dict[str, Any]
 
 
+class HashedKey(NamedTuple):
+    """A match key under the current key, and under the one before if there is one."""
+
+    kind: str
+    key_hash: bytes
+    old_hash: bytes | None
+
+
 async def linked(connection: AsyncConnection, references: Collection[Reference]) -> dict[Reference, str]:
     """Find whose records these are, merges followed."""
+    if not references:
+        return {}
     wanted = or_(*(_of_source(source, ids) for source, ids in by_source(references).items()))
     statement = select(links.c.source, links.c.record_id, links.c.customer_id).where(links.c.valid_to.is_(None), wanted)
-    found = (await connection.execute(statement)).all() if references else []
+    found = (await connection.execute(statement)).all()
     survivors = await surviving(connection, {customer_id for _, _, customer_id in found})
     return {Reference(source, record_id): survivors[customer_id] for source, record_id, customer_id in found}
 
@@ -105,22 +115,23 @@ def key_rows(
     reference: Reference, customer_id: str, keys: Iterable[MatchKey], *, ring: KeyRing, region: str
 ) -> list[Row]:
     """Hash the keys of a record; what cannot be a key is left out."""
-    written = {(key.kind.value, normalise(key, region=region)) for key in keys}
-    return [key_row(reference, customer_id, kind, value, ring=ring) for kind, value in sorted_keys(written)]
+    written = {(key.kind.value, value) for key in keys if (value := normalise(key, region=region)) is not None}
+    hashed = [hash_key(kind, value, ring=ring) for kind, value in sorted(written)]
+    return [key_row(reference, customer_id, each, version=ring.version) for each in hashed]
 
 
-def sorted_keys(written: Iterable[tuple[str, str | None]]) -> list[tuple[str, str]]:
-    """Leave out what cannot be a key; the order is the same in every replica."""
-    return sorted((kind, value) for kind, value in written if value is not None)
-
-
-def key_row(reference: Reference, customer_id: str, kind: str, value: str, *, ring: KeyRing) -> Row:
+def hash_key(kind: str, value: str, *, ring: KeyRing) -> HashedKey:
     """Hash one normalised value."""
+    return HashedKey(kind, ring.hash(kind, value), ring.previous_hash(kind, value))
+
+
+def key_row(reference: Reference, customer_id: str, key: HashedKey, *, version: int) -> Row:
+    """Say what is stored of a key that a record has."""
     return {
-        "kind": kind,
-        "key_hash": ring.hash(kind, value),
-        "old_hash": ring.previous_hash(kind, value),
-        "key_version": ring.version,
+        "kind": key.kind,
+        "key_hash": key.key_hash,
+        "old_hash": key.old_hash,
+        "key_version": version,
         "customer_id": customer_id,
         "source": reference.source,
         "record_id": reference.record_id,
