@@ -18,11 +18,12 @@ from klantbeeld.engine.cursors import Cursors
 from klantbeeld.engine.documents import Document, Documents, Invalid, Parse
 from klantbeeld.engine.fetch import Fetch
 from klantbeeld.engine.plan import Joint, Plan, compile_plan
-from klantbeeld.engine.ports import Answer, Asked, Errors, Reading, Rights, RowsOf, Surroundings, Trail
-from klantbeeld.engine.roots import Identity, RunRoots
+from klantbeeld.engine.ports import Answer, Asked, Errors, Reading, Rights, Rows, Surroundings, Trail
+from klantbeeld.engine.roots import RunRoots
 from klantbeeld.engine.run import Run, deny
 from klantbeeld.errors import RequestError
 from klantbeeld.graph.answers import Moment
+from klantbeeld.identity.map import IdentityMap
 from klantbeeld.settings import Settings
 from klantbeeld.sources.source import Source
 
@@ -37,8 +38,8 @@ class EngineParts:
     schema: strawberry.Schema
     settings: Settings
     sources: Mapping[str, Source]
-    identity: Identity
-    rows_of: RowsOf
+    identity: IdentityMap
+    rows: Rows
     trail: Trail
     errors: Errors
     parse: Parse
@@ -76,7 +77,7 @@ class Engine:
         run = self._run(plan, variables, context)
         await self._carry_out(run, context)
         result = await self._assemble(run, document, request)
-        await self._leave_trail(run, text, result, context)
+        self._leave_trail(run, text, result, context)
         return self._encoded(result, context)
 
     def explain(self, text: str, operation_name: str | None, rights: Rights) -> Plan:
@@ -102,8 +103,14 @@ class Engine:
 
     async def _carry_out(self, run: Run, context: Surroundings) -> None:
         """Enter the roots and read what is below them: one after another for a mutation, together for a query."""
+        self._parts.trail.check()
         roots = RunRoots(
-            run, self._fetch, self._parts.identity, self._parts.rows_of(context.caller), frozenset(self._parts.sources)
+            run=run,
+            fetch=self._fetch,
+            identity=self._parts.identity,
+            rows=self._parts.rows,
+            caller=context.caller,
+            source_names=frozenset(self._parts.sources),
         )
         for joint in run.plan.roots:
             if run.wants(joint):
@@ -131,19 +138,20 @@ class Engine:
         done: ExecutionResult = await result if inspect.isawaitable(result) else result
         return done
 
-    async def _leave_trail(self, run: Run, text: str, result: ExecutionResult, context: Surroundings) -> None:
+    def _leave_trail(self, run: Run, text: str, result: ExecutionResult, context: Surroundings) -> None:
         if not run.customers:
             return
         name = run.plan.operation.name.value if run.plan.operation.name else "anonymous"
         asked = {answer.source for answers in run.asked.values() for answer in answers if answer.delivered}
         reading = Reading(
             customers=tuple(run.customers),
-            fields=run.plan.released,
+            fields=tuple(sorted(run.plan.released)),
             sources=tuple(sorted(asked)),
-            operation=f"{name} {hashlib.sha256(text.encode()).hexdigest()}",
+            operation=name,
+            document=hashlib.sha256(text.encode()).hexdigest(),
             outcome="PARTIAL" if result.errors else "COMPLETE",
         )
-        await self._parts.trail.read(context.caller, reading)
+        self._parts.trail.read(context.caller, reading)
 
     def _encoded(self, result: ExecutionResult, context: Surroundings) -> Answer:
         response: dict[str, Any] = {}

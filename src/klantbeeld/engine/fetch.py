@@ -12,7 +12,7 @@ from typing import Any
 from klantbeeld.engine.plan import Joint, PlannedRead
 from klantbeeld.engine.run import Arguments, Run
 from klantbeeld.engine.walk import parents_of
-from klantbeeld.errors import RequestError
+from klantbeeld.errors import RequestError, Unanswered
 from klantbeeld.graph.answers import Answer, Position
 from klantbeeld.graph.customer import Customer
 from klantbeeld.sources.questions import Outcome, Question, SourceState, Subject
@@ -110,6 +110,10 @@ class Fetch:
             positions = run.positions(place.joint, place.customer_id, place.arguments)
         except RequestError as error:
             run.refuse(place.joint, place.parent, error)
+            return
+        scope = place.joint.scope
+        if scope and not run.releases[place.customer_id].covers(scope, place.joint.coordinate):
+            run.refuse(place.joint, place.parent, Unanswered("NOT_GRANTED"))
             return
         for planned in place.joint.reads:
             role, call = planned.read.role.name, planned.read.call

@@ -26,7 +26,7 @@ from klantbeeld.engine.selections import Condition, Selected, SelectedField, Sel
 from klantbeeld.graph.data import Data
 from klantbeeld.graph.joined import Computed, Entered, Joined
 from klantbeeld.graph.published import publishes
-from klantbeeld.sdk.reads import Read
+from klantbeeld.sdk.read import Read
 
 Path = tuple[str, ...]
 
@@ -66,6 +66,7 @@ class Joint:
     definition: GraphQLField
     node: FieldNode
     extension: Joined | Entered
+    scope: str | None
     reads: tuple[PlannedRead, ...]
     conditions: tuple[Condition, ...]
     children: tuple["Joint", ...]
@@ -198,6 +199,7 @@ class _Compiler:
             definition=found.definition,
             node=found.fields[0].node,
             extension=joining,
+            scope=next((made.scope for made in found.declared.directives if isinstance(made, Data)), None),
             reads=here.planned(),
             conditions=tuple(one.condition for one in found.fields),
             children=tuple(here.joints),

@@ -1,6 +1,6 @@
 """What the engine is asked with, and what it needs from rooms above it; `app.py` brings the things that fit."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -30,23 +30,23 @@ class Caller(Protocol):
         ...
 
 
+class Release(Protocol):
+    """What a caller may see of one customer, beside what its rights say."""
+
+    def covers(self, scope: str, coordinate: str) -> bool:
+        """Say whether a field of that scope is released."""
+        ...
+
+
 class Rows(Protocol):
-    """Which customers the caller of one request may see."""
+    """Which customers a caller may see."""
 
-    async def visible(self, customer_ids: Sequence[str]) -> frozenset[str]:
-        """Return those that the caller may see."""
+    async def releases(self, caller: Any, customer_ids: Collection[str], /) -> Mapping[str, Release]:
+        """Return what the caller may see of those of the customers that it may see; raises StoreError."""
         ...
 
-    async def own(self) -> str | None:
-        """Return the customer behind the token."""
-        ...
-
-
-class RowsOf(Protocol):
-    """Makes the rows of a request."""
-
-    def __call__(self, caller: Any, /) -> Rows:
-        """Return the rows of a caller."""
+    async def own(self, caller: Any, /) -> str | None:
+        """Return the customer behind the token; raises StoreError."""
         ...
 
 
@@ -107,20 +107,25 @@ class Errors(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What a request read of whom: for the trail. `fields` are coordinates, never values."""
+    """What a request read of whom: for the trail. `fields` are coordinates, `document` is a SHA-256; never values."""
 
     customers: tuple[str, ...]
-    fields: frozenset[str]
+    fields: tuple[str, ...]
     sources: tuple[str, ...]
     operation: str
+    document: str
     outcome: str
 
 
 class Trail(Protocol):
     """Keeps who read what of whom."""
 
-    async def read(self, caller: Any, reading: Reading, /) -> None:
-        """Note a reading before its answer leaves; raises Overloaded when it cannot be kept."""
+    def check(self) -> None:
+        """Make sure, before anything is read, that it can be kept; raises Overloaded."""
+        ...
+
+    def read(self, caller: Any, reading: Reading, /) -> None:
+        """Take a reading, before its answer leaves; raises Overloaded when it cannot be kept."""
         ...
 
 

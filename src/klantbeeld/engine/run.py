@@ -15,6 +15,7 @@ from strawberry.types.arguments import convert_arguments
 
 from klantbeeld.engine.cursors import Cursors, Positions, binding_of
 from klantbeeld.engine.plan import Joint, Plan
+from klantbeeld.engine.ports import Release
 from klantbeeld.engine.selections import holds
 from klantbeeld.errors import Unanswered
 from klantbeeld.graph.answers import Answer, Answers, Moment
@@ -29,7 +30,7 @@ class Run:
     """Lives as long as one operation.
 
     `variables` are coerced. `deadline` is in the running loop's time. `customers` are all that the operation met, by
-    id; `asked` is everything that was asked on behalf of each.
+    id, and `releases` what the caller may see of each; `asked` is everything that was asked on behalf of each.
     """
 
     plan: Plan
@@ -40,6 +41,7 @@ class Run:
     scalars: Any
     config: StrawberryConfig
     customers: dict[str, Customer] = field(default_factory=dict)
+    releases: dict[str, Release] = field(default_factory=dict)
     asked: dict[str, list[Answer[Any]]] = field(default_factory=dict)
     _values: dict[tuple[int, int], Any] = field(default_factory=dict)
     _answers: dict[tuple[int, int], Answers[Any]] = field(default_factory=dict)

@@ -12,7 +12,7 @@ from klantbeeld.graph.party import PERSONAL, ContactMedium, Party
 from klantbeeld.graph.sourced import Node
 from klantbeeld.identity.links import Links
 from klantbeeld.sdk import records
-from klantbeeld.sdk.reads import Read
+from klantbeeld.sdk.read import Read
 from klantbeeld.sdk.roles import BILLING, CRM
 from klantbeeld.sdk.words import Category, InvoiceState
 

@@ -15,7 +15,7 @@ from strawberry.types import Info
 from strawberry.types.field import StrawberryField
 
 from klantbeeld.graph.data import Data
-from klantbeeld.sdk.reads import Read
+from klantbeeld.sdk.read import Read
 
 T = TypeVar("T")
 

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from klantbeeld.graph.answers import Answers, Moment
 from klantbeeld.graph.customer import Customer
-from klantbeeld.sdk.reads import Read
+from klantbeeld.sdk.read import Read
 from klantbeeld.sdk.words import MatchKind
 
 

@@ -1,0 +1,178 @@
+"""The application: the whole request path, put together in one place."""
+
+import base64
+import os
+import sys
+import time
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from types import SimpleNamespace
+from typing import BinaryIO
+
+import httpx
+from graphql import DocumentNode
+from pydantic import SecretStr
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+
+from klantbeeld.access.admission import make_admission
+from klantbeeld.access.grants import Grants
+from klantbeeld.access.keys import over_http
+from klantbeeld.access.recording import Recording
+from klantbeeld.access.rows import Rows
+from klantbeeld.access.trail import Trail
+from klantbeeld.access.trail_check import heads
+from klantbeeld.access.trail_tables import open_appender
+from klantbeeld.engine.engine import Engine, EngineParts
+from klantbeeld.errors import ConfigurationError, StoreError
+from klantbeeld.gateway import errors as gateway_errors
+from klantbeeld.gateway.graphiql import Example
+from klantbeeld.gateway.limits import check_limits, parse_document
+from klantbeeld.gateway.ports import Readiness
+from klantbeeld.gateway.routes import GatewayParts, routes
+from klantbeeld.gateway.streams import Streams
+from klantbeeld.graph.schema import build_schema
+from klantbeeld.identity.blind_index import load_key_ring
+from klantbeeld.identity.stored_map import StoredIdentityMap
+from klantbeeld.registry import Connectors, load_connectors
+from klantbeeld.settings import GatewaySettings, Secret, Settings
+from klantbeeld.settings_file import read_secret
+from klantbeeld.sources.opening import MakeTransport, open_source
+from klantbeeld.sources.source import Source
+from klantbeeld.store import Store, open_store
+from klantbeeld.telemetry.logs import Vocabulary, make_log
+from klantbeeld.telemetry.metrics import Metrics
+from klantbeeld.telemetry.observe import ObserveRequests
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outside:
+    """What the application gets from outside; tests bring their own."""
+
+    environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
+    log_to: BinaryIO = sys.stdout.buffer
+    now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    make_transport: MakeTransport | None = None
+    examples: tuple[Example, ...] = ()
+    demo_token: str | None = None
+
+
+@asynccontextmanager
+async def build_app(settings: Settings, outside: Outside | None = None) -> AsyncIterator[Starlette]:
+    """Give the application while its store, sources and trail are open.
+
+    A request walks: observation, endpoint (limits), admission (token, rights), engine (plan, fetch, assembly), sources,
+    trail. Raises ConfigurationError or StoreError, and then nothing was started.
+    """
+    given = outside or Outside()
+    async with AsyncExitStack() as stack:
+        metrics = Metrics(settings.sources)
+        log = make_log(given.log_to, _vocabulary(settings))
+        store = await stack.enter_async_context(open_store(settings.store))
+        ring = load_key_ring(settings.identity, _secret_reader(given.environ))
+        identity = StoredIdentityMap(store, ring, region=settings.identity.default_region)
+        sources = open_sources(settings, load_connectors(settings.connector_folders), given)
+        for source in sources.values():
+            stack.push_async_callback(source.aclose)
+        client = await stack.enter_async_context(httpx.AsyncClient())
+        admission = make_admission(settings.access, get=over_http(client), clock=time.time)
+        stack.push_async_callback(admission.close)
+        trail = await _open_trail(stack, store, settings, given)
+        engine = Engine(
+            EngineParts(
+                schema=build_schema(),
+                settings=settings,
+                sources=sources,
+                identity=identity,
+                rows=Rows(identity, Grants(store), clock=given.now),
+                trail=Recording(trail),
+                errors=SimpleNamespace(
+                    shown=gateway_errors.shown, shown_before_execution=gateway_errors.shown_before_execution
+                ),
+                parse=_parser(settings.gateway),
+                cursor_key=ring.current,
+                now=given.now,
+            )
+        )
+        streams = Streams(settings.gateway.max_streams)
+        stack.callback(streams.close)
+        parts = GatewayParts(
+            engine=engine,
+            authenticate=admission,
+            readiness=_readiness(store),
+            registry=metrics.registry,
+            streams=streams,
+            examples=given.examples,
+            demo_token=given.demo_token,
+        )
+        counted = frozenset({settings.gateway.path})
+        yield Starlette(
+            routes=routes(parts, settings.gateway, language=settings.language),
+            middleware=[Middleware(ObserveRequests, log=log, metrics=metrics, counted=counted)],
+        )
+
+
+def open_sources(settings: Settings, connectors: Connectors, given: Outside) -> dict[str, Source]:
+    """Open every configured source; nothing is asked of any."""
+    sources = {}
+    for name, one in settings.sources.items():
+        secrets = {
+            credential: value
+            if isinstance(value, str)
+            else read_secret(value, given.environ, where=f"sources.{name}.credentials.{credential}").get_secret_value()
+            for credential, value in one.credentials.items()
+        }
+        loaded = connectors.load(one.connector)
+        sources[name] = open_source(name, one, loaded, secrets, make_transport=given.make_transport, now=given.now)
+    return sources
+
+
+async def _open_trail(stack: AsyncExitStack, store: Store, settings: Settings, given: Outside) -> Trail:
+    where = "access.trail.key"
+    secret = read_secret(settings.access.trail.key, given.environ, where=where).get_secret_value()
+    try:
+        key = base64.b64decode(secret, validate=True)
+    except ValueError as error:
+        raise ConfigurationError(where, "is not base64", "Make one with: openssl rand -base64 32") from error
+    appender = await stack.enter_async_context(open_appender(store))
+    trail = Trail(appender, key=key, clock=time.time, settings=settings.access.trail)
+    await trail.start(await heads(store))
+    stack.push_async_callback(trail.stop)
+    return trail
+
+
+def _parser(limits: GatewaySettings) -> Callable[[str], DocumentNode]:
+    def parse(text: str) -> DocumentNode:
+        document = parse_document(text, limits)
+        check_limits(document, limits)
+        return document
+
+    return parse
+
+
+def _readiness(store: Store) -> Readiness:
+    async def ready() -> dict[str, bool]:
+        try:
+            await store.check()
+        except StoreError:
+            return {"store": False}
+        return {"store": True}
+
+    return ready
+
+
+def _secret_reader(environ: Mapping[str, str]) -> Callable[[Secret, str], SecretStr]:
+    return lambda secret, where: read_secret(secret, environ, where=where)
+
+
+def _vocabulary(settings: Settings) -> Vocabulary:
+    gateway = settings.gateway
+    return Vocabulary(
+        sources=frozenset(settings.sources),
+        connectors=frozenset(source.connector for source in settings.sources.values()),
+        caller_classes=frozenset(settings.access.classes),
+        issuers=frozenset(issuer.issuer for issuer in settings.access.issuers),
+        paths=frozenset({gateway.path, "/live", "/ready", "/metrics"}),
+    )

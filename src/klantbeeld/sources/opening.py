@@ -1,0 +1,114 @@
+"""Opening sources: from the settings to something that can be asked."""
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import urlsplit
+
+from klantbeeld.errors import ConfigurationError
+from klantbeeld.registry import LoadedConnector
+from klantbeeld.sdk.auth import ClientCredentials
+from klantbeeld.sdk.calls import Call
+from klantbeeld.sdk.replies import Reply
+from klantbeeld.settings import SourceSettings
+from klantbeeld.sources.credentials import Credentials
+from klantbeeld.sources.source import Source, loop_clock
+from klantbeeld.sources.tls import trust
+from klantbeeld.sources.transport import Transport
+from klantbeeld.sources.wire import Wire
+from klantbeeld.sources.wire.limits import Limits
+from klantbeeld.sources.wire.origin import Origin
+
+MakeTransport = Callable[[str, SourceSettings], Transport]
+
+
+def open_source(
+    name: str,
+    settings: SourceSettings,
+    loaded: LoadedConnector,
+    secrets: Mapping[str, str],
+    *,
+    make_transport: MakeTransport | None = None,
+    now: Callable[[], datetime] = lambda: datetime.now(UTC),
+) -> Source:
+    """Make a source; nothing is sent before it is asked.
+
+    `secrets` are the credentials that the settings name, read. Raises ConfigurationError for options and credentials
+    that the connector does not know, or lacks.
+    """
+    make = make_transport or make_wire
+    connector = loaded.make(_options(name, settings, loaded))
+    roles = frozenset(settings.roles if settings.roles is not None else loaded.manifest.roles)
+    if strange := roles - set(loaded.manifest.roles):
+        problem = f"connector {loaded.manifest.name} cannot fill {', '.join(sorted(strange))}"
+        raise ConfigurationError(f"sources.{name}.roles", problem, f"It fills {', '.join(loaded.manifest.roles)}")
+    for need in connector.auth.needs:
+        if need not in secrets:
+            mend = f'Name where it stands: {need} = {{ env = "…" }}'
+            raise ConfigurationError(f"sources.{name}.credentials", f"`{need}` is missing", mend)
+    credentials = Credentials(
+        connector.auth,
+        secrets,
+        fetch_token=_token_fetcher(connector.auth, connector.options, settings, make),
+        clock=loop_clock,
+    )
+    return Source(
+        name,
+        settings,
+        connector=connector,
+        roles=roles,
+        transport=make(settings.base_url, settings),
+        credentials=credentials,
+        monotonic=loop_clock,
+        now=now,
+    )
+
+
+def make_wire(address: str, settings: SourceSettings) -> Transport:
+    """Make our own transport to the origin of an address."""
+    origin = Origin.of(address)
+    limits = Limits(
+        connect=settings.connect_timeout,
+        first_byte=settings.timeout,
+        whole=settings.timeout,
+        connections=settings.max_connections,
+        body=settings.max_body_bytes,
+        content=settings.max_body_bytes,
+    )
+    return Wire(origin, limits, tls=trust(settings.ca_bundle) if origin.scheme == "https" else None)
+
+
+def _options(name: str, settings: SourceSettings, loaded: LoadedConnector) -> Mapping[str, str]:
+    declared = loaded.manifest.options
+    for option in settings.options:
+        if option not in declared:
+            mend = f"It has: {', '.join(sorted(declared)) or 'none'}"
+            raise ConfigurationError(f"sources.{name}.options.{option}", "the connector has no such option", mend)
+    options = {option: facts.default for option, facts in declared.items()} | dict(settings.options)
+    for option, value in options.items():
+        if value is None:
+            problem, mend = "this option must be set", declared[option].description
+            raise ConfigurationError(f"sources.{name}.options.{option}", problem, mend)
+    return {option: value for option, value in options.items() if value is not None}
+
+
+def _token_fetcher(
+    auth: Any, options: Mapping[str, str], settings: SourceSettings, make: MakeTransport
+) -> Callable[[Call[Any], float], Any]:
+    if not isinstance(auth, ClientCredentials):
+        return _no_token
+    known = {**options, "base_url": settings.base_url.rstrip("/")}
+    address = auth.token_url.format(**known)
+    transport = make(address, settings)
+    target = urlsplit(address).path
+
+    async def fetch(call: Call[Any], deadline: float) -> Reply:
+        body, media_type = call.content()
+        headers = [(b"content-type", (media_type or "").encode()), (b"accept", b"application/json")]
+        return await transport.exchange("POST", target, headers, body, deadline=deadline)
+
+    return fetch
+
+
+async def _no_token(_call: Call[Any], _deadline: float) -> Reply:
+    raise AssertionError("this kind of authentication fetches no token")
