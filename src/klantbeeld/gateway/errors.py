@@ -4,17 +4,20 @@ A text comes from `texts.toml` by code and language. The text of an exception ne
 graphql-core speaks of the caller's own document (syntax, validation, variables).
 """
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
 from graphql import GraphQLError, GraphQLSyntaxError
 
-from klantbeeld.errors import KlantbeeldError, Overloaded, RequestError, SourceError, Unauthenticated, Unanswered
+from klantbeeld.errors import KlantbeeldError, Overloaded, RequestError, SourceError, Unanswered, Unauthenticated
 from klantbeeld.settings import Language
 from klantbeeld.texts import codes, say
 
 INTERNAL_ERROR: Final = "INTERNAL_ERROR"
+# graphql-core tells errors of variables from those of documents by their words alone; a test holds these.
+INVALID_VARIABLE: Final = re.compile(r"Variable '(\$\w+)' has invalid value")
 
 FormattedError = dict[str, Any]
 Headers = tuple[tuple[bytes, bytes], ...]
@@ -54,8 +57,7 @@ def shown(error: BaseException, language: Language) -> FormattedError:
         return _by_code(error, language)
     cause = error.original_error
     formatted = _by_code(cause, language) if cause is not None else _of_graphql(error)
-    if error.locations:
-        formatted["locations"] = [{"line": at.line, "column": at.column} for at in error.locations]
+    formatted |= _locations(error)
     if error.path is not None:
         formatted["path"] = list(error.path)
     return formatted
@@ -66,14 +68,7 @@ def shown_before_execution(errors: Iterable[GraphQLError], language: Language) -
 
     A value that a scalar refused is BAD_USER_INPUT at its place, without the text of what was raised there.
     """
-    return [
-        shown(error, language)
-        if error.original_error is None or isinstance(error.original_error, KlantbeeldError)
-        else {"message": say("BAD_USER_INPUT", language)}
-        | _place(error)
-        | {"extensions": {"code": "BAD_USER_INPUT", "retryable": False}}
-        for error in errors
-    ]
+    return [_before_execution(error, language) for error in errors]
 
 
 def refusal_body(error: BaseException, language: Language) -> bytes:
@@ -141,14 +136,35 @@ def _words(code: str, language: Language, values: Mapping[str, object]) -> str:
         return say(INTERNAL_ERROR, language)
 
 
+def _before_execution(error: GraphQLError, language: Language) -> FormattedError:
+    cause = error.original_error
+    while isinstance(cause, GraphQLError):  # graphql-core's own word, said again with the variable's name
+        cause = cause.original_error
+    if isinstance(cause, KlantbeeldError):
+        formatted = _by_code(cause, language)
+    elif cause is None:
+        formatted = _of_graphql(error)
+    else:
+        formatted = _by_code(Refusal("BAD_USER_INPUT", place=_variable(error)), language)
+    return formatted | _locations(error)
+
+
 def _of_graphql(error: GraphQLError) -> FormattedError:
     given = (error.extensions or {}).get("code")
     if not isinstance(given, str):
         given = "GRAPHQL_PARSE_FAILED" if isinstance(error, GraphQLSyntaxError) else "GRAPHQL_VALIDATION_FAILED"
+        if _variable(error):
+            given = "BAD_USER_INPUT"
     return {"message": error.message, "extensions": {"code": given, "retryable": False}}
 
 
-def _place(error: GraphQLError) -> FormattedError:
+def _variable(error: GraphQLError) -> str | None:
+    """Give the name of the variable that an error is about."""
+    found = INVALID_VARIABLE.match(error.message)
+    return None if found is None else found[1]
+
+
+def _locations(error: GraphQLError) -> FormattedError:
     if not error.locations:
         return {}
     return {"locations": [{"line": at.line, "column": at.column} for at in error.locations]}

@@ -87,7 +87,7 @@ def parse_document(text: str, limits: GatewaySettings) -> DocumentNode:
 
 
 def parser(limits: GatewaySettings) -> Callable[[str], DocumentNode]:
-    """Give what the engine parses with: a document within the limits, or what `parse_document` and `check_limits` raise.
+    """Give what the engine parses with: it raises what `parse_document` and `check_limits` raise.
 
     A valid document never costs more than it may, since whatever is too much is refused before it is validated.
     """
@@ -105,7 +105,8 @@ def check_limits(document: DocumentNode, limits: GatewaySettings) -> None:
 
     Raises Refusal with code FRAGMENT_CYCLE, DOCUMENT_TOO_DEEP, TOO_MANY_ALIASES, TOO_MANY_DIRECTIVES,
     TOO_MANY_ROOT_FIELDS or TOO_COMPLEX, and with the place in the document. Aliases and fields are counted with every
-    fragment spread out, as they would be answered; definitions that no operation uses are held to the same limits.
+    fragment spread out, as they would be answered. Repeats are the squares of how often one response name stands in one
+    selection set: what validation pays for comparing them.
     """
     try:
         _check(document, limits)
@@ -122,7 +123,7 @@ def _check(document: DocumentNode, limits: GatewaySettings) -> None:
     for definition in document.definitions:
         if isinstance(definition, OperationDefinitionNode):
             extent = walk.selections(definition.selection_set)
-            walk.refuse(extent, definition)
+            walk.refuse_depth(extent, definition)
             if extent.names.total() > limits.max_root_fields:
                 raise _refusal("TOO_MANY_ROOT_FIELDS", definition, limits.max_root_fields)
         elif isinstance(definition, FragmentDefinitionNode):
@@ -151,7 +152,6 @@ class _Walk:
         self.open.add(name)
         extent = self.selections(definition.selection_set)
         self.open.remove(name)
-        self.refuse(extent, definition)
         self.extents[name] = extent
         return extent
 
@@ -165,24 +165,26 @@ class _Walk:
                 extent.add_spread(self.fragment(selection.name.value))
             elif isinstance(selection, InlineFragmentNode):
                 extent.add_spread(self.selections(selection.selection_set))
-            # Sums grow geometrically through nested fragments: stop while they are small numbers.
+            # Sums grow geometrically through nested fragments: stop while the numbers are small.
             if extent.fields > self.limits.max_fields or extent.aliases > self.limits.max_aliases:
-                self.refuse(extent, selection)
+                self.refuse_size(extent, selection)
         extent.repeats += sum(times * times for times in extent.names.values() if times > 1)
+        self.refuse_size(extent, selection_set)
         return extent
 
-    def refuse(self, extent: Extent, node: Node) -> None:
-        """Raise the Refusal for the first limit that an extent is beyond."""
-        limits = self.limits
-        for code, value, limit in (
-            ("DOCUMENT_TOO_DEEP", extent.depth, limits.max_depth),
-            ("DOCUMENT_TOO_DEEP", extent.introspection, limits.max_introspection_depth),
-            ("TOO_MANY_ALIASES", extent.aliases, limits.max_aliases),
-            ("TOO_COMPLEX", extent.fields, limits.max_fields),
-            ("TOO_COMPLEX", extent.repeats, limits.max_fields),
-        ):
-            if value > limit:
-                raise _refusal(code, node, limit)
+    def refuse_depth(self, extent: Extent, operation: Node) -> None:
+        """Refuse an operation that is too deep; a fragment alone does not tell at which depth it will stand."""
+        if extent.depth > self.limits.max_depth:
+            raise _refusal("DOCUMENT_TOO_DEEP", operation, self.limits.max_depth)
+        if extent.introspection > self.limits.max_introspection_depth:
+            raise _refusal("DOCUMENT_TOO_DEEP", operation, self.limits.max_introspection_depth)
+
+    def refuse_size(self, extent: Extent, node: Node) -> None:
+        """Refuse a selection set that is too large."""
+        if extent.aliases > self.limits.max_aliases:
+            raise _refusal("TOO_MANY_ALIASES", node, self.limits.max_aliases)
+        if max(extent.fields, extent.repeats) > self.limits.max_fields:
+            raise _refusal("TOO_COMPLEX", node, self.limits.max_fields)
 
     def _field(self, extent: Extent, node: FieldNode) -> None:
         extent.fields += 1
