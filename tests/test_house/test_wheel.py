@@ -1,0 +1,117 @@
+"""The wheel holds the product and nothing else, and is all that is needed to run it."""
+
+import os
+import shutil
+import subprocess
+import sys
+import tarfile
+import venv
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+SHIPPED = ("src", "connectors", "pyproject.toml", "README.md", "LICENSE", "NOTICE", ".gitignore")
+
+
+@pytest.fixture(scope="module")
+def checkout(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give a copy of what is shipped, with secrets and litter lying about in it."""
+    folder = tmp_path_factory.mktemp("checkout")
+    for name in SHIPPED:
+        path = root / name
+        if path.is_dir():
+            shutil.copytree(path, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(path, folder / name)
+    for litter in ("connectors/dataverse/.env", "src/klantbeeld/.env", "connectors/dataverse/__pycache__/records.pyc"):
+        (folder / litter).parent.mkdir(exist_ok=True)
+        (folder / litter).write_text("SECRET=canary", encoding="utf-8")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def dist(checkout: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give the folder with the wheel and the source distribution."""
+    folder = tmp_path_factory.mktemp("dist")
+    command = [sys.executable, "-m", "build", "--no-isolation", "--outdir", str(folder), str(checkout)]
+    subprocess.run(command, check=True, capture_output=True)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def in_wheel(dist: Path) -> set[str]:
+    """Give the names of the files in the wheel."""
+    with zipfile.ZipFile(next(dist.glob("*.whl"))) as wheel:
+        return set(wheel.namelist())
+
+
+def test_every_file_of_the_package_is_in_the_wheel(in_wheel: set[str], root: Path) -> None:
+    assert set(_files(root / "src")) - in_wheel == set()
+
+
+def test_the_connectors_are_in_the_wheel_with_their_facts_and_examples(in_wheel: set[str], root: Path) -> None:
+    shipped = {f"klantbeeld/_connectors/{name}" for name in _files(root / "connectors")}
+    assert any(name.endswith("/connector.toml") for name in shipped)
+    assert shipped - in_wheel == set()
+
+
+def test_the_wheel_holds_nothing_else(in_wheel: set[str]) -> None:
+    assert {name.split("/")[0].partition("-")[0] for name in in_wheel} == {"klantbeeld"}
+
+
+@pytest.mark.parametrize("kind", ["*.whl", "*.tar.gz"])
+def test_what_git_ignores_is_not_shipped(dist: Path, kind: str) -> None:
+    path = next(dist.glob(kind))
+    if kind == "*.whl":
+        with zipfile.ZipFile(path) as wheel:
+            names = wheel.namelist()
+    else:
+        with tarfile.open(path) as archive:
+            names = archive.getnames()
+    assert [name for name in names if name.endswith((".env", ".pyc"))] == []
+
+
+def test_the_licence_is_in_the_wheel(in_wheel: set[str]) -> None:
+    assert {"LICENSE", "NOTICE"} <= {Path(name).name for name in in_wheel if ".dist-info/licenses/" in name}
+
+
+@pytest.mark.slow
+def test_a_wheelhouse_installs_without_an_index_and_runs(root: Path, tmp_path: Path) -> None:
+    house, there = tmp_path / "house", tmp_path / "there"
+    env = {"PATH": "/usr/local/bin:/usr/bin:/bin", "PYTHON": sys.executable, **_of_pip()}
+    subprocess.run([root / "scripts" / "wheelhouse", house], check=True, env=env)
+    venv.create(there, with_pip=True)
+    install = [
+        there / "bin" / "pip",
+        "install",
+        "--quiet",
+        "--no-index",
+        "--find-links",
+        house,
+        "klantbeeld[postgresql,redis]",
+    ]
+    subprocess.run(install, check=True, env={"PATH": env["PATH"], "PIP_CONFIG_FILE": "/dev/null"})
+    helped = subprocess.run(
+        [there / "bin" / "klantbeeld", "--help"], check=True, capture_output=True, text=True, cwd=tmp_path
+    )
+    assert "serve" in helped.stdout
+    found = "from klantbeeld.registry import load_connectors; print(*sorted(load_connectors(()).manifests))"
+    listed = subprocess.run(
+        [there / "bin" / "python", "-c", found], check=True, capture_output=True, text=True, cwd=tmp_path
+    )
+    assert set(listed.stdout.split()) == {path.parent.name for path in (root / "connectors").glob("*/connector.toml")}
+
+
+def _files(folder: Path) -> Iterator[str]:
+    for path in sorted(folder.rglob("*")):
+        if path.is_file() and not {"__pycache__", "node_modules"} & set(path.parts) and path.name != ".env":
+            yield path.relative_to(folder).as_posix()
+
+
+def _of_pip() -> dict[str, str]:
+    """Give what this machine tells pip and its connections."""
+    return {
+        name: value for name, value in os.environ.items() if name.startswith("PIP_") or name.upper().endswith("_PROXY")
+    }
