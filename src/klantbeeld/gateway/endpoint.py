@@ -110,7 +110,7 @@ class GraphQLEndpoint:
         self._language = language
         self._documents = documents or TrustedDocuments(by_hash={})
         self._page = page
-        self._streams = streams or Streams(settings.max_streams)
+        self._streams = Streams(settings.max_streams) if streams is None else streams
         self._observer = observer or SilentObserver()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -71,7 +71,7 @@ class GraphQLSocket:
         self.settings = settings
         self.language = language
         self.documents = documents or TrustedDocuments(by_hash={})
-        self.streams = streams or Streams(settings.max_streams)
+        self.streams = Streams(settings.max_streams) if streams is None else streams
         self.observer = observer or SilentObserver()
         self.initialise_within = initialise_within
 

@@ -1,0 +1,323 @@
+"""graphql-transport-ws, message by message."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any
+
+import pytest
+from starlette.types import Message
+
+from klantbeeld.gateway.sockets import LONGEST_ID, MOST_OPERATIONS, GraphQLSocket
+from klantbeeld.gateway.streams import Streams
+from klantbeeld.settings import GatewaySettings
+
+from tests.gateway.conftest import SECRET, TOKEN, FakeAuthenticator, FakeCaller, FakeEngine, FakeObserver
+
+pytestmark = pytest.mark.asyncio
+
+INIT = {"type": "connection_init", "payload": {"authorization": f"Bearer {TOKEN}"}}
+ACK = {"type": "connection_ack"}
+
+
+def subscribe(name: str, query: str) -> dict[str, Any]:
+    return {"id": name, "type": "subscribe", "payload": {"query": query}}
+
+
+class Peer:
+    """The client's side of a socket."""
+
+    def __init__(self) -> None:
+        self.to_server: asyncio.Queue[Message] = asyncio.Queue()
+        self.from_server: asyncio.Queue[Message] = asyncio.Queue()
+        self.to_server.put_nowait({"type": "websocket.connect"})
+
+    def say(self, message: object) -> None:
+        text = message if isinstance(message, str) else json.dumps(message)
+        self.to_server.put_nowait({"type": "websocket.receive", "text": text})
+
+    async def hear(self) -> Message:
+        async with asyncio.timeout(5):
+            message = await self.from_server.get()
+        return message
+
+    async def told(self) -> Any:
+        return json.loads((await self.hear())["text"])
+
+    async def closed(self) -> int:
+        message = await self.hear()
+        assert message["type"] == "websocket.close", message
+        return int(message["code"])
+
+
+Open = Callable[..., AbstractAsyncContextManager[Peer]]
+
+
+@pytest.fixture
+def open_socket(engine: FakeEngine, observer: FakeObserver) -> Open:
+    """Opens a socket; everything that it started must have ended when its client goes."""
+
+    @asynccontextmanager
+    async def opened(
+        *,
+        caller: FakeCaller | None = None,
+        headers: tuple[tuple[bytes, bytes], ...] = (),
+        subprotocols: tuple[str, ...] = ("graphql-transport-ws",),
+        settings: GatewaySettings = engine.settings,
+        streams: Streams | None = None,
+        initialise_within: float = 5.0,
+    ) -> AsyncIterator[Peer]:
+        socket = GraphQLSocket(
+            engine,
+            FakeAuthenticator(caller or FakeCaller()),
+            settings=settings,
+            language="en",
+            streams=streams,
+            observer=observer,
+            initialise_within=initialise_within,
+        )
+        peer = Peer()
+        scope = {"type": "websocket", "headers": [(b"host", b"gateway.test"), *headers], "subprotocols": subprotocols}
+        serving = asyncio.create_task(socket(scope, peer.to_server.get, peer.from_server.put))
+        try:
+            yield peer
+        finally:
+            peer.to_server.put_nowait({"type": "websocket.disconnect", "code": 1000})
+            async with asyncio.timeout(5):
+                await serving
+            assert len(asyncio.all_tasks()) == 1
+
+    return opened
+
+
+async def accepted(peer: Peer) -> None:
+    assert await peer.hear() == {"type": "websocket.accept", "subprotocol": "graphql-transport-ws"}
+    peer.say(INIT)
+    assert await peer.told() == ACK
+
+
+async def test_a_query_is_answered_and_completed(open_socket: Open) -> None:
+    async with open_socket() as peer:
+        await accepted(peer)
+        peer.say(subscribe("1", "{ hello }"))
+        assert await peer.told() == {"id": "1", "type": "next", "payload": {"data": {"hello": "hello you"}}}
+        assert await peer.told() == {"id": "1", "type": "complete"}
+
+
+async def test_a_subscription_gives_its_events_and_completes(open_socket: Open) -> None:
+    async with open_socket() as peer:
+        await accepted(peer)
+        peer.say(subscribe("1", "subscription { ticks(count: 2) }"))
+        told = [await peer.told() for _ in range(3)]
+        assert [one.get("payload") for one in told] == [{"data": {"ticks": 0}}, {"data": {"ticks": 1}}, None]
+        assert told[-1]["type"] == "complete"
+
+
+async def test_defer_comes_in_parts_that_are_masked(open_socket: Open) -> None:
+    async with open_socket() as peer:
+        await accepted(peer)
+        peer.say(subscribe("1", '{ customer(id: "1") { id ... @defer { broken } } }'))
+        told = []
+        while not told or told[-1]["type"] != "complete":
+            told.append(await peer.told())
+        assert told[0]["payload"]["hasNext"] is True
+        assert told[-2]["payload"]["hasNext"] is False
+        assert SECRET not in json.dumps(told)
+
+
+async def test_a_refused_document_is_an_error_and_the_socket_stays(open_socket: Open) -> None:
+    async with open_socket() as peer:
+        await accepted(peer)
+        for number, (query, code) in enumerate(
+            [("{ missing }", "GRAPHQL_VALIDATION_FAILED"), ("{ ...a } fragment a on Query { ...a }", "FRAGMENT_CYCLE")]
+        ):
+            peer.say(subscribe(str(number), query))
+            told = await peer.told()
+            assert (told["id"], told["type"]) == (str(number), "error")
+            assert told["payload"][0]["extensions"]["code"] == code
+        peer.say(subscribe("last", "{ hello }"))
+        assert (await peer.told())["type"] == "next"
+
+
+async def test_events_that_break_show_no_text(open_socket: Open, observer: FakeObserver) -> None:
+    async with open_socket() as peer:
+        await accepted(peer)
+        peer.say(subscribe("1", "subscription { fails }"))
+        told = [await peer.told() for _ in range(3)]
+        assert told[1]["payload"]["errors"][0]["extensions"]["code"] == "INTERNAL_ERROR"
+        assert SECRET not in json.dumps(told)
+
+
+@pytest.mark.parametrize("payload", [None, [], {"query": 7}, {"query": None}])
+async def test_a_wrong_payload_is_an_error_of_its_operation(open_socket: Open, payload: object) -> None:
+    async with open_socket() as peer:
+        await accepted(peer)
+        peer.say({"id": "1", "type": "subscribe", "payload": payload})
+        told = await peer.told()
+        assert (told["id"], told["type"]) == ("1", "error")
+
+
+async def test_a_client_may_end_an_operation_and_use_its_id_again(open_socket: Open, engine: FakeEngine) -> None:
+    async with open_socket() as peer:
+        await accepted(peer)
+        peer.say(subscribe("1", "subscription { endless }"))
+        await peer.told()
+        peer.say({"id": "1", "type": "complete"})
+        peer.say({"type": "ping"})
+        assert await peer.told() == {"type": "pong"}
+        peer.say(subscribe("1", "{ hello }"))
+        assert (await peer.told())["payload"] == {"data": {"hello": "hello you"}}
+        assert engine.given[0].closed > 0
+        peer.say({"id": "never", "type": "complete"})
+        peer.say({"type": "ping"})
+        assert (await peer.told())["type"] == "complete"
+        assert await peer.told() == {"type": "pong"}
+
+
+async def test_an_id_that_is_taken_closes_with_4409(open_socket: Open) -> None:
+    async with open_socket() as peer:
+        await accepted(peer)
+        peer.say(subscribe("1", "subscription { endless }"))
+        await peer.told()
+        peer.say(subscribe("1", "{ hello }"))
+        assert await peer.closed() == 4409
+
+
+async def test_operations_beyond_the_most_are_refused(open_socket: Open) -> None:
+    async with open_socket() as peer:
+        await accepted(peer)
+        for number in range(MOST_OPERATIONS):
+            peer.say(subscribe(str(number), "subscription { endless }"))
+            assert (await peer.told())["type"] == "next"
+        peer.say(subscribe("more", "{ hello }"))
+        told = await peer.told()
+        assert (told["type"], told["payload"][0]["extensions"]["code"]) == ("error", "OVERLOADED")
+
+
+async def test_a_ping_is_answered_before_and_after_the_beginning(open_socket: Open) -> None:
+    async with open_socket() as peer:
+        await peer.hear()
+        peer.say({"type": "ping", "payload": {"a": 1}})
+        assert await peer.told() == {"type": "pong"}
+        peer.say({"type": "pong"})
+        peer.say(INIT)
+        assert await peer.told() == ACK
+
+
+async def test_another_subprotocol_closes_with_4406(open_socket: Open) -> None:
+    async with open_socket(subprotocols=("graphql-ws",)) as peer:
+        assert (await peer.hear())["type"] == "websocket.accept"
+        assert await peer.closed() == 4406
+
+
+async def test_a_forged_token_closes_with_4403(open_socket: Open) -> None:
+    async with open_socket() as peer:
+        await peer.hear()
+        peer.say({"type": "connection_init", "payload": {"Authorization": "Bearer forged"}})
+        assert await peer.closed() == 4403
+
+
+async def test_a_token_may_come_with_the_upgrade(open_socket: Open) -> None:
+    async with open_socket(headers=((b"authorization", f"Bearer {TOKEN}".encode()),)) as peer:
+        await peer.hear()
+        peer.say({"type": "connection_init"})
+        assert await peer.told() == ACK
+
+
+async def test_asking_before_the_beginning_closes_with_4401(open_socket: Open) -> None:
+    async with open_socket() as peer:
+        await peer.hear()
+        peer.say(subscribe("1", "{ hello }"))
+        assert await peer.closed() == 4401
+
+
+async def test_a_client_that_does_not_begin_is_closed_with_4408(open_socket: Open) -> None:
+    async with open_socket(initialise_within=0.01) as peer:
+        await peer.hear()
+        assert await peer.closed() == 4408
+
+
+async def test_beginning_twice_closes_with_4429(open_socket: Open) -> None:
+    async with open_socket() as peer:
+        await accepted(peer)
+        peer.say(INIT)
+        assert await peer.closed() == 4429
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "not json",
+        "[]",
+        "{}",
+        {"type": 7},
+        {"type": "start", "id": "1"},
+        {"type": "subscribe", "payload": {"query": "{ hello }"}},
+        {"type": "subscribe", "id": "", "payload": {"query": "{ hello }"}},
+        {"type": "complete", "id": "x" * (LONGEST_ID + 1)},
+        '{"type": "ping", "type": "ping"}',
+        '"' + "x" * 200_000 + '"',
+        "[" * 10_000,
+    ],
+)
+async def test_an_invalid_message_closes_with_4400(open_socket: Open, message: object) -> None:
+    async with open_socket() as peer:
+        await accepted(peer)
+        peer.say(message)
+        assert await peer.closed() == 4400
+
+
+async def test_bytes_close_with_4400(open_socket: Open) -> None:
+    async with open_socket() as peer:
+        await accepted(peer)
+        peer.to_server.put_nowait({"type": "websocket.receive", "bytes": b"{}"})
+        assert await peer.closed() == 4400
+
+
+@pytest.mark.parametrize(
+    ("origin", "is_allowed"),
+    [
+        (b"http://gateway.test", True),
+        (b"https://app.example", True),
+        (b"https://evil.example", False),
+        (b"null", False),
+    ],
+)
+async def test_only_our_own_and_named_origins_open_a_socket(
+    open_socket: Open, origin: bytes, *, is_allowed: bool
+) -> None:
+    settings = GatewaySettings(cors_origins=("https://app.example",))
+    async with open_socket(headers=((b"origin", origin),), settings=settings) as peer:
+        assert ((await peer.hear())["type"] == "websocket.accept") is is_allowed
+
+
+async def test_the_end_of_the_token_closes_with_4403(open_socket: Open, engine: FakeEngine) -> None:
+    async with open_socket(caller=FakeCaller(expires_at=0.0)) as peer:
+        await accepted(peer)
+        assert await peer.closed() == 4403
+
+
+async def test_the_end_of_the_gateway_closes_with_1001(open_socket: Open, engine: FakeEngine) -> None:
+    streams = Streams(1)
+    async with open_socket(streams=streams) as peer:
+        await accepted(peer)
+        peer.say(subscribe("1", "subscription { endless }"))
+        await peer.told()
+        streams.close()
+        assert await peer.closed() == 1001
+        assert engine.given[0].closed > 0
+
+
+async def test_a_socket_beyond_the_most_is_closed_with_1013(open_socket: Open) -> None:
+    async with open_socket(streams=Streams(0)) as peer:
+        await peer.hear()
+        assert await peer.closed() == 1013
+
+
+async def test_operations_end_when_their_client_goes(open_socket: Open, engine: FakeEngine) -> None:
+    async with open_socket() as peer:
+        await accepted(peer)
+        peer.say(subscribe("1", "subscription { endless }"))
+        await peer.told()
+    assert engine.given[0].closed > 0
