@@ -162,7 +162,7 @@ def run(image: Image, command: str) -> None:
     say(f"RUN {command[:100]}")
     env = image.env | {name: os.environ[name] for name in HANDED_ON if name in os.environ}
     inner = f"cd {shlex.quote(image.workdir)} && {command}"
-    script = f'set -e\n{MOUNTED}\nexec chroot "$0" /bin/sh -c {shlex.quote(inner)}'
+    script = f'set -e\n{MOUNTED}\nexec /usr/sbin/chroot "$0" /bin/sh -c {shlex.quote(inner)}'
     subprocess.run([*_apart(script), str(image.root)], check=True, env=env, stdout=subprocess.DEVNULL)
 
 
@@ -229,7 +229,7 @@ def serve(image: Image, user: str) -> None:
 def _started(image: Image, user: str, env: Mapping[str, str]) -> Iterator[subprocess.Popen[bytes]]:
     volumes = "".join(f'mount -t tmpfs -o mode=1777 tmpfs "$0{volume}"\n' for volume in image.volumes)
     inner = f"cd {image.workdir} && {AS_USER.format(*user.split(':'))}{shlex.join(image.entrypoint + image.command)}"
-    script = f'set -e\n{MOUNTED}{READ_ONLY}{volumes}exec chroot "$0" /bin/sh -c {shlex.quote(inner)}'
+    script = f'set -e\n{MOUNTED}{READ_ONLY}{volumes}exec /usr/sbin/chroot "$0" /bin/sh -c {shlex.quote(inner)}'
     process = subprocess.Popen([*_apart(script), str(image.root)], env=dict(env), stdin=subprocess.DEVNULL)
     try:
         yield process

@@ -83,7 +83,7 @@ def test_a_wheelhouse_installs_without_an_index_and_runs(root: Path, tmp_path: P
     env = {"PATH": "/usr/local/bin:/usr/bin:/bin", "PYTHON": sys.executable, **_of_pip()}
     subprocess.run([root / "scripts" / "wheelhouse", house], check=True, env=env)
     venv.create(there, with_pip=True)
-    install = [
+    install: list[str | Path] = [
         there / "bin" / "pip",
         "install",
         "--quiet",

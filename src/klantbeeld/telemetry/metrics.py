@@ -6,8 +6,7 @@ Labels are words of the operator's settings or of this code, never a caller's, s
 from collections.abc import Iterable
 from typing import Literal, get_args
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
-from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
 
 RequestOutcome = Literal["ok", "partial", "refused", "failed", "overloaded"]
 CallOutcome = Literal["ok", "timeout", "unavailable", "refused", "invalid", "conflict", "rejected", "cached", "stale"]
@@ -18,8 +17,6 @@ OVERHEAD_BUCKETS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 
 
 class Metrics:
     """What is counted; it should live as long as the app. Recording costs a few microseconds."""
-
-    content_type = CONTENT_TYPE_PLAIN_0_0_4
 
     def __init__(self, sources: Iterable[str] = ()) -> None:
         self.registry = CollectorRegistry()
@@ -59,10 +56,6 @@ class Metrics:
     def count_fallback(self) -> None:
         """Count one operation that the compiled assembler could not express."""
         self._fallbacks.inc()
-
-    def render(self) -> bytes:
-        """Give the body of `/metrics`, of type `content_type`."""
-        return generate_latest(self.registry)
 
     def _counter(self, name: str, meaning: str, *labels: str) -> Counter:
         return Counter(name, meaning, labels, registry=self.registry)
