@@ -39,7 +39,7 @@ from klantbeeld.gateway.limits import check_limits, parse_document
 from klantbeeld.gateway.ports import GraphQLRequest, Part, Parts, RequestContext
 from klantbeeld.settings import GatewaySettings
 
-SECRET = "jan@heuvel.example"  # noqa: S105 - stands for personal data in an exception's text
+SECRET = "jan@heuvel.example"
 TOKEN = "good"
 
 

@@ -9,13 +9,12 @@ from typing import Any
 import pytest
 from starlette.applications import Starlette
 from starlette.routing import Route, WebSocketRoute
+from tests.gateway.conftest import SECRET, TOKEN, FakeAuthenticator, FakeEngine, Serve
 
 from klantbeeld.gateway.endpoint import GraphQLEndpoint
 from klantbeeld.gateway.sockets import GraphQLSocket
 from klantbeeld.settings import GatewaySettings
 from klantbeeld.texts import say
-
-from tests.gateway.conftest import SECRET, TOKEN, FakeAuthenticator, FakeEngine, Serve
 
 FOLDER = Path(__file__).parent / "node"
 NODE = shutil.which("node")

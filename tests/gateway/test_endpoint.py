@@ -11,15 +11,6 @@ from typing import Any
 import httpx
 import pytest
 from starlette.types import Message
-
-from klantbeeld.errors import Overloaded, StoreError
-from klantbeeld.gateway.documents import TrustedDocuments, hash_of
-from klantbeeld.gateway.endpoint import GraphQLEndpoint
-from klantbeeld.gateway.ports import GraphQLRequest, Parts, RequestContext
-from klantbeeld.gateway.streams import Streams
-from klantbeeld.settings import GatewaySettings
-from klantbeeld.texts import say
-
 from tests.gateway.conftest import (
     SECRET,
     TOKEN,
@@ -31,6 +22,14 @@ from tests.gateway.conftest import (
     FakeObserver,
     FakeParts,
 )
+
+from klantbeeld.errors import Overloaded, StoreError
+from klantbeeld.gateway.documents import TrustedDocuments, hash_of
+from klantbeeld.gateway.endpoint import GraphQLEndpoint
+from klantbeeld.gateway.ports import GraphQLRequest, Parts, RequestContext
+from klantbeeld.gateway.streams import Streams
+from klantbeeld.settings import GatewaySettings
+from klantbeeld.texts import say
 
 pytestmark = pytest.mark.asyncio
 

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from graphql import GraphQLError, GraphQLSyntaxError, build_schema, parse, validate
 from graphql.execution.values import get_variable_values
+from tests.gateway.conftest import SECRET
 
 from klantbeeld.errors import Forbidden, Overloaded, SourceTimeout, StoreError, Unanswered, Unauthenticated
 from klantbeeld.gateway.errors import (
@@ -17,8 +18,6 @@ from klantbeeld.gateway.errors import (
 )
 from klantbeeld.settings import Language
 from klantbeeld.texts import say
-
-from tests.gateway.conftest import SECRET
 
 
 @pytest.mark.parametrize(

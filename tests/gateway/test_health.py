@@ -6,10 +6,9 @@ import pytest
 from prometheus_client import CollectorRegistry, Counter
 from starlette.applications import Starlette
 from starlette.routing import Route
+from tests.gateway.conftest import SECRET, Client
 
 from klantbeeld.gateway.health import MetricsEndpoint, ReadyEndpoint, live
-
-from tests.gateway.conftest import SECRET, Client
 
 pytestmark = pytest.mark.asyncio
 

@@ -4,12 +4,11 @@ import time
 
 import pytest
 from graphql import GraphQLSyntaxError, get_introspection_query, validate
+from tests.gateway.conftest import SCHEMA
 
 from klantbeeld.gateway.errors import Refusal
 from klantbeeld.gateway.limits import check_limits, parse_document, parser
 from klantbeeld.settings import GatewaySettings
-
-from tests.gateway.conftest import SCHEMA
 
 MOST_CPU_SECONDS = 0.05
 LIMITS = GatewaySettings()
@@ -32,9 +31,7 @@ BAD = {
     "31 aliases": ("{" + " ".join(f"a{number}: hello" for number in range(31)) + "}", "TOO_MANY_ALIASES"),
     "31 aliases by fragments": (
         "{ a: customer(id: 1) { ...f } ...g } fragment g on Query { b: customer(id: 1) { ...f } }"
-        + "fragment f on Customer {"
-        + " ".join(f"a{number}: id" for number in range(15))
-        + "}",
+        "fragment f on Customer {" + " ".join(f"a{number}: id" for number in range(15)) + "}",
         "TOO_MANY_ALIASES",
     ),
     "a fragment bomb": (bomb(50, 2), "TOO_COMPLEX"),

@@ -6,12 +6,11 @@ from typing import Any
 
 import pytest
 from graphql import GraphQLError
+from tests.gateway.conftest import SECRET, FakeObserver, FakeParts
 
 from klantbeeld.errors import SourceTimeout
 from klantbeeld.gateway.parts import BEAT, complete, events, mask_part, with_beats
 from klantbeeld.gateway.ports import Part
-
-from tests.gateway.conftest import SECRET, FakeObserver, FakeParts
 
 pytestmark = pytest.mark.asyncio
 

@@ -6,6 +6,7 @@ import httpx
 import pytest
 from prometheus_client import CollectorRegistry
 from starlette.applications import Starlette
+from tests.gateway.conftest import Client, FakeAuthenticator, FakeEngine
 
 from klantbeeld.errors import ConfigurationError
 from klantbeeld.gateway import GatewayParts, routes
@@ -13,8 +14,6 @@ from klantbeeld.gateway.documents import hash_of
 from klantbeeld.gateway.graphiql import Example
 from klantbeeld.gateway.streams import Streams
 from klantbeeld.settings import GatewaySettings
-
-from tests.gateway.conftest import Client, FakeAuthenticator, FakeEngine
 
 pytestmark = pytest.mark.asyncio
 

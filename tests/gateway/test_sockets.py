@@ -8,12 +8,11 @@ from typing import Any
 
 import pytest
 from starlette.types import Message
+from tests.gateway.conftest import SECRET, TOKEN, FakeAuthenticator, FakeCaller, FakeEngine, FakeObserver
 
 from klantbeeld.gateway.sockets import LONGEST_ID, MOST_OPERATIONS, GraphQLSocket
 from klantbeeld.gateway.streams import Streams
 from klantbeeld.settings import GatewaySettings
-
-from tests.gateway.conftest import SECRET, TOKEN, FakeAuthenticator, FakeCaller, FakeEngine, FakeObserver
 
 pytestmark = pytest.mark.asyncio
 
@@ -39,8 +38,7 @@ class Peer:
 
     async def hear(self) -> Message:
         async with asyncio.timeout(5):
-            message = await self.from_server.get()
-        return message
+            return await self.from_server.get()
 
     async def told(self) -> Any:
         return json.loads((await self.hear())["text"])
@@ -118,7 +116,7 @@ async def test_defer_comes_in_parts_that_are_masked(open_socket: Open) -> None:
     async with open_socket() as peer:
         await accepted(peer)
         peer.say(subscribe("1", '{ customer(id: "1") { id ... @defer { broken } } }'))
-        told = []
+        told: list[Any] = []
         while not told or told[-1]["type"] != "complete":
             told.append(await peer.told())
         assert told[0]["payload"]["hasNext"] is True

@@ -46,6 +46,8 @@ class TrustedDocuments:
             raise Refusal("DOCUMENT_HASH_MISMATCH", place=place)
         elif asked is None and self.only:
             asked = hash_of(query)
+        elif asked is None:
+            return request
         is_trusted = asked is not None and asked in self.by_hash
         if self.only and not is_trusted:
             raise Refusal("DOCUMENT_NOT_TRUSTED", status=403, place="query")

@@ -9,10 +9,9 @@ from typing import Any
 import httpx
 import pytest
 from starlette.applications import Starlette
+from tests.gateway.conftest import Client
 
 from klantbeeld.gateway.graphiql import Example, GraphiQL
-
-from tests.gateway.conftest import Client
 
 pytestmark = pytest.mark.asyncio
 
