@@ -119,7 +119,7 @@ async def import_references(
 
 class _Prepared(NamedTuple):
     number: int
-    line: ImportLine
+    reference: Reference
     group: HashedKey | None
     keys: list[HashedKey]
     unusable: list[MatchKeyKind]
@@ -158,7 +158,7 @@ class _Run:
         prepared = list(self._prepare(batch, findings))
         identity = self.identity
         async with identity.store.write(lock=writing.LOCK) as connection:
-            owners = await writing.linked(connection, {each.line.reference for each in prepared})
+            owners = await writing.linked(connection, {each.reference for each in prepared})
             changes = _Changes(owners, await self._groups(connection, prepared))
             accepted = [each for each in prepared if self._accept(each, changes, findings)]
             now = identity.clock()
@@ -185,21 +185,24 @@ class _Run:
 
     def _prepare(self, batch: Iterable[Read], findings: list[Finding]) -> Iterator[_Prepared]:
         """Hash the keys of what can go in, before anything is locked."""
+        groups: dict[str, HashedKey] = {}
         for number, line in batch:
             if isinstance(line, Finding):
                 findings.append(line)
             elif not self._is_source(line.source):
                 findings.append(Finding(number, FindingCode.SOURCE_UNKNOWN, "names a source that is not configured"))
             else:
-                yield self._hashed(number, line)
+                yield self._hashed(number, line, groups)
 
     def _is_source(self, name: str) -> bool:
         return self.sources is None or name in self.sources or name.startswith(SUBJECT)
 
-    def _hashed(self, number: int, line: ImportLine) -> _Prepared:
+    def _hashed(self, number: int, line: ImportLine, groups: dict[str, HashedKey]) -> _Prepared:
         ring = self.identity.ring
-        group = None if line.customer is None else hash_key(GROUP, f"{self.namespace}\0{line.customer}", ring=ring)
-        prepared = _Prepared(number, line, group, [], [])
+        if line.customer is not None and line.customer not in groups:
+            groups[line.customer] = hash_key(GROUP, f"{self.namespace}\0{line.customer}", ring=ring)
+        group = None if line.customer is None else groups[line.customer]
+        prepared = _Prepared(number, line.reference, group, [], [])
         for key in line.match_keys():
             written = normalise(key, region=self.identity.region)
             if written is None:
@@ -220,7 +223,7 @@ class _Run:
 
     def _accept(self, each: _Prepared, changes: _Changes, findings: list[Finding]) -> bool:
         """Decide whose the record of a line is; False if the line is refused."""
-        reference, version = each.line.reference, self.identity.ring.version
+        reference, version = each.reference, self.identity.ring.version
         owner = changes.owners.get(reference)
         of_group = changes.groups.get(each.group.key_hash) if each.group else None
         if owner is not None and of_group is not None and owner != of_group:

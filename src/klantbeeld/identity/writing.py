@@ -146,6 +146,7 @@ def check_reference(reference: Reference) -> Reference:
     return reference
 
 
+STORED = tuple(column.name for column in match_keys.columns)
 OLD_KEY = delete(match_keys).where(
     match_keys.c.kind == bindparam("a_kind"),
     match_keys.c.key_hash == bindparam("a_hash"),
@@ -178,4 +179,4 @@ def _insert_or_ignore(connection: AsyncConnection, table: Table) -> Any:
 
 
 def _stored(row: Row) -> Row:
-    return {name: value for name, value in row.items() if name != "old_hash"}
+    return {name: row[name] for name in STORED}

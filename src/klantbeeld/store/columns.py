@@ -4,8 +4,10 @@ A table is declared beside the code that owns it, on this `metadata`; the migrat
 """
 
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
+import msgspec
 from sqlalchemy import CHAR, BigInteger, Integer, LargeBinary, MetaData, String, Uuid
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TIMESTAMP, TypeDecorator, TypeEngine
@@ -54,6 +56,12 @@ class UtcDateTime(TypeDecorator[datetime]):
         return moment.astimezone(UTC)
 
 
+def json_text(value: object) -> str:
+    """Write what a JSON column keeps."""
+    return msgspec.json.encode(value).decode()
+
+
+@lru_cache(maxsize=64)  # the rows of a batch have one moment
 def utc_text(moment: datetime) -> str:
     """Write a moment as SQLite keeps it: `2026-11-23T08:30:00.000000+00:00`."""
     return moment.astimezone(UTC).isoformat(timespec="microseconds")

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from klantbeeld.errors import ConfigurationError
+from klantbeeld.store.columns import json_text
 
 if TYPE_CHECKING:
     import asyncpg
@@ -26,6 +27,7 @@ def open_engine(dsn: str, *, timeout: float, connections: int) -> AsyncEngine:
         "postgresql+asyncpg://",
         async_creator=connect,
         hide_parameters=True,
+        json_serializer=json_text,
         pool_size=connections,
         max_overflow=0,
         pool_timeout=timeout,

@@ -9,6 +9,8 @@ from typing import Any
 from sqlalchemy import Connection, event
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
+from klantbeeld.store.columns import json_text
+
 READER_TIMEOUT = 0.1  # seconds; the reader runs in the event loop, where nobody may wait long
 READER_CACHE = 16_384  # KiB
 WRITES = "klantbeeld_writes"  # execution option: the transaction takes the write lock when it begins
@@ -39,6 +41,7 @@ def open_engine(path: Path, *, timeout: float) -> AsyncEngine:
         f"sqlite+aiosqlite:///{path}",
         connect_args={"timeout": timeout, "isolation_level": None},
         hide_parameters=True,
+        json_serializer=json_text,
         pool_timeout=timeout,
     )
     event.listen(engine.sync_engine, "connect", _set_up)
