@@ -110,7 +110,10 @@ class Example(msgspec.Struct, kw_only=True, omit_defaults=True):
 
 def members_on_the_wire(reading: Reading, members: frozenset[str] | None = None) -> frozenset[str]:
     """Return the wire members that a reading needs for some members of its records, for all without `members`."""
-    wanted = [frozenset(mapping.members) if members is None else members for mapping in reading.mappings]
+    wanted = [
+        frozenset(mapping.members) | frozenset(mapping.outer) if members is None else members
+        for mapping in reading.mappings
+    ]
     pairs = zip(reading.mappings, wanted, strict=True)
     return frozenset(name for mapping, chosen in pairs for name in mapping.translator(chosen).wire)
 
@@ -190,9 +193,11 @@ def as_answer(reply: Reply) -> Answer:
 
 
 def as_expected(record: Record) -> dict[str, Any]:
-    """Write a record down, without members that are null."""
+    """Write a record down, without members that are as they are in an empty one."""
     plain: dict[str, Any] = msgspec.to_builtins(record)
-    return {name: _without_nulls(value) for name, value in plain.items() if value is not None}
+    unset = {found.name: found.default for found in msgspec.structs.fields(record)}
+    said = (name for name in plain if getattr(record, name) != unset[name])
+    return {name: _without_nulls(plain[name]) for name in said}
 
 
 def _without_nulls(value: Any) -> Any:

@@ -29,11 +29,6 @@ class Member:
     wire: tuple[str, ...]
     via: Callable[..., Any] | None = None
 
-    def expression(self, number: int) -> str:
-        """Return the expression that makes the member from `w`, the wire struct, and `f`, the functions."""
-        values = ", ".join(f"w.{name}" for name in self.wire)
-        return values if self.via is None else f"f[{number}]({values})"
-
 
 def take(*wire: str, via: Callable[..., Any] | None = None) -> Member:
     """Make a member of one wire member as it is, or of several through `via`, in the order given."""
@@ -48,7 +43,8 @@ class Mapping(Generic[R]):
     """How one wire struct becomes records of one kind.
 
     Without `each` and `when`, exactly one record. `each` makes the items of a nested list, and the members are then
-    taken from an item; `when` says whether there is a record at all (no phone number, no contact medium).
+    taken from an item, those in `outer` from the struct around it; `when` says whether there is a record at all (no
+    phone number, no contact medium).
     """
 
     record: type[R]
@@ -56,6 +52,7 @@ class Mapping(Generic[R]):
     members: Table[str, Member]
     each: Member | None = None
     when: Member | None = None
+    outer: Table[str, Member] = field(default_factory=dict)
     _translators: dict[frozenset[str], "Translator[R]"] = field(default_factory=dict, repr=False, compare=False)
 
     def translator(self, members: frozenset[str]) -> "Translator[R]":
@@ -76,23 +73,38 @@ class Translator(Generic[R]):
 
 def compile_mapping(mapping: Mapping[R], members: frozenset[str]) -> Translator[R]:
     """Write out the translation of the selected members as one expression, without a loop over members."""
-    chosen = {name: made for name, made in mapping.members.items() if name in members or name in ALWAYS}
-    outer = [member for member in (mapping.each, mapping.when) if member]
-    needed = outer if mapping.each else [*outer, *chosen.values()]
-    functions = [member.via for member in chosen.values()]
-    made = ", ".join(f"{name}={member.expression(number)}" for number, (name, member) in enumerate(chosen.items()))
-    record = f"R({made})"
+    chosen, outer = (_chosen(table, members) for table in (mapping.members, mapping.outer))
+    around = [member for member in (mapping.each, None if mapping.each else mapping.when, *outer.values()) if member]
+    needed = around if mapping.each else [*around, *chosen.values()]
+    functions: list[Callable[..., Any] | None] = []
+    made = [_argument(name, member, "w", functions) for name, member in chosen.items()]
+    made += [_argument(name, member, "o" if mapping.each else "w", functions) for name, member in outer.items()]
+    record = f"R({', '.join(made)})"
     if mapping.each:
-        condition = f" if {mapping.when.expression(-1)}" if mapping.when else ""
-        body = f"[{record} for w in {mapping.each.expression(-2)}{condition}]"
+        condition = f" if {_expression(mapping.when, 'w', functions)}" if mapping.when else ""
+        body = f"[{record} for w in {_expression(mapping.each, 'o', functions)}{condition}]"
     elif mapping.when:
-        body = f"({record},) if {mapping.when.expression(-1)} else ()"
+        body = f"({record},) if {_expression(mapping.when, 'w', functions)} else ()"
     else:
         body = f"({record},)"
-    scope: dict[str, Any] = {
-        "R": mapping.record,
-        "f": [*functions, mapping.each and mapping.each.via, mapping.when and mapping.when.via],
-    }
+    scope: dict[str, Any] = {"R": mapping.record, "f": functions}
     # The source is made of the mapping's own keys, which are identifiers of our records: no foreign text goes in.
-    exec(f"def translate(w): return {body}", scope)  # noqa: S102 - see above
+    exec(f"def translate({'o' if mapping.each else 'w'}): return {body}", scope)  # noqa: S102 - see above
     return Translator(frozenset(name for member in needed for name in member.wire), scope["translate"])
+
+
+def _chosen(table: Table[str, Member], members: frozenset[str]) -> dict[str, Member]:
+    return {name: made for name, made in table.items() if name in members or name in ALWAYS}
+
+
+def _argument(name: str, member: Member, struct: str, functions: list[Callable[..., Any] | None]) -> str:
+    return f"{name}={_expression(member, struct, functions)}"
+
+
+def _expression(member: Member, struct: str, functions: list[Callable[..., Any] | None]) -> str:
+    """Return the expression that makes the member from a struct; its function goes into the list `f`."""
+    values = ", ".join(f"{struct}.{name}" for name in member.wire)
+    if member.via is None:
+        return values
+    functions.append(member.via)
+    return f"f[{len(functions) - 1}]({values})"

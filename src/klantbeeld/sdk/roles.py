@@ -56,6 +56,7 @@ BILLING = Role(
         "invoices": records.Invoice,
         "invoice": records.Invoice,
         "products": records.Product,
+        "purchases": records.Product,
         "product": records.Product,
     },
     acts={"change_billing_details": acts.ChangeBillingDetails, "credit_invoice": acts.CreditInvoice},

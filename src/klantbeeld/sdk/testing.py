@@ -61,7 +61,7 @@ STATUSES: Mapping[int, tuple[type[SourceError], ...]] = {
     401: (SourceRefused,),
     403: (SourceRefused,),
     404: (SourceRejected,),
-    409: (SourceConflict, SourceRejected),
+    409: (SourceConflict, SourceRejected, SourceUnavailable),
     412: (SourceConflict, SourceRejected),
     422: (SourceRejected,),
     429: (SourceRefused,),
@@ -134,7 +134,7 @@ class ConnectorTests:
         """A member needs nothing on the wire but what its mapping declares."""
         for example in (example for example in examples if example.ask is not None and example.expect):
             reading = connector.readings()[example.capability]
-            for member in sorted({name for mapping in reading.mappings for name in mapping.members}):
+            for member in sorted({name for each in reading.mappings for name in (*each.members, *each.outer)}):
                 assert of_one_member(connector, reading, example, member) == [
                     {name: value for name, value in expected.items() if name in {member, *ALWAYS}}
                     for expected in example.expect
@@ -168,13 +168,12 @@ class ConnectorTests:
         """An id is quoted, or refused as none of the product's; it never makes another path or parameter."""
         for example in (example for example in examples if example.ask is not None and example.ask.keys):
             ask = example.asked(connector.readings()[example.capability])
-            usual = first_call(connector, example.capability, ask)
+            usual = call_for(connector, example.capability, ask, "harmless")
             for nasty in NASTY_IDS:
-                try:
-                    call = first_call(connector, example.capability, replace(ask, keys=(nasty,)))
-                except SourceRejected:
-                    continue
-                assert shape(call) == shape(usual), f"{example.name}: {nasty!r}"
+                call = call_for(connector, example.capability, ask, nasty)
+                if call is not None:
+                    assert usual is not None, f"{example.name}: {nasty!r} is taken, and an ordinary word is not"
+                    assert shape(call) == shape(usual), f"{example.name}: {nasty!r}"
 
     def test_the_position_of_a_page_is_asked_for(
         self, connector: Connector, loaded: LoadedConnector, examples: list[Example]
@@ -273,6 +272,14 @@ def first_call(connector: Connector, capability: str, ask: Ask) -> Call[Any]:
     return conversation if isinstance(conversation, Call) else typing.cast("Call[Any]", next(conversation))
 
 
+def call_for(connector: Connector, capability: str, ask: Ask, key: str) -> Call[Any] | None:
+    """Return the call for another key; None where the connector refuses it as none of its product's."""
+    try:
+        return first_call(connector, capability, replace(ask, keys=(key,)))
+    except SourceRejected:
+        return None
+
+
 def shape(call: Call[Any]) -> tuple[Any, ...]:
     """Return what an id must not change: the number of path segments, the names of parameters, the header names."""
     assert SAFE_TARGET.fullmatch(call.target), call.target
@@ -314,7 +321,8 @@ def of_one_member(connector: Connector, reading: Reading, example: Example, memb
 
 def strip(body: Any, call: Call[Any], select: frozenset[str]) -> Any:
     """Take everything out of the items of a body that was not selected."""
-    kept = {found.encode_name for found in msgspec.structs.fields(call.record) if found.name in select}
+    wanted = select | call.needs
+    kept = {found.encode_name for found in msgspec.structs.fields(call.record) if found.name in wanted}
 
     def narrowed(item: Any) -> Any:
         return {name: value for name, value in item.items() if name in kept} if isinstance(item, dict) else item
@@ -333,9 +341,10 @@ def strip(body: Any, call: Call[Any], select: frozenset[str]) -> Any:
 def misfits(mapping: RecordMapping[Any]) -> list[str]:
     """Return the members whose function is annotated with something that the record cannot hold."""
     hints = typing.get_type_hints(mapping.record)
-    unknown = [name for name in mapping.members if name not in hints]
+    members = {**mapping.members, **mapping.outer}
+    unknown = [name for name in members if name not in hints]
     wrong = []
-    for name, member in mapping.members.items():
+    for name, member in members.items():
         given = typing.get_type_hints(member.via).get("return") if member.via and name in hints else None
         if given is not None and not set(alternatives(given)) <= set(alternatives(hints[name])):
             wrong.append(f"{name}: {given} is no {hints[name]}")

@@ -83,8 +83,8 @@ def product(*, product_id: str, name: str, created: int, metadata: Mapping[str, 
     }
 
 
-def price(*, price_id: str, product_id: str, cents: int, interval: str | None, created: int) -> Object:
-    """Return a price in euros; with an interval it recurs."""
+def price(*, price_id: str, product_id: str, name: str, cents: int, interval: str | None, created: int) -> Object:
+    """Return a price in euros; with an interval it recurs. Its nickname is the product's name."""
     recurring = {
         "aggregate_usage": None,
         "interval": interval,
@@ -103,7 +103,7 @@ def price(*, price_id: str, product_id: str, cents: int, interval: str | None, c
         "livemode": False,
         "lookup_key": None,
         "metadata": {},
-        "nickname": None,
+        "nickname": name,
         "product": product_id,
         "recurring": recurring if interval else None,
         "tax_behavior": "inclusive",

@@ -64,6 +64,7 @@ def add_product(store: Store, article: Product, created: int) -> Object:
         price(
             price_id=price_id,
             product_id=article.sku,
+            name=article.name,
             cents=cents(article.price),
             interval=article.interval,
             created=created,

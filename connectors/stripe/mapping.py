@@ -1,0 +1,284 @@
+"""From Stripe's objects to the unified model, a table for each record."""
+
+from datetime import UTC, date, datetime
+from decimal import Decimal
+
+from klantbeeld.sdk import Mapping, records, take
+from klantbeeld.sdk.money import from_minor
+from klantbeeld.sdk.words import AccountState, ContactKind, InvoiceState, ProductStatus
+
+from . import records as wire
+
+SETTLEMENTS = {
+    "draft": InvoiceState.DRAFT,
+    "open": InvoiceState.OPEN,
+    "paid": InvoiceState.PAID,
+    "void": InvoiceState.VOID,
+    "uncollectible": InvoiceState.UNCOLLECTIBLE,
+}
+SUBSCRIPTION_STATES = {
+    "incomplete": ProductStatus.PENDING,
+    "trialing": ProductStatus.ACTIVE,
+    "active": ProductStatus.ACTIVE,
+    "past_due": ProductStatus.ACTIVE,
+    "unpaid": ProductStatus.SUSPENDED,
+    "paused": ProductStatus.SUSPENDED,
+    "canceled": ProductStatus.ENDED,
+    "incomplete_expired": ProductStatus.ENDED,
+}
+PERIODS = {"day": "D", "week": "W", "month": "M", "year": "Y"}
+ONCE = "invoiceitem"
+CUSTOMER_NUMBER = "customer_number"  # the organisation's own key in a customer's metadata
+
+
+def day(seconds: int | None) -> date | None:
+    """Return the day of a moment, in UTC."""
+    return datetime.fromtimestamp(seconds, UTC).date() if seconds is not None else None
+
+
+def exists(deleted: bool) -> bool:  # noqa: FBT001 - a member of the wire
+    """Say whether a customer is more than the id that deleting leaves."""
+    return not deleted
+
+
+def customer_number(metadata: dict[str, str]) -> str | None:
+    """Return the number that the organisation keeps with the customer."""
+    return metadata.get(CUSTOMER_NUMBER)
+
+
+def language(locales: list[str]) -> str | None:
+    """Return the first of the customer's languages."""
+    return locales[0] if locales else None
+
+
+PARTY = Mapping(
+    records.Party,
+    wire.Customer,
+    {
+        "record_id": take("id"),
+        "owner": take("id"),
+        "full_name": take("name"),
+        "language": take("preferred_locales", via=language),
+        "customer_number": take("metadata", via=customer_number),
+        "customer_since": take("created", via=day),
+    },
+    when=take("deleted", via=exists),
+)
+CHANGED_PARTY = Mapping(
+    records.Party, wire.Event, PARTY.members, each=take("data", via=lambda told: (told.object,)), when=PARTY.when
+)
+
+EMAIL = Mapping(
+    records.ContactMedium,
+    wire.Customer,
+    {
+        "record_id": take("id", via=lambda customer: f"{customer}/email"),
+        "owner": take("id"),
+        "kind": take("id", via=lambda _: ContactKind.EMAIL),
+        "value": take("email"),
+        "label": take("id", via=lambda _: "invoices"),
+    },
+    when=take("email"),
+)
+PHONE = Mapping(
+    records.ContactMedium,
+    wire.Customer,
+    {
+        "record_id": take("id", via=lambda customer: f"{customer}/phone"),
+        "owner": take("id"),
+        "kind": take("id", via=lambda _: ContactKind.PHONE),
+        "value": take("phone"),
+        "label": take("id", via=lambda _: "invoices"),
+    },
+    when=take("phone"),
+)
+
+
+def postal_address(address: wire.Address) -> records.PostalAddress:
+    """Translate an address; its first line is cut into street, number and addition where that is certain."""
+    street, number, addition = cut_line(address.line1)
+    return records.PostalAddress(
+        street=street,
+        house_number=number,
+        addition=addition or address.line2,
+        postcode=address.postal_code,
+        city=address.city,
+        country=address.country,
+    )
+
+
+def cut_line(line: str | None) -> tuple[str | None, str | None, str | None]:
+    """Cut "Lindelaan 12-A" into its three parts; what ends otherwise stays whole, as the street."""
+    street, _, last = (line or "").rpartition(" ")
+    number, _, addition = last.partition("-")
+    if not street or not number.isdecimal():
+        return line, None, None
+    return street, number, addition or None
+
+
+def one_line(address: records.PostalAddress) -> str:
+    """Write street, number and addition in one line, as `cut_line` reads it."""
+    number = "-".join(part for part in (address.house_number, address.addition) if part)
+    return " ".join(part for part in (address.street, number) if part)
+
+
+ADDRESS = Mapping(
+    records.ContactMedium,
+    wire.Customer,
+    {
+        "record_id": take("id", via=lambda customer: f"{customer}/address"),
+        "owner": take("id"),
+        "kind": take("id", via=lambda _: ContactKind.POSTAL_ADDRESS),
+        "address": take("address", via=postal_address),
+        "label": take("id", via=lambda _: "invoices"),
+    },
+    when=take("address"),
+)
+CONTACT_MEDIA = (EMAIL, PHONE, ADDRESS)
+
+
+def account_state(delinquent: bool | None, deleted: bool) -> AccountState:  # noqa: FBT001 - members of the wire
+    """Say how an account stands."""
+    if deleted:
+        return AccountState.CLOSED
+    return AccountState.DELINQUENT if delinquent else AccountState.ACTIVE
+
+
+BILLING_ACCOUNT = Mapping(
+    records.BillingAccount,
+    wire.Customer,
+    {
+        "record_id": take("id"),
+        "owner": take("id"),
+        "name": take("name"),
+        "email": take("email"),
+        "state": take("delinquent", "deleted", via=account_state),
+        "balance": take("balance", "currency", via=from_minor),
+        "opened_on": take("created", via=day),
+    },
+)
+
+
+def invoice_state(status: str | None) -> InvoiceState | None:
+    """Translate the state that Stripe keeps."""
+    return SETTLEMENTS.get(status) if status else None
+
+
+def article(price: wire.Price | None) -> str | None:
+    """Return the id of the article, which is the product in the other systems too."""
+    return price.product if price else None
+
+
+def invoice_lines(lines: wire.Lines | None) -> list[records.InvoiceLine] | None:
+    """Translate the lines; None rather than a part of them."""
+    if lines is None or lines.has_more:
+        return None
+    return [
+        records.InvoiceLine(
+            description=line.description,
+            quantity=Decimal(line.quantity) if line.quantity is not None else None,
+            amount=from_minor(line.amount, line.currency),
+            product_reference=article(line.price),
+        )
+        for line in lines.data
+    ]
+
+
+INVOICE = Mapping(
+    records.Invoice,
+    wire.Invoice,
+    {
+        "record_id": take("id"),
+        "owner": take("customer"),
+        "number": take("number"),
+        "issued_on": take("created", via=day),
+        "due_on": take("due_date", via=day),
+        "settlement": take("status", via=invoice_state),
+        "total": take("total", "currency", via=from_minor),
+        "due": take("amount_remaining", "currency", via=from_minor),
+        "lines": take("lines", via=invoice_lines),
+    },
+)
+
+
+def price_of(items: wire.Items | None, default: wire.Price | None) -> wire.Price | None:
+    """Return the price of a subscription's first item, or of an article."""
+    return items.data[0].price if items and items.data else default
+
+
+def product_name(
+    name: str | None, description: str | None, items: wire.Items | None, default: wire.Price | None
+) -> str | None:
+    """Return an article's name; a subscription's description, else what its price or its article is called."""
+    price = price_of(items, default)
+    called = price.nickname or price.product if price else None
+    return name or description or called
+
+
+def product_code(items: wire.Items | None, identifier: str) -> str | None:
+    """Return the article's id: what a subscription is to, or the article itself."""
+    return article(price_of(items, None)) if items else identifier
+
+
+def product_price(items: wire.Items | None, default: wire.Price | None) -> records.Money | None:
+    """Return the price for each period, or once."""
+    price = price_of(items, default)
+    return from_minor(price.unit_amount, price.currency) if price else None
+
+
+def period(items: wire.Items | None, default: wire.Price | None) -> str | None:
+    """Return the period that the price is for (ISO 8601)."""
+    price = price_of(items, default)
+    recurring = price.recurring if price else None
+    return f"P{recurring.interval_count}{PERIODS[recurring.interval]}" if recurring else None
+
+
+def product_status(status: str | None) -> ProductStatus | None:
+    """Translate the state of a subscription."""
+    return SUBSCRIPTION_STATES.get(status) if status else None
+
+
+def last_day(ended: int | None, ends: int | None) -> date | None:
+    """Return the day on which a subscription ended, or is going to."""
+    return day(ended if ended is not None else ends)
+
+
+PRODUCT = Mapping(
+    records.Product,
+    wire.Product,
+    {
+        "record_id": take("id"),
+        "owner": take("customer"),
+        "name": take("name", "description", "items", "default_price", via=product_name),
+        "code": take("items", "id", via=product_code),
+        "status": take("status", via=product_status),
+        "started_on": take("start_date", via=day),
+        "ended_on": take("ended_at", "cancel_at", via=last_day),
+        "price": take("items", "default_price", via=product_price),
+        "period": take("items", "default_price", via=period),
+    },
+)
+
+
+def is_bought_once(kind: str | None, price: wire.Price | None) -> bool:
+    """Say whether a line is a purchase of an article, not a subscription and not a correction."""
+    return kind == ONCE and price is not None and price.product is not None
+
+
+PURCHASE = Mapping(
+    records.Product,
+    wire.Invoice,
+    {
+        "record_id": take("price", via=lambda price: str(price.product)),
+        "name": take("description"),
+        "code": take("price", via=article),
+        "status": take("id", via=lambda _: ProductStatus.ACTIVE),
+        "started_on": take("period", via=lambda period: day(period.start) if period else None),
+        "price": take("amount", "currency", via=from_minor),
+    },
+    outer={"owner": take("customer")},
+    each=take("lines", via=lambda lines: lines.data if lines else ()),
+    when=take("type", "price", via=is_bought_once),
+)
+
+CREDIT_NOTE = Mapping(records.Record, wire.CreditNote, {"record_id": take("id"), "owner": take("customer")})
