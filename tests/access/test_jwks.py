@@ -1,6 +1,8 @@
 """Which keys of an issuer are believed."""
 
 import json
+from base64 import urlsafe_b64encode
+from math import prod
 from typing import Any
 
 import pytest
@@ -69,6 +71,25 @@ def test_an_rsa_key_that_is_too_short_is_left_out() -> None:
     with pytest.warns(Warning, match="2048"):
         short = RSAKey.generate_key(1024)
     assert read_key_set(key_set(public(short))) == {}
+
+
+def rsa_of(modulus: int) -> dict[str, Any]:
+    whole = modulus.to_bytes((modulus.bit_length() + 7) // 8, "big")
+    return public(RSA, n=urlsafe_b64encode(whole).rstrip(b"=").decode())
+
+
+def test_an_rsa_key_that_makes_a_verification_slow_is_left_out() -> None:
+    assert set(read_key_set(key_set(rsa_of((1 << 8_191) + 1)))) == {"1"}
+    assert read_key_set(key_set(rsa_of((1 << 16_383) + 1))) == {}
+
+
+def test_an_rsa_key_of_a_generator_with_a_known_weakness_is_left_out() -> None:
+    # CVE-2017-15361: its moduli are powers of 65537 modulo the product of the small primes.
+    small_primes = prod(number for number in range(3, 168) if all(number % other for other in range(2, number)))
+    weak = pow(65537, 12_345, small_primes) + small_primes * (1 << 1_830)
+    weak += small_primes * (1 - weak % 2)  # odd, as a modulus is
+    assert read_key_set(key_set(rsa_of(weak))) == {}
+    assert set(read_key_set(key_set(rsa_of(weak + 2)))) == {"1"}
 
 
 def test_an_id_of_two_keys_stands_for_none() -> None:

@@ -9,6 +9,7 @@ import pytest
 from joserfc import jwk, jws, jwt
 
 from klantbeeld.access.issuer import DemoIssuer, new_key
+from klantbeeld.access.keys import IssuerKeys
 from klantbeeld.access.tokens import TokenVerifier, TrustedIssuer, bearer_token, challenge
 from klantbeeld.errors import Unauthenticated
 
@@ -232,6 +233,9 @@ SIGNED_PAYLOADS: dict[str, Callable[[dict[str, Any]], bytes]] = {
     "an infinite number in digits": lambda claims: json.dumps(claims).encode()[:-1] + b',"nbf":1e999}',
     "a subject twice": lambda claims: json.dumps(claims).encode()[:-1] + b',"sub":"someone else"}',
     "an issuer twice": lambda claims: b'{"iss":"https://evil.invalid",' + json.dumps(claims).encode()[1:],
+    "NaN where we do not look": lambda claims: json.dumps(claims | {"x": float("nan")}).encode(),
+    "half a character": lambda claims: json.dumps(claims | {"sub": "agent \ud800"}).encode(),
+    "a line break in a name": lambda claims: json.dumps(claims | {"client_id": "desktop\nforged log line"}).encode(),
     "a name twice below": lambda claims: json.dumps(claims).encode()[:-1] + b',"x":{"a":1,"a":2}}',
 }
 
@@ -295,6 +299,38 @@ async def test_a_remembered_token_is_refused_when_its_key_is_withdrawn(
     await verifier.verify(token)
     clock.advance(601)
     assert await refusal(verifier, token) == "TOKEN_INVALID"
+
+
+async def test_a_remembered_token_is_refused_as_soon_as_a_withdrawn_key_is_known_of(
+    verifier: TokenVerifier, mint: Any, key_source: Any, clock: Any
+) -> None:
+    token = mint.token()
+    await verifier.verify(token)
+    rotated = DemoIssuer.new(clock=clock)
+    key_source.body = rotated.jwks()
+    clock.advance(11)
+    await verifier.verify(rotated.token("agent-8", "desktop", caller_class="agent", scopes=[]))
+    assert await refusal(verifier, token) == "TOKEN_INVALID"
+
+
+@pytest.mark.parametrize("named", ["EdDSA", "Ed25519", None])
+@pytest.mark.parametrize("said", ["EdDSA", "Ed25519"])
+async def test_ed25519_is_accepted_under_either_name(
+    mint: Any, clock: Callable[[], float], key_source: Any, named: str | None, said: str
+) -> None:
+    key = jwk.OKPKey.generate_key("Ed25519")
+    published = key.as_dict(private=False) | {"kid": "ed"} | ({} if named is None else {"alg": named})
+    key_source.body = json.dumps({"keys": [published]}).encode()
+    algorithms = frozenset({"EdDSA", "Ed25519"})
+    keys = IssuerKeys(mint.issuer, key_source, clock=clock)
+    made = TokenVerifier([TrustedIssuer(mint.issuer, mint.audience, algorithms, ("agent",), 30, keys)], clock=clock)
+    header, payload = (
+        part(json.dumps({"typ": "at+jwt", "alg": said, "kid": "ed"}).encode()),
+        part(json.dumps(mint.claims()).encode()),
+    )
+    signed = f"{header}.{payload}"
+    signature = part(key.private_key.sign(signed.encode()))  # type: ignore[union-attr]  # it is an Ed25519 key
+    assert (await made.verify(f"{signed}.{signature}")).subject == "agent-7"
 
 
 async def test_no_more_tokens_are_remembered_than_the_setting_says(verifier: TokenVerifier, mint: Any) -> None:

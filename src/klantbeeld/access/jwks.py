@@ -37,6 +37,7 @@ ALGORITHMS: Mapping[str, tuple[str, str | None]] = MappingProxyType(  # (kty, cr
         "Ed25519": ("OKP", "Ed25519"),
     }
 )
+_JUDGED = frozenset({"alg", "use", "key_ops"})  # here; the library would not take Ed25519 for EdDSA
 _SECRET_MEMBERS = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
 _ROCA_PRIMES = tuple(p for p in range(3, 168) if all(p % q for q in range(2, p)))
 
@@ -87,7 +88,7 @@ def _usable(entry: dict[str, Any]) -> VerificationKey | None:
     if not isinstance(key_id, str) or not algorithms or _is_short(entry):
         return None
     try:
-        key = JWKRegistry.import_key(entry)
+        key = JWKRegistry.import_key({name: entry[name] for name in entry.keys() - _JUDGED})
     except (
         JoseError,
         ValueError,

@@ -190,8 +190,7 @@ class Trail:
     async def _write_group(self) -> bool:
         if not self._sealed:
             self._seal_group()
-        last = self._sealed[-1]
-        seal = seal_of(self._key, self.writer, seq=last.seq, mac=last.mac)
+        seal = seal_of(self._key, self._sealed[-1].mac)
         try:
             await self._appender.append(self.writer, self._sealed, seal=seal)
         except StoreError:
@@ -233,9 +232,9 @@ def link(key: bytes, former: bytes, encoded: bytes) -> bytes:
     return hmac.digest(key, b"klantbeeld trail entry " + former + encoded, "sha256")
 
 
-def seal_of(key: bytes, writer: str, *, seq: int, mac: bytes) -> bytes:
+def seal_of(key: bytes, mac: bytes) -> bytes:
     """Give the code that says that a chain ends here, which nobody can make for an earlier entry without the key."""
-    return hmac.digest(key, f"klantbeeld trail head {writer} {seq} ".encode() + mac, "sha256")
+    return hmac.digest(key, b"klantbeeld trail head " + mac, "sha256")
 
 
 def _unavailable() -> Overloaded:

@@ -158,7 +158,7 @@ class _Chain:
         if head is None or self._sealed_at is None:
             self._flaw("SHORTENED", self._next - 1)
             return
-        expected = seal_of(self._key, self._writer, seq=head.seq, mac=self._sealed_at)
+        expected = seal_of(self._key, self._sealed_at)
         if not hmac.compare_digest(expected, head.seal):
             self._flaw("SHORTENED", head.seq)
 
