@@ -20,15 +20,18 @@ def main() -> None:
     parser.add_argument("--requests-per-minute", type=int, default=None, help="switch the product's rate limit on")
     parser.add_argument("--attended", action="store_true", help="stop when standard input is closed")
     given = parser.parse_args()
-    run_server(
-        given.name,
-        given.port,
-        seed=given.seed,
-        size=given.size,
-        today=given.today,
-        requests_per_minute=given.requests_per_minute,
-        attended=given.attended,
-    )
+    try:
+        run_server(
+            given.name,
+            given.port,
+            seed=given.seed,
+            size=given.size,
+            today=given.today,
+            requests_per_minute=given.requests_per_minute,
+            attended=given.attended,
+        )
+    except OSError as error:
+        parser.exit(1, f"{given.name} cannot listen on port {given.port}: {error.strerror}. Choose another --port.\n")
 
 
 if __name__ == "__main__":

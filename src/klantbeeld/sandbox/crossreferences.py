@@ -1,7 +1,7 @@
 """The cross references of the population: which records are one customer, and what each can be found by.
 
 One line of JSON a record. Records of one customer bear the same ``customer``; the source is named after its system.
-The other members are what that system holds of the person, and only where it does: ``emails``, ``phones``,
+The other members are what that system holds of the person, and only where it does: ``email``, ``phones``,
 ``customer_number``, and ``family_name``, ``postcode``, ``house_number`` and ``birth_date``.
 """
 
@@ -32,8 +32,8 @@ def _line(person: Person, system: System, record: SystemRecord) -> dict[str, Any
         "customer": person.key,
         "source": system,
         "record_id": record.record_id,
-        "emails": list(record.emails[: FEW.get(system)]),
-        "phones": list(record.phones[:1] if system in ONE_PHONE else record.phones),
+        "email": list(record.emails[: FEW.get(system)]),
+        "phone": list(record.phones[:1] if system in ONE_PHONE else record.phones),
         "customer_number": record.customer_number,
     }
     if system in ADDRESSED and record.address:

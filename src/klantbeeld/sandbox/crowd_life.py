@@ -146,7 +146,7 @@ def _invoice(dossier: Dossier, nth: int, charge: tuple[Product, int, int], chanc
         nth,
         product,
         days_ago=ago,
-        paid=None if is_open else max(0, ago - chance.randint(1, 20)),
+        paid=None if is_open else max(1, ago - chance.randint(1, 20)),
         account=account,
         credit=(product.price / 4).quantize(Decimal("0.01")) if chance.happens(CREDITED) else None,
     )
@@ -167,7 +167,7 @@ def _complaints(dossier: Dossier, bought: list[tuple[Product, int]], chance: Cha
                 *((answered,) if is_solved or chance.happens(0.5) else ()),
                 days_ago=ago,
                 product=product,
-                solved=max(0, ago - chance.randint(1, 14)) if is_solved else None,
+                solved=max(1, ago - chance.randint(1, 14)) if is_solved else None,
                 channel=chance.choice(COMPLAINT_CHANNELS),
             )
         )
@@ -243,7 +243,7 @@ def _behaviour(person: Person, dossier: Dossier, bought: list[tuple[Product, int
         ),
         videos=tuple(
             VideoFact(
-                title=f"Aan de slag: {product.name}", product=product, at=dossier.moment(max(ago - 1, 0)), seconds=90
+                title=f"Aan de slag: {product.name}", product=product, at=dossier.moment(max(ago - 1, 1)), seconds=90
             )
             for product, ago in bought[:1]
         ),
@@ -251,12 +251,12 @@ def _behaviour(person: Person, dossier: Dossier, bought: list[tuple[Product, int
             PostFact(
                 text=chance.choice(("Prima.", "Valt tegen.", "Aanrader!")),
                 about=product.sku,
-                at=dossier.moment(ago // 2),
+                at=dossier.moment(max(ago // 2, 1)),
             )
             for product, ago in bought[1:]
         ),
         registrations=tuple(
-            RegistrationFact(product=product, serial=dossier.serial(product), at=dossier.moment(max(ago - 3, 0)))
+            RegistrationFact(product=product, serial=dossier.serial(product), at=dossier.moment(max(ago - 3, 1)))
             for product, ago in bought
             if chance.happens(0.4)
         ),

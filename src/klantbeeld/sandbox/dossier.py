@@ -169,7 +169,7 @@ class Dossier:
             number=f"{number}-CN-01",
             amount=credit or Decimal(0),
             reason="order_change",
-            created_at=self.moment(max(days_ago - 5, 0), 9),
+            created_at=self.moment(max(days_ago - 5, 1), 9),
         )
         return InvoiceFact(
             record_id=self.stripe_id("in", nth),
