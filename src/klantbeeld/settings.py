@@ -279,6 +279,8 @@ class Settings(Section):
     """Folders with connectors of your own."""
     language: Language = "nl"
     """Language of texts for people when the request names none."""
+    time_zone: str = "Europe/Amsterdam"
+    """Time zone (IANA) of the organisation, by which due dates and ages are counted."""
 
 
 SecretValue = SecretStr

@@ -118,10 +118,10 @@ class Fetch:
         for planned in place.joint.reads:
             role, call = planned.read.role.name, planned.read.call
             sources = [source for source in self._sources if role in source.roles]
-            if not sources:
+            if not sources and not planned.read.optional:
                 place.answers.append(_unasked("", planned, SourceState.NOT_CONFIGURED, place))
             for source in sources:
-                owners = frozenset(link.record_id for link in customer.links.links if link.source == source.name)
+                owners = frozenset(link.record_id for link in customer.known.links if link.source == source.name)
                 if call not in source.readings:
                     place.answers.append(_unasked(source.name, planned, SourceState.NOT_SUPPORTED, place))
                 elif not owners:

@@ -5,11 +5,13 @@ A field's function is pure: it is given answers and arguments, and returns a val
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, Generic, Protocol, TypeVar
+from zoneinfo import ZoneInfo
 
 from klantbeeld.errors import Unanswered
 from klantbeeld.sdk.records import Record
+from klantbeeld.sdk.words import Category, Sensitivity
 from klantbeeld.settings import Language, Settings
 from klantbeeld.sources.questions import DELIVERED, SourceState
 
@@ -80,6 +82,16 @@ class Moment:
     settings: Settings
     rights: Rights
 
+    @property
+    def today(self) -> date:
+        """The day where the organisation is, by which due dates and ages are counted."""
+        return self.now.astimezone(ZoneInfo(self.settings.time_zone)).date()
+
+    def may(self, role: str, *, category: Category = Category.CUSTOM) -> bool:
+        """Say whether the caller may read this category of what a role owns."""
+        scope = f"{role.lower()}:read"
+        return self.rights.refusal(scope, category=category.value, sensitivity=Sensitivity.ORDINARY.value) is None
+
 
 @dataclass(frozen=True, slots=True)
 class Answers(Generic[R]):
@@ -109,6 +121,10 @@ class Answers(Generic[R]):
         chosen = tuple(answer for answer in self.every if answer.role == role)
         return replace(self, every=chosen)
 
+    def released(self) -> "Answers[R]":
+        """Return the answers of roles that the caller may read; what another role's rule refuses is not there."""
+        return replace(self, every=tuple(answer for answer in self.every if self.moment.may(answer.role)))
+
     @property
     def records(self) -> list[Any]:
         """All records that arrived; a field hands them on as the GraphQL type that publishes them."""
@@ -118,6 +134,10 @@ class Answers(Generic[R]):
     def missing(self) -> list[Answer[R]]:
         """Answers of sources that did not deliver and should have."""
         return [answer for answer in self.every if answer.state not in EXPECTED]
+
+    def one(self) -> Any:
+        """Return the record that arrived, None if there is none; raises Unanswered when no source could say."""
+        return self.records[0] if self.some() and self.records else None
 
     def some(self) -> bool:
         """Say whether a source delivered; raises Unanswered when all that could have did not.

@@ -3,26 +3,20 @@
 from datetime import date
 from typing import Any
 
-import strawberry
 from strawberry import Parent
 from strawberry.types import Info
 
+from klantbeeld.graph.answers import Answers
 from klantbeeld.graph.data import Data
-from klantbeeld.graph.joined import computed
+from klantbeeld.graph.joined import computed, joined
+from klantbeeld.graph.money import Money
+from klantbeeld.graph.products import HELD, NAMED_PRODUCT, Product
 from klantbeeld.graph.published import published
 from klantbeeld.graph.sourced import Sourced
-from klantbeeld.sdk import records, words
+from klantbeeld.sdk import records
 from klantbeeld.sdk.words import Category, InvoiceState, Sensitivity
 
-strawberry.enum(words.InvoiceState, description="State of an invoice.")
-strawberry.enum(words.AccountState, description="State of a billing account.")
-
 FINANCIAL = Data(owner="BILLING", category=Category.CUSTOM, scope="billing:read", sensitivity=Sensitivity.FINANCIAL)
-
-
-@published(records.Money, None)
-class Money:
-    """An amount in a currency."""
 
 
 @published(records.InvoiceLine, FINANCIAL)
@@ -30,6 +24,11 @@ class InvoiceLine:
     """One line of an invoice."""
 
     amount: Money | None
+
+    @joined(NAMED_PRODUCT, data=HELD)
+    def product(answers: Parent[Answers[records.Product]]) -> Product | None:
+        """The product that is charged."""
+        return answers.one()
 
 
 @published(records.Invoice, FINANCIAL, hidden=("settlement",))
@@ -43,12 +42,12 @@ class Invoice(Sourced):
     @computed("settlement", "due_on", data=FINANCIAL)
     def state(invoice: Parent[records.Invoice], info: Info[Any, Any]) -> InvoiceState | None:
         """State today; OPEN becomes OVERDUE on the day after the due date."""
-        return state_of(invoice, info.context.moment.now.date())
+        return state_of(invoice, info.context.moment.today)
 
     @computed("settlement", "due_on", data=FINANCIAL)
     def days_overdue(invoice: Parent[records.Invoice], info: Info[Any, Any]) -> int | None:
         """Days since the due date, while it is overdue; null otherwise."""
-        today = info.context.moment.now.date()
+        today = info.context.moment.today
         overdue = state_of(invoice, today) is InvoiceState.OVERDUE
         return (today - invoice.due_on).days if overdue and invoice.due_on else None
 
@@ -64,3 +63,14 @@ def state_of(invoice: records.Invoice, today: date) -> InvoiceState | None:
     """Return the state of an invoice on a day."""
     is_late = invoice.due_on is not None and invoice.due_on < today
     return InvoiceState.OVERDUE if invoice.settlement is InvoiceState.OPEN and is_late else invoice.settlement
+
+
+def balances_of(accounts: list[records.BillingAccount]) -> list[records.Money]:
+    """Add up the balances of accounts, one sum a currency, in the order of the currencies' codes."""
+    sums: dict[str, records.Money] = {}
+    for account in accounts:
+        if account.balance is not None:
+            currency = account.balance.currency
+            before = sums[currency].amount if currency in sums else 0
+            sums[currency] = records.Money(before + account.balance.amount, currency)
+    return [sums[currency] for currency in sorted(sums)]

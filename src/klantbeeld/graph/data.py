@@ -6,10 +6,8 @@ It stands on every such field of the schema, so the schema is the register of wh
 import strawberry
 from strawberry.schema_directive import Location
 
+from klantbeeld.graph import enums as enums  # noqa: PLC0414 - made before the first type
 from klantbeeld.sdk.words import Category, Sensitivity
-
-strawberry.enum(Category, description="Data category of a field.")
-strawberry.enum(Sensitivity, description="How carefully a field is handled.")
 
 
 @strawberry.schema_directive(

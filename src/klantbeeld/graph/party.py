@@ -1,16 +1,14 @@
 """Who the customer is and how to reach them."""
 
-import strawberry
+from strawberry import Parent
 
 from klantbeeld.graph.data import Data
+from klantbeeld.graph.joined import computed
 from klantbeeld.graph.published import published
 from klantbeeld.graph.sourced import Sourced
-from klantbeeld.sdk import records, words
+from klantbeeld.graph.survivorship import ValueOrigin, origins_of
+from klantbeeld.sdk import records
 from klantbeeld.sdk.words import Category
-
-strawberry.enum(words.PartyKind, description="Person or organisation.")
-strawberry.enum(words.PartyStatus, description="Where the customer stands with the organisation.")
-strawberry.enum(words.ContactKind, description="Kind of contact medium.")
 
 PERSONAL = Data(owner="CRM", category=Category.SOCIAL, scope="crm:read")
 REGISTERED = Data(owner="CRM", category=Category.REGISTRATION, scope="crm:read")
@@ -26,6 +24,11 @@ REGISTERED = Data(owner="CRM", category=Category.REGISTRATION, scope="crm:read")
 )
 class Party(Sourced):
     """Who the customer is."""
+
+    @computed(data=PERSONAL)
+    def origins(record: Parent[records.Party]) -> list[ValueOrigin] | None:
+        """Where each value comes from; select `alternatives` to have the other systems asked and compared."""
+        return origins_of(record)
 
 
 @published(records.PostalAddress, PERSONAL)

@@ -5,7 +5,8 @@
         total: Money | None
 
 Members that the class does not name are taken over with their types; each gets the docstring under the record's member
-as its description, and the directive. Only members whose type is itself published are named in the class.
+as its description, and the directive. Only members whose type is itself published are named in the class; one that is
+given a field there keeps it.
 """
 
 import ast
@@ -41,10 +42,13 @@ def published(
     def publish(cls: type[T]) -> type[T]:
         descriptions = member_descriptions(record)
         annotations: dict[str, Any] = {}
+        carried = CARRIED if issubclass(record, Record) else frozenset()
         for name, kind in get_type_hints(record).items():
-            if name in hidden or (name in CARRIED and issubclass(record, Record)):
+            if name in carried or name in hidden:
                 continue
             annotations[name] = cls.__annotations__.get(name, kind)
+            if name in cls.__dict__:
+                continue
             directive = special.get(name, data)
             directives = [replace(directive)] if directive else []
             field = strawberry.field(description=descriptions[name], directives=directives)

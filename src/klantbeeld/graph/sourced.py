@@ -13,8 +13,6 @@ from klantbeeld.graph.joined import computed
 from klantbeeld.sdk.records import Record
 from klantbeeld.sources.questions import SourceState
 
-strawberry.enum(SourceState, description="How it went with a source, for one customer in one operation.")
-
 
 @strawberry.enum(description="Whether a value was fetched for this request.")
 class Freshness(StrEnum):

@@ -13,7 +13,8 @@ class Read:
     names. `uses` are the members that the field's function needs beside what the operation selects. `key` is the
     attribute of the parent that holds the source's id of a record; without it the question is about the customer.
     `everything` follows all pages up to the source's bound, for functions that count or decide. `only_when` is a path
-    below the field, dots between names; without a selection of it nothing is asked.
+    below the field, dots between names; without a selection of it nothing is asked. An `optional` read is not missed
+    where nothing fills its role.
     """
 
     role: Role
@@ -23,3 +24,4 @@ class Read:
     key: str | None = None
     everything: bool = False
     only_when: str | None = None
+    optional: bool = False

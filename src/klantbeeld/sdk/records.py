@@ -21,6 +21,7 @@ from klantbeeld.sdk.words import (
     ContactKind,
     DeliveryStatus,
     Direction,
+    InteractionKind,
     InvoiceState,
     OrderStatus,
     PartyKind,
@@ -40,17 +41,35 @@ class Origin(Struct, frozen=True):
     stale: bool = False
 
 
+class Alternative(Struct, frozen=True):
+    """A value that was not chosen: what another record says of a member, as text."""
+
+    source: str
+    value: str | None
+
+
+class Choice(Struct, frozen=True):
+    """How the value of one member was chosen among several records: whose it is, by which rule, instead of what."""
+
+    member: str
+    source: str
+    rule: str
+    alternatives: tuple[Alternative, ...] = ()
+
+
 class Record(Struct, kw_only=True):
     """What every record carries beside its members.
 
     `record_id` is the source's own id. `owner` is the source's id of the customer to whom the record belongs, and is
-    compared with the link before the record goes anywhere. `version` is opaque and goes back with a write.
+    compared with the link before the record goes anywhere. `version` is opaque and goes back with a write. `origin` and
+    `choices` are set by the gateway.
     """
 
     record_id: str = ""
     owner: str | None = None
     version: str | None = None
     origin: Origin | None = None
+    choices: tuple[Choice, ...] = ()
 
 
 class Money(Struct, frozen=True):
@@ -337,6 +356,8 @@ class Attribute(Record, kw_only=True):
 class Interaction(Record, kw_only=True):
     """A contact with the customer (TM Forum 683 PartyInteraction)."""
 
+    kind: InteractionKind | None = InteractionKind.CONTACT
+    """What it was: a contact, or the trace of something else on the timeline."""
     channel: Channel | None = None
     """Channel on which it took place."""
     direction: Direction | None = None
@@ -349,3 +370,5 @@ class Interaction(Record, kw_only=True):
     """When."""
     reference: str | None = None
     """The complaint, order or product that it was about, as the owner names it."""
+    behind: Record | None = None
+    """The order, invoice or complaint whose trace this is; set by the gateway, null for a contact."""

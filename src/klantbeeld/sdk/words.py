@@ -43,6 +43,16 @@ class Direction(StrEnum):
     OUTBOUND = "OUTBOUND"
 
 
+class InteractionKind(StrEnum):
+    """What an entry of the timeline is."""
+
+    CONTACT = "CONTACT"
+    PURCHASE = "PURCHASE"
+    DELIVERY = "DELIVERY"
+    INVOICE = "INVOICE"
+    COMPLAINT = "COMPLAINT"
+
+
 class PartyKind(StrEnum):
     """Who the customer is (TMF632 Individual or Organization)."""
 

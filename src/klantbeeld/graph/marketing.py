@@ -1,0 +1,72 @@
+"""What the customer allowed, chose and received."""
+
+from collections.abc import Sequence
+from itertools import groupby
+
+import msgspec
+from strawberry import Parent
+
+from klantbeeld.graph.data import Data
+from klantbeeld.graph.joined import computed
+from klantbeeld.graph.published import published
+from klantbeeld.graph.sourced import Sourced
+from klantbeeld.graph.survivorship import WITHDRAWAL_WINS, ValueOrigin, origins_of
+from klantbeeld.sdk import records
+from klantbeeld.sdk.records import Alternative, Choice
+from klantbeeld.sdk.words import Category, ConsentStatus
+
+ALLOWED = Data(owner="MARKETING", category=Category.REGISTRATION, scope="marketing:read")
+RECEIVED = Data(owner="MARKETING", category=Category.CUSTOM, scope="marketing:read")
+
+# A withdrawal anywhere wins, and what was never asked wins over nothing but silence.
+STRENGTH = {ConsentStatus.WITHDRAWN: 0, ConsentStatus.GIVEN: 1, ConsentStatus.NOT_ASKED: 2, None: 3}
+
+
+@published(records.Consent, ALLOWED)
+class Consent(Sourced):
+    """A consent."""
+
+    @computed(data=ALLOWED)
+    def origins(consent: Parent[records.Consent]) -> list[ValueOrigin] | None:
+        """Which source decided the status, and what the others say."""
+        return origins_of(consent)
+
+
+@published(records.Preference, ALLOWED)
+class Preference(Sourced):
+    """A choice about content or frequency."""
+
+
+@published(records.Campaign, RECEIVED)
+class Campaign(Sourced):
+    """A campaign that reached the customer."""
+
+
+@published(records.Attribute, RECEIVED)
+class Attribute(Sourced):
+    """A single fact that a source keeps."""
+
+
+def effective_consents(consents: Sequence[records.Consent]) -> list[records.Consent]:
+    """Return one consent for each purpose and channel; where sources disagree, the withdrawal wins."""
+    ordered = sorted(consents, key=lambda consent: (*_subject(consent), STRENGTH[consent.status], _source(consent)))
+    return [_decided(list(group)) for _, group in groupby(ordered, key=_subject)]
+
+
+def _decided(group: list[records.Consent]) -> records.Consent:
+    winner, *others = group
+    differing = tuple(
+        Alternative(_source(other), other.status.value if other.status else None)
+        for other in others
+        if other.status is not winner.status
+    )
+    choice = Choice("status", _source(winner), WITHDRAWAL_WINS, differing)
+    return msgspec.structs.replace(winner, choices=(choice,))
+
+
+def _subject(consent: records.Consent) -> tuple[str, str]:
+    return (consent.purpose or "", consent.channel.value if consent.channel else "")
+
+
+def _source(consent: records.Consent) -> str:
+    return consent.origin.source if consent.origin else ""
