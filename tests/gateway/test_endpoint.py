@@ -434,6 +434,25 @@ async def test_a_subscription_ends_with_the_token(client: Client, engine: FakeEn
     assert "TOKEN_EXPIRED" in answer.text
 
 
+@pytest.mark.parametrize("before", [[], [{"type": "http.request", "body": b"{", "more_body": True}]])
+async def test_a_body_that_does_not_come_is_refused_at_the_deadline(engine: FakeEngine, before: list[Message]) -> None:
+    app = GraphQLEndpoint(engine, FakeAuthenticator(FakeCaller(deadline_seconds=0.01)), settings=engine.settings)
+    sent: list[Message] = []
+    coming = list(before)
+
+    async def receive() -> Message:
+        return coming.pop() if coming else await asyncio.Future[Message]()
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    await app(_scope(b""), receive, send)
+    assert sent[0]["status"] == 408
+    assert (b"connection", b"close") in sent[0]["headers"]
+    assert b"BODY_TOO_SLOW" in sent[1]["body"]
+    assert engine.asked == []
+
+
 async def test_a_client_that_goes_before_it_asked_gets_nothing(endpoint: GraphQLEndpoint, engine: FakeEngine) -> None:
     sent: list[Message] = []
 

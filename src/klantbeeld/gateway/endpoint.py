@@ -28,7 +28,7 @@ from klantbeeld.gateway.ports import (
     Parts,
     RequestContext,
 )
-from klantbeeld.gateway.reading import ClientGone, read_body, request_of_body, request_of_query_string
+from klantbeeld.gateway.reading import CLOSE, ClientGone, read_body, request_of_body, request_of_query_string
 from klantbeeld.gateway.replies import GZIP, compressed, send_reply, send_stream
 from klantbeeld.gateway.streams import Streams
 from klantbeeld.settings import GatewaySettings, Language
@@ -147,15 +147,18 @@ class GraphQLEndpoint:
         caller = await self._authenticate(
             None if authorization is None else authorization.decode("latin-1"), exchange.headers
         )
-        request = self._documents.resolve(await self._request(exchange, caller))
         context = self._context(exchange, caller)
         timeout = asyncio.timeout_at(context.deadline + GRACE)
+        request = None
         try:
             async with timeout:
+                request = self._documents.resolve(await self._request(exchange))
                 answer = await self._execute(request, context)
         except TimeoutError as error:
             if not timeout.expired():
                 raise
+            if request is None:
+                raise Refusal("BODY_TOO_SLOW", status=408, headers=(CLOSE,)) from error
             raise Refusal("DEADLINE_EXCEEDED", status=504) from error
         if isinstance(answer, AsyncIterator):
             return await self._stream(exchange, context, answer)
@@ -190,12 +193,11 @@ class GraphQLEndpoint:
         if headers.get(b"origin", b"").decode("latin-1") not in self._settings.cors_origins:
             raise Refusal("CROSS_SITE_REQUEST", status=403, place="header Sec-Fetch-Site")
 
-    async def _request(self, exchange: Exchange, caller: Caller) -> GraphQLRequest:
+    async def _request(self, exchange: Exchange) -> GraphQLRequest:
         limit = self._settings.max_body_bytes
         if exchange.scope["method"] == "GET":
             return request_of_query_string(exchange.scope["query_string"], limit=limit)
-        body = await read_body(exchange.receive, exchange.headers, limit=limit, within=caller.deadline_seconds)
-        return request_of_body(body)
+        return request_of_body(await read_body(exchange.receive, exchange.headers, limit=limit))
 
     def _context(self, exchange: Exchange, caller: Caller) -> RequestContext:
         return RequestContext(

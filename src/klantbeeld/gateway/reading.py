@@ -4,7 +4,6 @@ JSON is that of RFC 8259 without its liberties: no duplicate names, no NaN, no n
 surrogates, at most 64 levels.
 """
 
-import asyncio
 import json
 import math
 from collections.abc import Mapping
@@ -17,6 +16,7 @@ from klantbeeld.gateway.errors import Refusal
 from klantbeeld.gateway.ports import GraphQLRequest
 
 DEEPEST: Final = 64
+CLOSE: Final = (b"connection", b"close")  # what is still on its way must not be taken for the next request
 MOST_PARAMETERS: Final = 16
 MEMBERS: Final[tuple[tuple[str, type], ...]] = (
     ("query", str),
@@ -31,10 +31,10 @@ class ClientGone(Exception):
     """The client closed the connection before its request was complete."""
 
 
-async def read_body(receive: Receive, headers: Mapping[bytes, bytes], *, limit: int, within: float) -> bytes:
-    """Read a request's body of at most `limit` bytes within so many seconds.
+async def read_body(receive: Receive, headers: Mapping[bytes, bytes], *, limit: int) -> bytes:
+    """Read a request's body of at most `limit` bytes; how long that may take is the caller's affair.
 
-    Raises Refusal (413, 408) and ClientGone.
+    Raises Refusal (413) and ClientGone.
     """
     declared = headers.get(b"content-length", b"0")
     if not declared.isdigit() or int(declared[:20]) > limit:
@@ -45,11 +45,7 @@ async def read_body(receive: Receive, headers: Mapping[bytes, bytes], *, limit: 
         if len(body) > limit:
             raise _too_large(limit)
         return body
-    try:
-        async with asyncio.timeout(within):
-            return await _read_rest(receive, message, limit)
-    except TimeoutError as error:
-        raise Refusal("BODY_TOO_SLOW", status=408, headers=((b"connection", b"close"),)) from error
+    return await _read_rest(receive, message, limit)
 
 
 def request_of_body(body: bytes) -> GraphQLRequest:
@@ -143,7 +139,7 @@ async def _read_rest(receive: Receive, message: Any, limit: int) -> bytes:
 
 
 def _too_large(limit: int) -> Refusal:
-    return Refusal("BODY_TOO_LARGE", status=413, place="body", headers=((b"connection", b"close"),), limit=limit)
+    return Refusal("BODY_TOO_LARGE", status=413, place="body", headers=(CLOSE,), limit=limit)
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
