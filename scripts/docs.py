@@ -1,4 +1,4 @@
-"""Writes the generated pages: docs/configuration.md from the settings, docs/errors.md from the texts.
+"""Writes what is generated: docs/configuration.md from the settings, docs/errors.md from the texts, schema.graphql.
 
 python scripts/docs.py           write them anew
 python scripts/docs.py --check   leave with 1, and name the page, where one is not what would be written
@@ -6,7 +6,7 @@ python scripts/docs.py --check   leave with 1, and name the page, where one is n
 
 import argparse
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin
@@ -15,24 +15,25 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
+from klantbeeld.graph.schema import export_schema
 from klantbeeld.settings import Secret, Settings
 from klantbeeld.texts import error_codes, texts
 
-DOCS = Path(__file__).resolve().parent.parent / "docs"
+ROOT = Path(__file__).resolve().parent.parent
 WORDS = {str: "text", int: "whole number", float: "number", bool: "true or false", Path: "path"}
 BOUNDS = {"gt": "above {}", "ge": "from {}", "lt": "below {}", "le": "to {}"}
 
 
 def main() -> int:
-    """Write the pages, or compare them."""
-    parser = argparse.ArgumentParser(description="Writes the generated pages of docs/.")
+    """Write the files, or compare them."""
+    parser = argparse.ArgumentParser(description="Writes the generated pages of docs/, and schema.graphql.")
     parser.add_argument("--check", action="store_true", help="compare instead of writing")
     checking = parser.parse_args().check
     stale = 0
-    for name, text in {"configuration.md": configuration(), "errors.md": errors()}.items():
-        page = DOCS / name
+    for name, make in PAGES.items():
+        page, text = ROOT / name, make()
         if checking and (not page.is_file() or page.read_text(encoding="utf-8") != text):
-            sys.stderr.write(f"docs/{name} is not up to date: run make docs\n")
+            sys.stderr.write(f"{name} is not up to date: run make docs\n")
             stale = 1
         elif not checking:
             page.write_text(text, encoding="utf-8")
@@ -166,6 +167,12 @@ def _default(field: FieldInfo) -> str:
 def _meaning(field: FieldInfo) -> str:
     return " ".join(str(field.description).split()).replace("|", "\\|")
 
+
+PAGES: Mapping[str, Callable[[], str]] = {
+    "docs/configuration.md": configuration,
+    "docs/errors.md": errors,
+    "schema.graphql": export_schema,
+}
 
 if __name__ == "__main__":
     sys.exit(main())
