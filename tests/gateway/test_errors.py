@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from graphql import GraphQLError, GraphQLSyntaxError, build_schema, parse, validate
+from graphql import GraphQLError, GraphQLSyntaxError, build_schema, get_operation_ast, parse, validate
 from graphql.execution.values import get_variable_values
 from tests.gateway.conftest import SECRET
 
@@ -87,8 +87,9 @@ def test_a_document_that_does_not_fit_the_schema_is_a_validation_error() -> None
 @pytest.mark.parametrize("given", [{}, {"a": None}, {"a": "text"}, {"a": [1]}])
 def test_a_wrong_variable_is_the_users_input(given: dict[str, Any]) -> None:
     schema = build_schema("type Query { f(a: Int!): Int }")
-    definitions = parse("query ($a: Int!) { f(a: $a) }").definitions[0].variable_definitions  # type: ignore[attr-defined]
-    errors = get_variable_values(schema, definitions, given)
+    operation = get_operation_ast(parse("query ($a: Int!) { f(a: $a) }"))
+    assert operation is not None
+    errors = get_variable_values(schema, operation.variable_definitions or (), given)
     assert isinstance(errors, list)
     (formatted,) = shown_before_execution(errors, "en")
     assert formatted["extensions"]["code"] == "BAD_USER_INPUT"

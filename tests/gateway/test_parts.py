@@ -80,7 +80,7 @@ async def test_parts_are_closed_when_their_reader_stops(observer: FakeObserver) 
     parts = FakeParts(giving(FIRST, LAST), is_live=False)
     given = complete(parts, until=soon(), language="en", failed=observer.failed)
     await anext(given)
-    await given.aclose()  # type: ignore[attr-defined]
+    await given.aclose()
     assert parts.closed == 1
 
 
@@ -140,9 +140,9 @@ async def test_a_silent_stream_beats() -> None:
 
 async def test_a_beating_stream_that_is_closed_leaves_nothing_running() -> None:
     parts = FakeParts(giving(None), is_live=True)
-    beating = with_beats(parts, every=0.001)  # type: ignore[arg-type]
+    beating = with_beats(parts, every=0.001)
     assert await anext(beating) is BEAT
-    await beating.aclose()  # type: ignore[attr-defined]
+    await beating.aclose()
     assert parts.closed == 1
     assert len(asyncio.all_tasks()) == 1
 

@@ -6,12 +6,13 @@ multipart/mixed is what Apollo Client and urql read (GraphQL over HTTP, RFC Incr
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
 from klantbeeld.gateway.negotiation import Streaming
 from klantbeeld.gateway.parts import Beat, closed_at_the_end
+from klantbeeld.gateway.ports import Part
 
 encode: Final = msgspec.json.Encoder().encode
 
@@ -60,7 +61,7 @@ def format_for(streaming: Streaming, *, is_incremental: bool) -> Format:
     return MULTIPART if is_incremental else MULTIPART_EVENTS
 
 
-async def frames(parts: AsyncIterator[dict[str, Any] | Beat], form: Format) -> AsyncIterator[bytes]:
+async def frames(parts: AsyncIterator[Part | Beat], form: Format) -> AsyncIterator[bytes]:
     """Write parts; JSON has no line breaks of its own, so a part is one line of `data`."""
     opening, closing = form.frame
     yield form.before

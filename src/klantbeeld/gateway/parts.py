@@ -4,7 +4,7 @@ Works on the parts alone; how they are written is `incremental.py` (HTTP) and `s
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any, Final, TypeVar
 
@@ -26,7 +26,7 @@ BEAT: Final = Beat()
 
 async def complete(
     parts: AsyncIterator[Part], *, until: float, language: Language, failed: Failed
-) -> AsyncIterator[dict[str, Any]]:
+) -> AsyncGenerator[dict[str, Any], None]:
     """Hand on the parts of `@defer` and `@stream`, masked; the last one always says `hasNext: false`.
 
     What is pending when the time is over (`until`, in the loop's time) or something breaks is completed with an error,
@@ -50,7 +50,7 @@ async def complete(
 
 async def events(
     parts: AsyncIterator[Part], *, until: float | None, language: Language, failed: Failed
-) -> AsyncIterator[dict[str, Any]]:
+) -> AsyncGenerator[dict[str, Any], None]:
     """Hand on the events of a subscription, masked; when the token ends (`until`) or something breaks, one error."""
     async with closed_at_the_end(parts):
         try:
@@ -65,9 +65,9 @@ async def events(
         yield {"errors": [shown(error, language)]}
 
 
-async def with_beats(parts: AsyncIterator[dict[str, Any]], *, every: float) -> AsyncIterator[dict[str, Any] | Beat]:
+async def with_beats(parts: AsyncIterator[Part], *, every: float) -> AsyncGenerator[Part | Beat, None]:
     """Hand on parts, with BEAT between them where none came for `every` seconds."""
-    coming: asyncio.Task[dict[str, Any] | None] | None = None
+    coming: asyncio.Task[Part | None] | None = None
     async with closed_at_the_end(parts):
         try:
             while True:

@@ -6,6 +6,7 @@ surrogates, at most 64 levels.
 
 import json
 import math
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any, Final, NoReturn
 from urllib.parse import parse_qsl
@@ -145,8 +146,7 @@ def _too_large(limit: int) -> Refusal:
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     members = dict(pairs)
     if len(members) != len(pairs):
-        seen: set[str] = set()
-        twice = next(name for name, _ in pairs if name in seen or seen.add(name))  # type: ignore[func-returns-value]
+        twice, _ = Counter(name for name, _ in pairs).most_common(1)[0]
         raise Refusal("DUPLICATE_NAME", place=f"member {twice[:64]!r}")
     return members
 
