@@ -184,7 +184,7 @@ def void_credit_note(asked: Asked) -> Object:
 
 def list_lines(asked: Asked) -> Object:
     """Return the lines of a credit note."""
-    found = asked.store.need("credit_note", asked.path["id"])
+    found = asked.store.need("credit_note", asked.path["credit_note"])
     url = f"{URL}/{found['id']}/lines"
     return page_of(found["lines"]["data"], asked.values, url=url, kind="credit_note_line_item")
 
@@ -205,5 +205,5 @@ CREDIT_NOTE_ENDPOINTS: tuple[Endpoint, ...] = (
     Endpoint("GET", ONE, retrieve_credit_note, {"expand": texts}),
     Endpoint("POST", ONE, update_credit_note, {"memo": text, "metadata": metadata, "expand": texts}),
     Endpoint("POST", f"{ONE}/void", void_credit_note, {"expand": texts}),
-    Endpoint("GET", f"{ONE}/lines", list_lines, LIST_PARAMETERS),
+    Endpoint("GET", f"{URL}/{{credit_note}}/lines", list_lines, LIST_PARAMETERS),
 )
