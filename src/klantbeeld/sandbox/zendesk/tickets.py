@@ -38,9 +38,7 @@ WRITABLE = (
     "problem_id",
     "email_cc_ids",
 )
-LISTED = {"updated_at": SORTS["updated_at"], "created_at": SORTS["created_at"], "status": SORTS["status"]} | {
-    "id": lambda ticket: ticket["id"]
-}
+LISTED = SORTS | {"id": lambda ticket: ticket["id"]}
 
 
 class KeyRing:
