@@ -3,7 +3,8 @@
 import asyncio
 import socket
 import ssl
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from typing import Any
 
 from klantbeeld.errors import SourceTimeout, SourceUnavailable
 from klantbeeld.sources.wire.connection import Connection
@@ -12,18 +13,21 @@ from klantbeeld.sources.wire.origin import Origin
 _GOODBYE = 1.0  # seconds that a peer has to answer our close_notify; nothing waits for it
 
 Address = str
+LookUp = Callable[..., Awaitable[Any]]  # with the parameters and the answer of loop.getaddrinfo
 
 
 class Dialler:
     """Opens connections to one origin.
 
     The name is resolved anew for each opening, so changes of DNS are followed; openings at the same time share one
-    look-up, so a name server that hangs holds one thread of this source and not all of them.
+    look-up, so a name server that hangs holds one thread of this source and not all of them. `look_up` takes the place
+    of the loop's `getaddrinfo`.
     """
 
-    def __init__(self, origin: Origin, tls: ssl.SSLContext | None) -> None:
+    def __init__(self, origin: Origin, tls: ssl.SSLContext | None, *, look_up: LookUp | None = None) -> None:
         self._origin = origin
         self._tls = tls
+        self._look_up = look_up or asyncio.get_running_loop().getaddrinfo
         self._looking_up: asyncio.Task[tuple[Address, ...]] | None = None
 
     async def open(self, make: Callable[[], Connection], *, seconds: float) -> Connection:
@@ -75,13 +79,12 @@ class Dialler:
 
     async def _resolve(self) -> tuple[Address, ...]:
         if self._looking_up is None or self._looking_up.done():
-            self._looking_up = asyncio.get_running_loop().create_task(self._look_up())
+            self._looking_up = asyncio.get_running_loop().create_task(self._addresses())
             self._looking_up.add_done_callback(_see)  # those who asked may be gone when it fails
         return await asyncio.shield(self._looking_up)
 
-    async def _look_up(self) -> tuple[Address, ...]:
-        loop = asyncio.get_running_loop()
-        found = await loop.getaddrinfo(self._origin.host, self._origin.port, type=socket.SOCK_STREAM)
+    async def _addresses(self) -> tuple[Address, ...]:
+        found = await self._look_up(self._origin.host, self._origin.port, type=socket.SOCK_STREAM)
         return tuple(dict.fromkeys(str(address[0]) for *_, address in found))
 
 

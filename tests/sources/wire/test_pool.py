@@ -1,0 +1,399 @@
+"""Connections are lent, kept, given up and watched."""
+
+import asyncio
+import contextlib
+import gc
+
+import pytest
+from tests.sources.wire.conftest import Clock, MakeWire, Peer, Serve, Upstream, soon
+
+from klantbeeld.errors import SourceTimeout, SourceUnavailable
+from klantbeeld.sdk.replies import Reply
+from klantbeeld.sources.wire import Wire
+
+HELLO = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
+
+
+def silent(peer: Peer, request: bytes) -> None:
+    """Never answer."""
+
+
+def start(wire: Wire, target: str = "/", method: str = "GET") -> asyncio.Task[Reply]:
+    return asyncio.create_task(wire.exchange(method, target, (), deadline=soon()))
+
+
+async def until(upstream: Upstream, count: int) -> None:
+    """Wait until so many requests have come."""
+    while len(upstream.requests) < count:
+        upstream.asked.clear()
+        await upstream.asked.wait()
+
+
+@pytest.mark.asyncio
+async def test_requests_after_each_other_share_a_connection(serve: Serve, wire_to: MakeWire) -> None:
+    upstream = await serve(HELLO)
+    wire = wire_to(upstream)
+    for _ in range(10):
+        await wire.exchange("GET", "/", (), deadline=soon())
+    assert len(upstream.peers) == 1
+
+
+@pytest.mark.asyncio
+async def test_requests_at_once_have_connections_of_their_own_and_are_never_pipelined(
+    serve: Serve, wire_to: MakeWire
+) -> None:
+    upstream = await serve(silent)
+    wire = wire_to(upstream)
+    tasks = [start(wire, f"/{n}") for n in range(4)]
+    await until(upstream, 4)
+    assert len(upstream.peers) == 4
+    for peer in upstream.peers:
+        peer.say(HELLO)
+    assert [reply.body for reply in await asyncio.gather(*tasks)] == [b"hello"] * 4
+
+
+@pytest.mark.asyncio
+async def test_never_more_connections_than_the_limit_and_who_came_first_goes_first(
+    serve: Serve, wire_to: MakeWire
+) -> None:
+    upstream = await serve(silent)
+    wire = wire_to(upstream, connections=2)
+    tasks = [start(wire, f"/{n}") for n in range(6)]
+    await until(upstream, 2)
+    for done in range(6):
+        await until(upstream, min(6, done + 2))
+        peer = upstream.peers[done % 2]
+        peer.say(HELLO)
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        await tasks[done]
+    assert len(upstream.peers) == 2
+    assert sorted(upstream.targets[:2]) + upstream.targets[2:] == [f"/{n}" for n in range(6)]
+
+
+@pytest.mark.asyncio
+async def test_one_more_than_may_wait_is_refused_unsent(serve: Serve, wire_to: MakeWire) -> None:
+    upstream = await serve(silent)
+    wire = wire_to(upstream, connections=1, waiting=2)
+    tasks = [start(wire)]
+    await until(upstream, 1)
+    tasks += [start(wire), start(wire)]
+    await asyncio.sleep(0)
+    with pytest.raises(SourceUnavailable, match="2 calls wait") as raised:
+        await wire.exchange("GET", "/", (), deadline=soon())
+    assert not raised.value.sent
+    await wire.aclose()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+@pytest.mark.asyncio
+async def test_a_cancelled_waiter_leaves_nothing_behind(serve: Serve, wire_to: MakeWire) -> None:
+    upstream = await serve(silent)
+    wire = wire_to(upstream, connections=1, waiting=1)
+    first = start(wire, "/first")
+    await until(upstream, 1)
+    for _ in range(3):
+        waiter = start(wire, "/waiter")
+        await asyncio.sleep(0)
+        waiter.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiter
+    last = start(wire, "/last")
+    upstream.peers[0].say(HELLO)
+    await first
+    await until(upstream, 2)
+    upstream.peers[0].say(HELLO)
+    await last
+    assert upstream.targets == ["/first", "/last"]
+
+
+@pytest.mark.asyncio
+async def test_a_cancelled_exchange_closes_its_connection_at_once(serve: Serve, wire_to: MakeWire) -> None:
+    upstream = await serve(silent)
+    wire = wire_to(upstream, resolution=60)
+    task = start(wire, "/cancelled")
+    await until(upstream, 1)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    await upstream.peers[0].lost
+    upstream.answer = lambda peer, _: peer.say(HELLO)
+    assert (await wire.exchange("GET", "/", (), deadline=soon())).body == b"hello"
+
+
+@pytest.mark.asyncio
+async def test_a_future_that_is_cancelled_frees_its_connection_at_the_next_look(
+    serve: Serve, wire_to: MakeWire
+) -> None:
+    upstream = await serve(silent)
+    wire = wire_to(upstream, resolution=0.001)
+    future = wire.begin("GET", "/", (), deadline=soon())
+    await until(upstream, 1)
+    future.cancel()
+    await upstream.peers[0].lost
+
+
+@pytest.mark.asyncio
+async def test_several_calls_start_together_without_tasks(serve: Serve, wire_to: MakeWire) -> None:
+    upstream = await serve(HELLO)
+    wire = wire_to(upstream)
+    replies = await asyncio.gather(*(wire.begin("GET", f"/{n}", (), deadline=soon()) for n in range(3)))
+    assert [reply.body for reply in replies] == [b"hello"] * 3
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize(
+    ("method", "repeatable"), [("GET", False), ("HEAD", False), ("OPTIONS", False), ("POST", True)]
+)
+async def test_a_request_that_a_closed_connection_swallowed_is_sent_once_more(
+    serve: Serve, wire_to: MakeWire, method: str, *, repeatable: bool
+) -> None:
+    upstream = await serve(closes_the_second_request_of_a_connection)
+    wire = wire_to(upstream)
+    await wire.exchange("GET", "/first", (), deadline=soon())
+    reply = await wire.exchange(method, "/second", (), deadline=soon(), repeatable=repeatable)
+    assert reply.status == 200
+    assert upstream.targets == ["/first", "/second", "/second"]
+    assert len(upstream.peers) == 2
+
+
+@pytest.mark.asyncio
+async def test_a_request_that_changes_something_is_never_sent_again(serve: Serve, wire_to: MakeWire) -> None:
+    upstream = await serve(closes_the_second_request_of_a_connection)
+    wire = wire_to(upstream)
+    await wire.exchange("GET", "/first", (), deadline=soon())
+    with pytest.raises(SourceUnavailable) as raised:
+        await wire.exchange("POST", "/second", (), b"{}", deadline=soon())
+    assert raised.value.sent
+    assert upstream.targets == ["/first", "/second"]
+
+
+@pytest.mark.asyncio
+async def test_a_request_is_not_sent_a_third_time(serve: Serve, wire_to: MakeWire) -> None:
+    def only_the_first(peer: Peer, _: bytes) -> None:
+        if len(peer.upstream.requests) == 1:
+            peer.say(HELLO)
+        else:
+            peer.close()
+
+    upstream = await serve(only_the_first)
+    wire = wire_to(upstream)
+    await wire.exchange("GET", "/first", (), deadline=soon())
+    with pytest.raises(SourceUnavailable):
+        await wire.exchange("GET", "/second", (), deadline=soon())
+    assert upstream.targets == ["/first", "/second", "/second"]
+
+
+@pytest.mark.asyncio
+async def test_a_request_lost_on_a_new_connection_is_not_sent_again(serve: Serve, wire_to: MakeWire) -> None:
+    upstream = await serve(lambda peer, _: peer.close())
+    with pytest.raises(SourceUnavailable):
+        await wire_to(upstream).exchange("GET", "/", (), deadline=soon())
+    assert len(upstream.requests) == 1
+
+
+@pytest.mark.asyncio
+async def test_a_request_whose_answer_had_begun_is_not_sent_again(serve: Serve, wire_to: MakeWire) -> None:
+    def half_an_answer(peer: Peer, _: bytes) -> None:
+        if len(peer.upstream.requests) == 1:
+            peer.say(HELLO)
+        else:
+            peer.say(b"H")
+            peer.close()
+
+    upstream = await serve(half_an_answer)
+    wire = wire_to(upstream)
+    await wire.exchange("GET", "/", (), deadline=soon())
+    with pytest.raises(SourceUnavailable):
+        await wire.exchange("GET", "/", (), deadline=soon())
+    assert len(upstream.requests) == 2
+
+
+@pytest.mark.asyncio
+async def test_a_repeated_request_that_cannot_connect_counts_as_sent(serve: Serve, wire_to: MakeWire) -> None:
+    upstream = await serve(closes_the_second_request_of_a_connection)
+    wire = wire_to(upstream)
+    await wire.exchange("GET", "/", (), deadline=soon())
+    server_is_gone = upstream.server
+    server_is_gone.close()
+    with pytest.raises(SourceUnavailable, match="no connection") as raised:
+        await wire.exchange("GET", "/", (), deadline=soon())
+    assert raised.value.sent
+
+
+@pytest.mark.asyncio
+async def test_a_connection_that_the_server_closed_meanwhile_is_not_used(serve: Serve, wire_to: MakeWire) -> None:
+    upstream = await serve(HELLO)
+    wire = wire_to(upstream)
+    await wire.exchange("GET", "/", (), deadline=soon())
+    upstream.peers[0].close()
+    await upstream.peers[0].lost
+    reply = await wire.exchange("POST", "/", (), b"{}", deadline=soon())
+    assert (reply.body, len(upstream.requests)) == (b"hello", 2)
+
+
+@pytest.mark.asyncio
+async def test_no_connection_is_unavailable_and_unsent(serve: Serve, wire_to: MakeWire) -> None:
+    upstream = await serve(HELLO)
+    upstream.server.close()
+    with pytest.raises(SourceUnavailable) as raised:
+        await wire_to(upstream).exchange("GET", "/", (), deadline=soon())
+    assert not raised.value.sent
+
+
+@pytest.mark.asyncio
+async def test_each_waiting_call_learns_that_the_source_is_down(serve: Serve, wire_to: MakeWire) -> None:
+    upstream = await serve(HELLO)
+    upstream.server.close()
+    wire = wire_to(upstream, connections=2)
+    outcomes = await asyncio.gather(*(start(wire) for _ in range(7)), return_exceptions=True)
+    assert [type(outcome) for outcome in outcomes] == [SourceUnavailable] * 7
+
+
+@pytest.mark.asyncio
+async def test_the_callers_deadline_ends_an_exchange(serve: Serve, wire_to: MakeWire, clock: Clock) -> None:
+    upstream = await serve(silent)
+    wire = wire_to(upstream, clock=clock, resolution=0.001, first_byte=100, whole=100)
+    task = asyncio.create_task(wire.exchange("GET", "/", (), deadline=clock.now + 3))
+    await until(upstream, 1)
+    clock.now += 3
+    with pytest.raises(SourceTimeout, match="no whole answer") as raised:
+        await task
+    assert raised.value.sent
+    await upstream.peers[0].lost
+
+
+@pytest.mark.asyncio
+async def test_the_first_byte_has_a_limit(serve: Serve, wire_to: MakeWire, clock: Clock) -> None:
+    upstream = await serve(silent)
+    wire = wire_to(upstream, clock=clock, resolution=0.001, first_byte=2, whole=100)
+    task = asyncio.create_task(wire.exchange("GET", "/", (), deadline=clock.now + 100))
+    await until(upstream, 1)
+    clock.now += 2
+    with pytest.raises(SourceTimeout, match="no byte within 2 s"):
+        await task
+
+
+@pytest.mark.asyncio
+async def test_a_slow_drip_ends_with_the_limit_of_the_whole(serve: Serve, wire_to: MakeWire, clock: Clock) -> None:
+    def drip(peer: Peer, _: bytes) -> None:
+        peer.say(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n")
+        more(peer)
+
+    def more(peer: Peer) -> None:
+        clock.now += 0.5
+        if not peer.transport.is_closing():
+            peer.say(b"x")
+            asyncio.get_running_loop().call_later(0.001, more, peer)
+
+    upstream = await serve(drip)
+    wire = wire_to(upstream, clock=clock, resolution=0.001, first_byte=2, whole=5)
+    with pytest.raises(SourceTimeout, match="no whole answer"):
+        await wire.exchange("GET", "/", (), deadline=clock.now + 1_000)
+
+
+@pytest.mark.asyncio
+async def test_who_waits_for_a_connection_times_out_unsent(serve: Serve, wire_to: MakeWire, clock: Clock) -> None:
+    upstream = await serve(silent)
+    wire = wire_to(upstream, clock=clock, resolution=0.001, connections=1, first_byte=100, whole=100)
+    first = asyncio.create_task(wire.exchange("GET", "/", (), deadline=clock.now + 50))
+    await until(upstream, 1)
+    waiter = asyncio.create_task(wire.exchange("GET", "/", (), deadline=clock.now + 1))
+    await asyncio.sleep(0)
+    clock.now += 1
+    with pytest.raises(SourceTimeout, match="no connection in time") as raised:
+        await waiter
+    assert not raised.value.sent
+    upstream.peers[0].say(HELLO)
+    assert (await first).body == b"hello"
+
+
+@pytest.mark.asyncio
+async def test_no_request_starts_after_its_deadline(serve: Serve, wire_to: MakeWire) -> None:
+    upstream = await serve(HELLO)
+    wire = wire_to(upstream)
+    await wire.exchange("GET", "/", (), deadline=soon())
+    with pytest.raises(SourceTimeout) as raised:
+        await wire.exchange("GET", "/", (), deadline=asyncio.get_running_loop().time())
+    assert not raised.value.sent
+    assert len(upstream.requests) == 1
+
+
+@pytest.mark.asyncio
+async def test_an_idle_connection_is_closed_in_time(serve: Serve, wire_to: MakeWire, clock: Clock) -> None:
+    upstream = await serve(HELLO)
+    wire = wire_to(upstream, clock=clock, resolution=0.001, idle=30)
+    await wire.exchange("GET", "/", (), deadline=clock.now + 5)
+    clock.now += 31
+    await upstream.peers[0].lost
+
+
+@pytest.mark.asyncio
+async def test_an_old_connection_is_replaced(serve: Serve, wire_to: MakeWire, clock: Clock) -> None:
+    upstream = await serve(HELLO)
+    wire = wire_to(upstream, clock=clock, resolution=0.001, idle=1_000, age=300)
+    await wire.exchange("GET", "/", (), deadline=clock.now + 5)
+    clock.now += 301
+    await upstream.peers[0].lost
+    await wire.exchange("GET", "/", (), deadline=clock.now + 5)
+    assert len(upstream.peers) == 2
+
+
+@pytest.mark.asyncio
+async def test_closing_ends_what_is_under_way_and_all_connections(serve: Serve, wire_to: MakeWire) -> None:
+    upstream = await serve(silent)
+    wire = wire_to(upstream, connections=1)
+    tasks = [start(wire), start(wire)]
+    await until(upstream, 1)
+    await wire.aclose()
+    outcomes = await asyncio.gather(*tasks, return_exceptions=True)
+    assert [type(outcome) for outcome in outcomes] == [SourceUnavailable, SourceUnavailable]
+    assert [outcome.sent for outcome in outcomes if isinstance(outcome, SourceUnavailable)] == [True, False]
+    await upstream.peers[0].lost
+    with pytest.raises(SourceUnavailable, match="closed"):
+        await wire.exchange("GET", "/", (), deadline=soon())
+
+
+@pytest.mark.asyncio
+async def test_closing_while_a_connection_opens_leaves_nothing_open(serve: Serve, wire_to: MakeWire) -> None:
+    upstream = await serve(HELLO)
+    wire = wire_to(upstream)
+    task = start(wire)
+    await asyncio.sleep(0)
+    await wire.aclose()
+    with contextlib.suppress(SourceUnavailable):
+        await task
+    for peer in upstream.peers:
+        await peer.lost
+
+
+@pytest.mark.asyncio
+async def test_a_resting_connection_holds_nothing_of_the_last_answer(serve: Serve, wire_to: MakeWire) -> None:
+    secret = b"canary-of-a-customer"
+    upstream = await serve(b"HTTP/1.1 200 OK\r\nX-Who: %b\r\nContent-Length: 20\r\n\r\n%b" % (secret, secret))
+    wire = wire_to(upstream)
+    assert (await wire.exchange("GET", "/", (), deadline=soon())).body == secret
+    assert wire._opened is not None
+    (connection,) = wire._opened._connections
+    held = [getattr(connection, name) for name in ("_headers", "_chunks", "exchange")]
+    assert held == [[], [], None]
+
+
+@pytest.mark.asyncio
+async def test_a_pool_has_one_timer_however_many_calls(serve: Serve, wire_to: MakeWire) -> None:
+    upstream = await serve(silent)
+    wire = wire_to(upstream)
+    tasks = [start(wire) for _ in range(20)]
+    await until(upstream, 20)
+    timers = [each for each in gc.get_objects() if type(each).__name__ == "TimerHandle" and not each.cancelled()]
+    assert len([each for each in timers if "_tick" in repr(each)]) == 1
+    await wire.aclose()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def closes_the_second_request_of_a_connection(peer: Peer, request: bytes) -> None:
+    """Answer one request, and close when there is another, as a server whose keep-alive has run out does."""
+    if peer.number in peer.upstream.served:
+        peer.close()
+    else:
+        peer.upstream.served.add(peer.number)
+        peer.say(HELLO if not request.startswith(b"HEAD") else b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n")
