@@ -28,7 +28,7 @@ from klantbeeld.sdk.acts import Act, ChangeBillingDetails, CreditInvoice
 from klantbeeld.sdk.money import to_minor
 from klantbeeld.sdk.paging import last_id_while_more
 from klantbeeld.sdk.records import PostalAddress
-from klantbeeld.sdk.spellings import phone_spellings
+from klantbeeld.sdk.spellings import address_line, phone_spellings
 from klantbeeld.sdk.words import InvoiceState
 
 from . import mapping
@@ -87,14 +87,16 @@ class Stripe(Connector):
         """Read a customer's subscriptions, those that have ended too."""
         return listed("/v1/subscriptions", wire.Product, ask, {"customer": ask.key, "status": "all"})
 
-    @reads(mapping.PRODUCT, by_record=True)
+    @reads(mapping.PRODUCT, by_record=True, batch=PAGE)
     def product(self, ask: Ask) -> Call[wire.Product]:
-        """Read a subscription, or an article: complaints and lines of orders name articles."""
-        if ask.key.startswith(SUBSCRIPTION):
-            return Call(path=f"/v1/subscriptions/{segment(ask.key)}", headers=(VERSION,), record=wire.Product)
+        """Read a subscription, or articles: those are what complaints and lines of orders name."""
+        if len(ask.keys) > 1:
+            return articles(ask)
+        kind = "subscriptions" if ask.key.startswith(SUBSCRIPTION) else "products"
+        expanded = "default_price" in ask.select and kind == "products"
         return Call(
-            path=f"/v1/products/{segment(ask.key)}",
-            query=[("expand[]", "default_price")] if "default_price" in ask.select else (),
+            path=f"/v1/{kind}/{segment(ask.key)}",
+            query=[("expand[]", "default_price")] if expanded else (),
             headers=(VERSION,),
             record=wire.Product,
         )
@@ -175,6 +177,7 @@ class Stripe(Connector):
             return SourceRejected(f"{problem.detail}, {reason}", reason=reason)
         return problem
 
+
 def listed(path: str, record: type[W], ask: Ask, members: Mapping[str, str]) -> Call[W]:
     """Ask for a page of a list; the position is the id of the last object before it."""
     after = {"starting_after": ask.after} if ask.after else {}
@@ -187,6 +190,21 @@ def listed(path: str, record: type[W], ask: Ask, members: Mapping[str, str]) -> 
         next_page=last_id_while_more,
         needs=frozenset({"id"}),
         record=record,
+    )
+
+
+def articles(ask: Ask) -> Call[wire.Product]:
+    """Ask for several articles; SourceRejected where a subscription is among them, which no list of articles has."""
+    if any(key.startswith(SUBSCRIPTION) for key in ask.keys):
+        raise SourceRejected("articles and subscriptions cannot be read together")
+    query = [(f"ids[{place}]", key) for place, key in enumerate(ask.keys)]
+    expanded = [("expand[]", "data.default_price")] if "default_price" in ask.select else []
+    return Call(
+        path="/v1/products",
+        query=[*query, ("limit", str(PAGE)), *expanded],
+        headers=(VERSION,),
+        items=("data",),
+        record=wire.Product,
     )
 
 
@@ -222,7 +240,7 @@ def key_of(act: Act) -> tuple[str, str]:
 def address_members(address: PostalAddress) -> list[tuple[str, str]]:
     """Return the members of an address; what the new one does not have is emptied."""
     values = {
-        "line1": mapping.one_line(address),
+        "line1": address_line(address),
         "line2": "",
         "postal_code": address.postcode or "",
         "city": address.city or "",

@@ -5,6 +5,7 @@ from decimal import Decimal
 
 from klantbeeld.sdk import Mapping, records, take
 from klantbeeld.sdk.money import from_minor
+from klantbeeld.sdk.spellings import cut_address_line
 from klantbeeld.sdk.words import AccountState, ContactKind, InvoiceState, ProductStatus
 
 from . import records as wire
@@ -96,7 +97,7 @@ PHONE = Mapping(
 
 def postal_address(address: wire.Address) -> records.PostalAddress:
     """Translate an address; its first line is cut into street, number and addition where that is certain."""
-    street, number, addition = cut_line(address.line1)
+    street, number, addition = cut_address_line(address.line1)
     return records.PostalAddress(
         street=street,
         house_number=number,
@@ -105,21 +106,6 @@ def postal_address(address: wire.Address) -> records.PostalAddress:
         city=address.city,
         country=address.country,
     )
-
-
-def cut_line(line: str | None) -> tuple[str | None, str | None, str | None]:
-    """Cut "Lindelaan 12-A" into its three parts; what ends otherwise stays whole, as the street."""
-    street, _, last = (line or "").rpartition(" ")
-    number, _, addition = last.partition("-")
-    if not street or not number.isdecimal():
-        return line, None, None
-    return street, number, addition or None
-
-
-def one_line(address: records.PostalAddress) -> str:
-    """Write street, number and addition in one line, as `cut_line` reads it."""
-    number = "-".join(part for part in (address.house_number, address.addition) if part)
-    return " ".join(part for part in (address.street, number) if part)
 
 
 ADDRESS = Mapping(

@@ -27,8 +27,9 @@ class Call(Generic[W]):
     plan selects are decoded. `items` leads to the list of items in the body; with `None` the body is one item.
     `envelope` is a struct of what stands beside the items; `next_page` makes the position of the next page from the
     envelope and the last item, and gives None on the last page; `needs` are the members of the item that it reads,
-    selected or not. `refusal` finds an error in an answer whose status says
-    that all is well. A status in `absent` means that there is no such record. `sends` is true for a call that changes
+    selected or not. `complete` tells an item, with the envelope before it, what stands elsewhere: beside the items, in
+    the options, in what was asked; it sets members that no wire has. `refusal` finds an error in an answer whose status
+    says that all is well. A status in `absent` means that there is no such record. `sends` is true for a call that changes
     something, which is never repeated by the gateway unless its owner refuses a second one.
     """
 
@@ -43,6 +44,7 @@ class Call(Generic[W]):
     envelope: type[msgspec.Struct] | None = None
     next_page: Callable[[Any, Any], str | None] | None = None
     needs: frozenset[str] = frozenset()
+    complete: Callable[[Any, Any], None] | None = None
     refusal: Callable[[Any], SourceError | None] | None = None
     absent: frozenset[int] = frozenset({404})
     sends: bool = False

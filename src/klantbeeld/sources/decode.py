@@ -5,7 +5,7 @@ Types are checked while decoding; an answer that does not fit is `SourceInvalid`
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 
@@ -26,7 +26,7 @@ class Decoded:
 def decode(call: Call[Any], body: bytes, select: frozenset[str]) -> Decoded:
     """Decode the answer to a call; raises SourceError, the connector's own where the body refuses."""
     try:
-        envelope = decoder(call.envelope).decode(body) if call.envelope else None
+        envelope = decoder(cast("Any", call.envelope)).decode(body) if call.envelope else None
         if envelope is not None and call.refusal and (refusal := call.refusal(envelope)):
             raise refusal
         narrowed = narrow(call.record, select | call.needs)
@@ -36,6 +36,9 @@ def decode(call: Call[Any], body: bytes, select: frozenset[str]) -> Decoded:
             items = _at(decoder(listing(narrowed, call.items)).decode(body), call.items)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise SourceInvalid(f"answer to {call.method} is not what was declared: {_place(error)}") from error
+    if call.complete:
+        for item in items:
+            call.complete(envelope, item)
     last = items[-1] if items else None
     return Decoded(items, call.next_page(envelope, last) if call.next_page else None)
 
