@@ -110,7 +110,7 @@ class Engine:
             identity=self._parts.identity,
             rows=self._parts.rows,
             caller=context.caller,
-            source_names=frozenset(self._parts.sources),
+            sources=self._parts.sources,
         )
         for joint in run.plan.roots:
             if run.wants(joint):

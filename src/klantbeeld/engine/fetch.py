@@ -23,9 +23,12 @@ Kind = tuple[Any, ...]
 
 @dataclass(slots=True)
 class _Place:
-    """A joint at one parent: where answers come together. `answers` begins with those that need no call."""
+    """A joint at one parent, or a read outside any: where answers come together.
 
-    joint: Joint
+    `answers` begins with those that need no call.
+    """
+
+    joint: Joint | None
     parent: Any
     customer_id: str
     arguments: Arguments
@@ -81,12 +84,28 @@ class Fetch:
             _answer(_Want(planned, {}, source, Subject("", frozenset()), NO_KEY, Position()), o) for source, o in found
         ]
 
+    async def read_of(
+        self, planned: PlannedRead, asked: Sequence[tuple[Any, Customer]], deadline: float, *, source: str | None = None
+    ) -> list[list[Answer[Any]]]:
+        """Ask one read for parents of customers, outside any field; `source` asks that one alone."""
+        places = [_Place(None, parent, str(customer.id), {}) for parent, customer in asked]
+        for place, (_, customer) in zip(places, asked, strict=True):
+            self._find(place, (planned,), customer, {})
+            place.wants = [want for want in place.wants if source in {None, want.source.name}]
+        tasks = self._ask(deadline, (want for place in places for want in place.wants))
+        for place in places:
+            place.answers += [_answer(want, await tasks[id(want)]) for want in place.wants]
+        return [place.answers for place in places]
+
     async def _level(self, run: Run, joints: Sequence[Joint], values: Sequence[tuple[Any, str]]) -> None:
         if not joints:
             return
-        places = [self._places(run, joint, values) for joint in joints if run.wants(joint)]
+        wanted = [joint for joint in joints if run.wants(joint)]
+        places = [self._places(run, joint, values) for joint in wanted]
         asked = self._ask(run.deadline, (want for found in places for place in found for want in place.wants))
-        await asyncio.gather(*(self._finish(run, found, asked) for found in places if found))
+        await asyncio.gather(
+            *(self._finish(run, joint, found, asked) for joint, found in zip(wanted, places, strict=True) if found)
+        )
 
     def _places(self, run: Run, joint: Joint, values: Sequence[tuple[Any, str]]) -> list[_Place]:
         """Find the parents of a joint, and what has to be asked for each."""
@@ -101,21 +120,27 @@ class Fetch:
                 place = _Place(joint, parent, customer_id, arguments)
                 places.append(place)
                 if customer := run.customers.get(customer_id):
-                    self._prepare(run, place, customer)
+                    self._prepare(run, joint, place, customer)
         return places
 
-    def _prepare(self, run: Run, place: _Place, customer: Customer) -> None:
+    def _prepare(self, run: Run, joint: Joint, place: _Place, customer: Customer) -> None:
         """Settle what can be said without a call, and note what has to be asked."""
         try:
-            positions = run.positions(place.joint, place.customer_id, place.arguments)
+            positions = run.positions(joint, place.customer_id, place.arguments)
         except RequestError as error:
-            run.refuse(place.joint, place.parent, error)
+            run.refuse(joint, place.parent, error)
             return
-        scope = place.joint.scope
-        if scope and not run.releases[place.customer_id].covers(scope, place.joint.coordinate):
-            run.refuse(place.joint, place.parent, Unanswered("NOT_GRANTED"))
+        scope = joint.scope
+        if scope and not run.releases[place.customer_id].covers(scope, joint.coordinate):
+            run.refuse(joint, place.parent, Unanswered("NOT_GRANTED"))
             return
-        for planned in place.joint.reads:
+        self._find(place, joint.reads, customer, positions)
+
+    def _find(
+        self, place: _Place, reads: Iterable[PlannedRead], customer: Customer, positions: Mapping[str, Position]
+    ) -> None:
+        """Find the sources of some reads, and the keys under which they know the customer."""
+        for planned in reads:
             role, call = planned.read.role.name, planned.read.call
             sources = [source for source in self._sources if role in source.roles]
             if not sources and not planned.read.optional:
@@ -137,13 +162,14 @@ class Fetch:
             tasks.update((id(want), task) for want in batch.wants)
         return tasks
 
-    async def _finish(self, run: Run, places: Sequence[_Place], asked: Mapping[int, "asyncio.Task[Outcome]"]) -> None:
+    async def _finish(
+        self, run: Run, joint: Joint, places: Sequence[_Place], asked: Mapping[int, "asyncio.Task[Outcome]"]
+    ) -> None:
         for place in places:
             for want in place.wants:
                 place.answers.append(_answer(want, await asked[id(want)]))
             place.answers.sort(key=lambda answer: (answer.source, answer.call, answer.key))
-            run.answer(place.joint, place.parent, place.customer_id, place.answers, place.arguments)
-        joint = places[0].joint
+            run.answer(joint, place.parent, place.customer_id, place.answers, place.arguments)
         if joint.children:
             values = [(run.combine(joint, place.parent), place.customer_id) for place in places]
             await self._level(run, joint.children, values)

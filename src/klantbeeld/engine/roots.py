@@ -3,7 +3,7 @@
 A customer that the caller may not see and one that does not exist are the same: None.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,15 +11,18 @@ from klantbeeld.engine.fetch import Fetch
 from klantbeeld.engine.plan import PlannedRead
 from klantbeeld.engine.ports import Rows
 from klantbeeld.engine.run import Run
-from klantbeeld.errors import RequestError
-from klantbeeld.graph.answers import Answer, Answers, Moment
+from klantbeeld.errors import RequestError, Unanswered
+from klantbeeld.graph.answers import Answer, Answers, Moment, Position
 from klantbeeld.graph.customer import Customer, customer_of
+from klantbeeld.graph.ids import RecordId
 from klantbeeld.identity.ids import parse_customer_id
-from klantbeeld.identity.links import Links
+from klantbeeld.identity.links import Links, Reference
 from klantbeeld.identity.map import IdentityMap
 from klantbeeld.identity.match_keys import MatchKeyKind
 from klantbeeld.sdk.read import Read
+from klantbeeld.sdk.records import Record
 from klantbeeld.sdk.words import MatchKind
+from klantbeeld.sources.source import Source
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,12 +34,17 @@ class RunRoots:
     identity: IdentityMap
     rows: Rows
     caller: Any
-    source_names: frozenset[str]
+    sources: Mapping[str, Source]
 
     @property
     def moment(self) -> Moment:
         """Time, language, settings and rights of the request."""
         return self.run.moment
+
+    @property
+    def opened(self) -> Collection[Source]:
+        """The sources of this deployment."""
+        return self.sources.values()
 
     async def me(self) -> Customer | None:
         """Return the customer behind the token."""
@@ -49,7 +57,7 @@ class RunRoots:
 
     async def by_reference(self, source: str, record_id: str) -> Customer | None:
         """Return the customer of a source's record; raises RequestError with UNKNOWN_SOURCE."""
-        if source not in self.source_names:
+        if source not in self.sources:
             raise RequestError(f"there is no source {source!r}", code="UNKNOWN_SOURCE")
         found = await self.identity.by_reference(source, record_id)
         return (await self._seen([found]))[0] if found else None
@@ -63,6 +71,43 @@ class RunRoots:
         """Ask every source that has the role; for searches, which are about no customer yet."""
         planned = PlannedRead(read, frozenset(read.uses))
         answers: list[Answer[Any]] = await self.fetch.read(planned, arguments, self.run.deadline)
+        return self._outside(answers)
+
+    async def read_of(self, read: Read, customers: Sequence[Customer]) -> dict[str, Answers[Any]]:
+        """Ask one read about some customers; returns the answers by customer id."""
+        planned = PlannedRead(read, frozenset(read.uses))
+        answers = await self.fetch.read_of(planned, [(one, one) for one in customers], self.run.deadline)
+        return {str(one.id): self._outside(found) for one, found in zip(customers, answers, strict=True)}
+
+    async def record(self, read: Read, wanted: RecordId) -> Record | None:
+        """Return one record with all its members, if the caller may see its customer and it is the customer's."""
+        (customer,) = await self.customers([wanted.customer_id])
+        if customer is None:
+            return None
+        scope = f"{read.role.name.lower()}:read"
+        if not self.run.releases[str(customer.id)].covers(scope, f"{wanted.kind}.id"):
+            raise Unanswered("NOT_GRANTED")
+        planned = PlannedRead(read, frozenset(read.role.reads[read.call].__struct_fields__))
+        (answers,) = await self.fetch.read_of(planned, [(wanted, customer)], self.run.deadline, source=wanted.source)
+        found: Record | None = self._outside(answers).one()
+        return found
+
+    def seal(self, place: int, binding: tuple[str, str]) -> str:
+        """Return the cursor of a place in a list of one page, bound to a field and an argument."""
+        return self.run.cursors.seal({"": Position(token=str(place))}, repr(binding).encode())
+
+    def open(self, cursor: str, binding: tuple[str, str]) -> int:
+        """Return the place behind a cursor; raises RequestError with CURSOR_INVALID."""
+        return int(self.run.cursors.open(cursor, repr(binding).encode())[""].token or 0)
+
+    async def of_records(self, records: Sequence[Record]) -> list[Customer | None]:
+        """Return the customers of records that a search found, in their order; unknown ones are None."""
+        references = [(record.origin.source, record.record_id) for record in records if record.origin]
+        known = await self.identity.by_references(references)
+        ids = [known.get(Reference(*reference), "") for reference in references]
+        return await self._seen(ids)
+
+    def _outside(self, answers: Sequence[Answer[Any]]) -> Answers[Any]:
         return Answers(None, self.moment, tuple(answers), lambda _: "", lambda: answers)
 
     async def _seen(self, ids: Sequence[str]) -> list[Customer | None]:

@@ -3,9 +3,23 @@
 import strawberry
 from strawberry import Parent
 
-from klantbeeld.graph.customer import IDENTITY, Customer
+from klantbeeld.errors import RequestError
+from klantbeeld.graph.connections import After, Connection, First
+from klantbeeld.graph.customer import IDENTITY, LINKED, Customer
+from klantbeeld.graph.data import Data
+from klantbeeld.graph.identify import IdentifyInput, IdentifyResult, identify
+from klantbeeld.graph.inventory import INVENTORY, Source, inventory
 from klantbeeld.graph.joined import entered
+from klantbeeld.graph.nodes import find_node
 from klantbeeld.graph.roots import Roots
+from klantbeeld.graph.search import search_customers
+from klantbeeld.graph.sourced import Node
+from klantbeeld.sdk.words import Category
+
+SEARCHED = Data(owner="CRM", category=Category.SOCIAL, scope="identity:search")
+
+# The most customers that are asked by id at once.
+MOST_IDS = 100
 
 
 @strawberry.type(description="The ways in.")
@@ -19,6 +33,40 @@ class Query:
 
     @entered(data=IDENTITY)
     async def customer(roots: Parent[Roots], id: strawberry.ID) -> Customer | None:  # noqa: A002 - GraphQL's name
-        """A customer by id."""
+        """A customer by id; null for one that is not known, or not yours to see."""
         (found,) = await roots.customers([id])
         return found
+
+    @entered(data=IDENTITY)
+    async def customers(roots: Parent[Roots], ids: list[strawberry.ID]) -> list[Customer | None] | None:
+        """Up to 100 customers by id, in the order of the ids."""
+        if len(ids) > MOST_IDS:
+            raise RequestError(f"more than {MOST_IDS} ids", code="TOO_MANY_IDS")
+        return await roots.customers(ids)
+
+    @entered(data=LINKED)
+    async def customer_by_reference(roots: Parent[Roots], source: str, record_id: str) -> Customer | None:
+        """The customer to whom a source's record belongs."""
+        return await roots.by_reference(source, record_id)
+
+    @entered(data=SEARCHED)
+    async def identify(roots: Parent[Roots], by: IdentifyInput) -> IdentifyResult | None:
+        """Who it is on the phone: one customer, masked candidates, or none."""
+        return await identify(roots, by)
+
+    @entered(data=SEARCHED)
+    async def search_customers(
+        roots: Parent[Roots], text: str, first: First = 20, after: After = None
+    ) -> Connection[Customer] | None:
+        """Customers whose name, address or number contains a text of at least three characters; 200 at most."""
+        return await search_customers(roots, text, first, after)
+
+    @entered(data=IDENTITY)
+    async def node(roots: Parent[Roots], id: strawberry.ID) -> Node | None:  # noqa: A002 - GraphQL's name
+        """Anything by its global id."""
+        return await find_node(roots, id)
+
+    @entered(data=INVENTORY)
+    async def sources(roots: Parent[Roots]) -> list[Source] | None:
+        """The inventory of systems that are asked: what they hold, where, for how long, and how they are."""
+        return inventory(roots.opened, roots.moment)

@@ -3,13 +3,16 @@
 The engine is what stands behind it, and checks rows: a customer that the caller may not see does not exist.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, Protocol
 
 from klantbeeld.graph.answers import Answers, Moment
 from klantbeeld.graph.customer import Customer
+from klantbeeld.graph.ids import RecordId
 from klantbeeld.sdk.read import Read
+from klantbeeld.sdk.records import Record
 from klantbeeld.sdk.words import MatchKind
+from klantbeeld.sources.source import Source
 
 
 class Roots(Protocol):
@@ -18,6 +21,11 @@ class Roots(Protocol):
     @property
     def moment(self) -> Moment:
         """Time, language, settings and rights of the request."""
+        ...
+
+    @property
+    def opened(self) -> Collection[Source]:
+        """The sources of this deployment."""
         ...
 
     async def me(self) -> Customer | None:
@@ -38,4 +46,24 @@ class Roots(Protocol):
 
     async def ask(self, read: Read, **arguments: Any) -> Answers[Any]:
         """Ask every source that has the role; for searches, which are about no customer yet."""
+        ...
+
+    async def read_of(self, read: Read, customers: Sequence[Customer]) -> dict[str, Answers[Any]]:
+        """Ask one read about some customers; returns the answers by customer id."""
+        ...
+
+    async def of_records(self, records: Sequence[Record]) -> list[Customer | None]:
+        """Return the customers of records that a search found, in their order; unknown ones are None."""
+        ...
+
+    async def record(self, read: Read, wanted: RecordId) -> Record | None:
+        """Return one record with all its members, if the caller may see its customer and it is the customer's."""
+        ...
+
+    def seal(self, place: int, binding: tuple[str, str]) -> str:
+        """Return the cursor of a place in a list of one page, bound to a field and an argument."""
+        ...
+
+    def open(self, cursor: str, binding: tuple[str, str]) -> int:
+        """Return the place behind a cursor; raises RequestError with CURSOR_INVALID."""
         ...

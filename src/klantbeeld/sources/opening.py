@@ -57,6 +57,7 @@ def open_source(
         settings,
         connector=connector,
         roles=roles,
+        categories=loaded.manifest.categories,
         transport=make(settings.base_url, settings),
         credentials=credentials,
         monotonic=loop_clock,

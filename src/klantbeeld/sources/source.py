@@ -18,6 +18,7 @@ from klantbeeld.sdk.mapping import ALWAYS
 from klantbeeld.sdk.mapping import Mapping as RecordMapping
 from klantbeeld.sdk.records import Origin, Record
 from klantbeeld.sdk.replies import Reply
+from klantbeeld.sdk.words import Category
 from klantbeeld.settings import SourceSettings
 from klantbeeld.sources.credentials import Credentials
 from klantbeeld.sources.decode import Decoded, decode
@@ -55,6 +56,7 @@ class Source:
         *,
         connector: Connector,
         roles: frozenset[str],
+        categories: tuple[Category, ...],
         transport: Transport,
         credentials: Credentials,
         monotonic: Callable[[], float],
@@ -64,6 +66,7 @@ class Source:
         self.settings = settings
         self.connector = connector
         self.roles = roles
+        self.categories = categories
         self.readings = connector.readings()
         self.doings = connector.doings()
         self.health = Health()
