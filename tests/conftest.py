@@ -6,13 +6,17 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack
-from itertools import count
 from pathlib import Path
 from unittest.mock import patch
 
 import pytest
 
-NUMBERS = count(1)
+EMPTY_ALL_TABLES = """
+DO $$ BEGIN EXECUTE (
+    SELECT 'TRUNCATE ' || string_agg(quote_ident(tablename), ', ') || ' RESTART IDENTITY'
+    FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'alembic_version'
+); END $$
+"""
 
 
 @pytest.fixture(scope="session")
@@ -40,16 +44,57 @@ def postgresql_server() -> Iterator[str]:
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """Give the address of an empty store: a test that asks for it runs once with each database."""
+    """Give the address of an empty database: a test that asks for it runs once with each kind."""
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path}/store/klantbeeld.sqlite"
-    return _new_database(request.getfixturevalue("postgresql_server"))
+    url: str = request.getfixturevalue("postgresql_database")
+    asyncio.run(_execute(url, "DROP SCHEMA public CASCADE", "CREATE SCHEMA public"))
+    return url
 
 
-def _new_database(server: str) -> str:
-    name = f"test_{next(NUMBERS)}"
+@pytest.fixture(params=["sqlite", "postgresql"])
+def migrated_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Give the address of a store with all tables and nothing in them; much quicker than to migrate each."""
+    if request.param == "sqlite":
+        path = tmp_path / "klantbeeld.sqlite"
+        shutil.copy(request.getfixturevalue("sqlite_template"), path)
+        return f"sqlite:///{path}"
+    url: str = request.getfixturevalue("postgresql_store")
+    asyncio.run(_execute(url, EMPTY_ALL_TABLES))
+    return url
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Make a file with all tables, to be copied."""
+    path = tmp_path_factory.mktemp("template") / "klantbeeld.sqlite"
+    _migrate(f"sqlite:///{path}")
+    return path
+
+
+@pytest.fixture(scope="session")
+def postgresql_database(postgresql_server: str) -> str:
+    """Make the database that `store_url` empties for every test."""
+    return _new_database(postgresql_server, "empty")
+
+
+@pytest.fixture(scope="session")
+def postgresql_store(postgresql_server: str) -> str:
+    """Make the database whose tables `migrated_url` empties for every test."""
+    url = _new_database(postgresql_server, "migrated")
+    _migrate(url)
+    return url
+
+
+def _new_database(server: str, name: str) -> str:
     asyncio.run(_execute(server, f"CREATE DATABASE {name}"))
     return server.replace("/postgres?", f"/{name}?")
+
+
+def _migrate(url: str) -> None:
+    from klantbeeld.store.migrate import migrate  # noqa: PLC0415  # alembic, for those who need it
+
+    asyncio.run(migrate(url))
 
 
 async def _execute(url: str, *statements: str) -> None:

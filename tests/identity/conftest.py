@@ -24,8 +24,8 @@ def ring() -> KeyRing:
 
 
 @pytest_asyncio.fixture
-async def store(store_url: str) -> AsyncIterator[Store]:
-    async with open_store(StoreSettings(url=store_url, timeout=30)) as store:
+async def store(migrated_url: str) -> AsyncIterator[Store]:
+    async with open_store(StoreSettings(url=migrated_url, timeout=30)) as store:
         yield store
 
 

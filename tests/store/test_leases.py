@@ -16,8 +16,8 @@ LATER = NOW + timedelta(seconds=31)
 
 
 @pytest_asyncio.fixture
-async def store(store_url: str) -> AsyncIterator[Store]:
-    async with open_store(StoreSettings(url=store_url)) as store:
+async def store(migrated_url: str) -> AsyncIterator[Store]:
+    async with open_store(StoreSettings(url=migrated_url)) as store:
         yield store
 
 
@@ -99,8 +99,8 @@ async def test_a_holder_that_comes_back_sees_in_its_transaction_that_the_lease_i
 
 
 @pytest.mark.asyncio
-async def test_of_many_replicas_one_gets_the_lease(store_url: str) -> None:
-    settings = StoreSettings(url=store_url, timeout=30)
+async def test_of_many_replicas_one_gets_the_lease(migrated_url: str) -> None:
+    settings = StoreSettings(url=migrated_url, timeout=30)
     async with open_store(settings) as one, open_store(settings) as other:
         given = await asyncio.gather(*(_acquire(store, str(n)) for n in range(8) for store in (one, other)))
     assert len([lease for lease in given if lease is not None]) == 1
