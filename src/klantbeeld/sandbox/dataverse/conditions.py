@@ -3,7 +3,7 @@
 Strings compare without regard to case, and ``ne`` also finds rows where the column is empty, as in the product.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -111,5 +111,17 @@ def values_sought(condition: Condition) -> tuple[str, frozenset[Any]] | None:
             return path, values
         case Junction(conditions, True):
             return next((sought for each in conditions if (sought := values_sought(each))), None)
+        case Junction(conditions, False):
+            return values_sought_by_any(conditions)
         case _:
             return None
+
+
+def values_sought_by_any(conditions: Iterable[Condition]) -> tuple[str, frozenset[Any]] | None:
+    """Return the column and the values together, where every one of the conditions seeks values of one column."""
+    sought = [values_sought(each) for each in conditions]
+    found = [each for each in sought if each is not None]
+    columns = {column for column, _ in found}
+    if len(found) < len(sought) or len(columns) != 1:
+        return None
+    return columns.pop(), frozenset().union(*(values for _, values in found))

@@ -135,6 +135,9 @@ class Front:
                 self._keys.drop(call.key)
                 raise
             response = _json(error.body, error.status)
+        except BaseException:
+            self._keys.drop(call.key)  # nothing was executed, or our own fault: the key must not stay in use
+            raise
         self._keys.keep(call.key, status=response.status_code, body=bytes(response.body))
         return _keyed(response, call.key, call.request_id)
 
