@@ -25,6 +25,7 @@ lint: .venv/.tested
 	@$(BIN)/lint-imports --no-logo
 
 unit: .venv/.tested
+	@echo "Groups that need more than Python (node, real) or minutes (slow) are run by .ci/run."
 	@$(PYTEST) -m "$(HERE)" $(ARGS)
 
 format: .venv/.tested  ## put the code into shape
