@@ -29,8 +29,8 @@ class Call(Generic[W]):
     envelope and the last item, and gives None on the last page; `needs` are the members of the item that it reads,
     selected or not. `complete` tells an item, with the envelope before it, what stands elsewhere: beside the items, in
     the options, in what was asked; it sets members that no wire has. `refusal` finds an error in an answer whose status
-    says that all is well. A status in `absent` means that there is no such record. `sends` is true for a call that changes
-    something, which is never repeated by the gateway unless its owner refuses a second one.
+    says that all is well. A status in `absent` means that there is no such record. `sends` is true for a call that
+    changes something, which is never repeated by the gateway unless its owner refuses a second one.
     """
 
     method: str = "GET"

@@ -92,13 +92,19 @@ async def list_requested(request: Request) -> Response:
 
 
 async def list_comments(request: Request) -> Response:
-    """GET /tickets/{id}/comments, oldest first, or with ``sort=-created_at`` or ``sort_order=desc`` latest first."""
+    """GET /tickets/{id}/comments, oldest first, or with ``sort=-created_at`` or ``sort_order=desc`` latest first.
+
+    ``include=users`` puts their authors beside them.
+    """
     store, number = store_of(request), id_of(request)
     store.ticket(number)
     comments = store.comments[number]
     page = page_of(request, "comments", comments, sorts={"created_at": SORTS["created_at"]})
     if request.query_params.get("sort_order") == "desc" and "sort_by" not in request.query_params:
         page["comments"].reverse()
+    if "users" in request.query_params.get("include", "").split(","):
+        authors = {comment["author_id"] for comment in page["comments"]}
+        page["users"] = [user for number, user in store.users.items() if number in authors]
     return JSONResponse(page)
 
 
