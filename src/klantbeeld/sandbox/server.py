@@ -113,6 +113,8 @@ def run_server(
     server = uvicorn.Server(config)
     drop.server = server
     with contextlib.closing(socket.create_server(("127.0.0.1", port), backlog=512)) as listener:
+        # Connections inherit it; asyncio leaves it off for a listener made so, and each answer would wait 40 ms.
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         sys.stdout.write(json.dumps({"name": name, "port": listener.getsockname()[1]}) + "\n")
         sys.stdout.flush()
         if attended:

@@ -196,7 +196,7 @@ def refuse_other_versions(version: str | None) -> None:
 
 
 def _json(body: Mapping[str, Any], status: int) -> Response:
-    return Response(json.dumps(body, ensure_ascii=False, indent=2).encode(), status, media_type="application/json")
+    return Response(json.dumps(body, ensure_ascii=False).encode(), status, media_type="application/json")
 
 
 def _keyed(response: Response, key: str, original: str) -> Response:

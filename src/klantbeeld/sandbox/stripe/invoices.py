@@ -38,10 +38,10 @@ def list_invoices(asked: Asked) -> Object:
 
 def passes(invoice: Object, values: Mapping[str, Any]) -> bool:
     """Say whether an invoice meets the filters."""
-    same = ("collection_method", "status", "subscription")
-    if any(values.get(name) and invoice[name] != values[name] for name in same):
-        return False
-    return all(within(invoice[name], values.get(name)) for name in ("created", "due_date"))
+    for name in ("collection_method", "status", "subscription"):
+        if values.get(name) and invoice[name] != values[name]:
+            return False
+    return within(invoice["created"], values.get("created")) and within(invoice["due_date"], values.get("due_date"))
 
 
 def search_invoices(asked: Asked) -> Object:

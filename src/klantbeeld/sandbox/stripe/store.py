@@ -33,6 +33,7 @@ class Store:
         self.clock = clock
         self._objects: dict[str, dict[str, Object]] = defaultdict(dict)
         self._places: dict[tuple[str, str], int] = {}
+        self._listed: dict[str, list[Object]] = {}
         self._indexes: dict[tuple[str, str], dict[Any, dict[str, Object]]] = {}
 
     @property
@@ -56,7 +57,10 @@ class Store:
 
     def all(self, kind: str) -> list[Object]:
         """Return the objects of a type that are not deleted, newest first."""
-        return self.newest_first(each for each in self._objects[kind].values() if not each.get("deleted"))
+        if kind not in self._listed:
+            living = (each for each in self._objects[kind].values() if not each.get("deleted"))
+            self._listed[kind] = self.newest_first(living)
+        return self._listed[kind]
 
     def having(self, kind: str, field: str, value: Any) -> list[Object]:
         """Return the objects whose ``field`` is ``value``, newest first, found by an index."""
@@ -77,6 +81,7 @@ class Store:
         self._places.setdefault((kind, object_id), len(self._places))
         earlier = self._objects[kind].get(object_id)
         self._objects[kind][object_id] = thing
+        self._listed.pop(kind, None)
         for (indexed, field), index in self._indexes.items():
             if indexed != kind:
                 continue
