@@ -35,6 +35,7 @@ from klantbeeld.gateway.routes import GatewayParts, routes
 from klantbeeld.gateway.streams import Streams
 from klantbeeld.graph.schema import build_schema
 from klantbeeld.identity.blind_index import load_key_ring
+from klantbeeld.identity.ids import CustomerIds
 from klantbeeld.identity.stored_map import StoredIdentityMap
 from klantbeeld.registry import Connectors, load_connectors
 from klantbeeld.settings import GatewaySettings, Secret, Settings
@@ -45,6 +46,7 @@ from klantbeeld.store import Store, open_store
 from klantbeeld.telemetry.logs import Vocabulary, make_log
 from klantbeeld.telemetry.metrics import Metrics
 from klantbeeld.telemetry.observe import ObserveRequests
+from klantbeeld.writes.writer import Writer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +89,12 @@ async def build_app(settings: Settings, outside: Outside | None = None) -> Async
                 sources=sources,
                 identity=identity,
                 rows=Rows(identity, Grants(store), clock=given.now),
+                writer=Writer(
+                    sources,
+                    declared=settings.writes.owners,
+                    secret=ring.current,
+                    new_id=CustomerIds(given.now).new,
+                ),
                 trail=Recording(trail),
                 errors=SimpleNamespace(
                     shown=gateway_errors.shown, shown_before_execution=gateway_errors.shown_before_execution

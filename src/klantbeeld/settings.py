@@ -262,6 +262,13 @@ class SourceSettings(Section):
     """The unencrypted key of the client certificate, if it has a file of its own."""
 
 
+class WriteSettings(Section):
+    """Writing through to owners."""
+
+    owners: dict[str, str] = Field(default_factory=dict)
+    """Source that owns an act (`change_contact_details = "crm"`), where several of its role could do it."""
+
+
 class Settings(Section):
     """All of `klantbeeld.toml`."""
 
@@ -275,6 +282,8 @@ class Settings(Section):
     """The cross-reference map."""
     sources: dict[str, SourceSettings] = Field(default_factory=dict)
     """The systems, each under the name that the graph shows."""
+    writes: WriteSettings = WriteSettings()
+    """Writing through to owners."""
     connector_folders: tuple[Path, ...] = ()
     """Folders with connectors of your own."""
     language: Language = "nl"

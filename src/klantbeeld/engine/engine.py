@@ -1,5 +1,6 @@
 """The engine: document, plan, fetch, assembly."""
 
+import asyncio
 import hashlib
 import inspect
 from collections import OrderedDict
@@ -26,6 +27,7 @@ from klantbeeld.graph.answers import Moment
 from klantbeeld.identity.map import IdentityMap
 from klantbeeld.settings import Settings
 from klantbeeld.sources.source import Source
+from klantbeeld.writes.writer import Writer
 
 # Plans that are kept: one a document, operation and set of rights.
 MOST_PLANS = 4000
@@ -40,6 +42,7 @@ class EngineParts:
     sources: Mapping[str, Source]
     identity: IdentityMap
     rows: Rows
+    writer: Writer
     trail: Trail
     errors: Errors
     parse: Parse
@@ -109,12 +112,16 @@ class Engine:
             fetch=self._fetch,
             identity=self._parts.identity,
             rows=self._parts.rows,
+            writer=self._parts.writer,
             caller=context.caller,
             sources=self._parts.sources,
         )
-        for joint in run.plan.roots:
-            if run.wants(joint):
+        wanted = [joint for joint in run.plan.roots if run.wants(joint)]
+        if run.plan.is_serial:
+            for joint in wanted:
                 await self._enter(run, joint, roots)
+        else:
+            await asyncio.gather(*(self._enter(run, joint, roots) for joint in wanted))
 
     async def _enter(self, run: Run, joint: Joint, roots: RunRoots) -> None:
         try:

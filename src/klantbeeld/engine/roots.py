@@ -15,14 +15,18 @@ from klantbeeld.errors import RequestError, Unanswered
 from klantbeeld.graph.answers import Answer, Answers, Moment, Position
 from klantbeeld.graph.customer import Customer, customer_of
 from klantbeeld.graph.ids import RecordId
+from klantbeeld.graph.roots import Safety
 from klantbeeld.identity.ids import parse_customer_id
 from klantbeeld.identity.links import Links, Reference
 from klantbeeld.identity.map import IdentityMap
 from klantbeeld.identity.match_keys import MatchKeyKind
 from klantbeeld.sdk.read import Read
 from klantbeeld.sdk.records import Record
+from klantbeeld.sdk.roles import Role
 from klantbeeld.sdk.words import MatchKind
 from klantbeeld.sources.source import Source
+from klantbeeld.writes.outcomes import WriteOutcome
+from klantbeeld.writes.writer import Intent, Writer
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +37,7 @@ class RunRoots:
     fetch: Fetch
     identity: IdentityMap
     rows: Rows
+    writer: Writer
     caller: Any
     sources: Mapping[str, Source]
 
@@ -91,6 +96,30 @@ class RunRoots:
         (answers,) = await self.fetch.read_of(planned, [(wanted, customer)], self.run.deadline, source=wanted.source)
         found: Record | None = self._outside(answers).one()
         return found
+
+    async def write(
+        self,
+        role: Role,
+        act: str,
+        customer: Customer,
+        values: Mapping[str, Any],
+        safety: Safety,
+        *,
+        source: str | None = None,
+    ) -> WriteOutcome:
+        """Write through to the owner, or to the source named; raises Unanswered when there is none."""
+        intent = Intent(
+            role=role,
+            act=act,
+            values=values,
+            customer=customer.known,
+            channel=safety.channel,
+            caller=f"{self.caller.issuer} {self.caller.client_id} {self.caller.subject}",
+            key=safety.idempotency_key,
+            expected=getattr(safety, "expected_version", None),
+            source=source,
+        )
+        return await self.writer.write(intent, self.run.deadline)
 
     def seal(self, place: int, binding: tuple[str, str]) -> str:
         """Return the cursor of a place in a list of one page, bound to a field and an argument."""

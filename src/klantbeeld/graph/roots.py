@@ -3,7 +3,7 @@
 The engine is what stands behind it, and checks rows: a customer that the caller may not see does not exist.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Protocol
 
 from klantbeeld.graph.answers import Answers, Moment
@@ -11,8 +11,17 @@ from klantbeeld.graph.customer import Customer
 from klantbeeld.graph.ids import RecordId
 from klantbeeld.sdk.read import Read
 from klantbeeld.sdk.records import Record
-from klantbeeld.sdk.words import MatchKind
+from klantbeeld.sdk.roles import Role
+from klantbeeld.sdk.words import Channel, MatchKind
 from klantbeeld.sources.source import Source
+from klantbeeld.writes.outcomes import WriteOutcome
+
+
+class Safety(Protocol):
+    """What a caller gives with a write to make it safe."""
+
+    channel: Channel
+    idempotency_key: str | None
 
 
 class Roots(Protocol):
@@ -66,4 +75,17 @@ class Roots(Protocol):
 
     def open(self, cursor: str, binding: tuple[str, str]) -> int:
         """Return the place behind a cursor; raises RequestError with CURSOR_INVALID."""
+        ...
+
+    async def write(
+        self,
+        role: Role,
+        act: str,
+        customer: Customer,
+        values: Mapping[str, Any],
+        safety: Safety,
+        *,
+        source: str | None = None,
+    ) -> WriteOutcome:
+        """Write through to the owner, or to the source named; raises Unanswered when there is none."""
         ...

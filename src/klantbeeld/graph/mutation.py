@@ -1,0 +1,286 @@
+"""Mutations: one business act each, written through to the owner of what changes.
+
+The answer says what came of it, and its `customer` is read anew after the write.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar, cast
+
+import strawberry
+from pydantic import BaseModel, ValidationError
+from strawberry import Parent
+
+from klantbeeld.errors import RequestError
+from klantbeeld.graph import inputs
+from klantbeeld.graph.customer import Customer
+from klantbeeld.graph.data import Data
+from klantbeeld.graph.ids import RecordId, open_record_id
+from klantbeeld.graph.joined import entered
+from klantbeeld.graph.payloads import MutationPayload, payload_of
+from klantbeeld.graph.roots import Roots
+from klantbeeld.sdk.records import Money, PostalAddress
+from klantbeeld.sdk.roles import BILLING, COMPLAINTS, CRM, MARKETING, Role
+from klantbeeld.sdk.words import Category, ConsentStatus
+
+M = TypeVar("M", bound=inputs.WriteModel)
+P = TypeVar("P", bound=MutationPayload)
+
+IN_CRM = Data(owner="CRM", category=Category.SOCIAL, scope="crm:write")
+IN_BILLING = Data(owner="BILLING", category=Category.CUSTOM, scope="billing:write")
+IN_COMPLAINTS = Data(owner="COMPLAINTS", category=Category.CUSTOM, scope="complaints:write")
+IN_MARKETING = Data(owner="MARKETING", category=Category.REGISTRATION, scope="marketing:write")
+
+
+@strawberry.type(description="What came of a change of contact details.")
+class ChangeContactDetailsPayload(MutationPayload):
+    """What came of it."""
+
+
+@strawberry.type(description="What came of a change of billing details.")
+class ChangeBillingDetailsPayload(MutationPayload):
+    """What came of it."""
+
+
+@strawberry.type(description="What came of a credit on an invoice.")
+class CreditInvoicePayload(MutationPayload):
+    """What came of it."""
+
+
+@strawberry.type(description="What came of a complaint that was filed.")
+class FileComplaintPayload(MutationPayload):
+    """What came of it."""
+
+
+@strawberry.type(description="What came of a comment on a complaint.")
+class CommentOnComplaintPayload(MutationPayload):
+    """What came of it."""
+
+
+@strawberry.type(description="What came of solving a complaint.")
+class SolveComplaintPayload(MutationPayload):
+    """What came of it."""
+
+
+@strawberry.type(description="What came of giving a consent.")
+class GiveConsentPayload(MutationPayload):
+    """What came of it."""
+
+
+@strawberry.type(description="What came of withdrawing a consent.")
+class WithdrawConsentPayload(MutationPayload):
+    """What came of it."""
+
+
+@strawberry.type(description="What came of a choice.")
+class SetPreferencePayload(MutationPayload):
+    """What came of it."""
+
+
+@strawberry.type(description="What came of recording an interaction.")
+class RecordInteractionPayload(MutationPayload):
+    """What came of it."""
+
+
+@strawberry.type(description="What came of a report of wrong data.")
+class ReportDataErrorPayload(MutationPayload):
+    """What came of it."""
+
+
+@strawberry.type(description="Acts on a customer, each written through to the system that owns what it changes.")
+class Mutation:
+    """Acts on a customer."""
+
+    @entered(data=IN_CRM)
+    async def change_contact_details(
+        roots: Parent[Roots],
+        input: inputs.ChangeContactDetailsInput,  # noqa: A002 - GraphQL's name
+    ) -> ChangeContactDetailsPayload | None:
+        """Change e-mail address, phone number or postal address, in the CRM."""
+        asked = _checked(input, inputs.ChangeContactDetailsModel)
+        values = {"email": asked.email, "phone": asked.phone, "address": _address(asked.address)}
+        return await _of_customer(roots, asked, Act(CRM, "change_contact_details", values), ChangeContactDetailsPayload)
+
+    @entered(data=IN_BILLING)
+    async def change_billing_details(
+        roots: Parent[Roots],
+        input: inputs.ChangeBillingDetailsInput,  # noqa: A002 - GraphQL's name
+    ) -> ChangeBillingDetailsPayload | None:
+        """Change name, e-mail address or postal address of the billing account."""
+        asked = _checked(input, inputs.ChangeBillingDetailsModel)
+        values = {"name": asked.name, "email": asked.email, "address": _address(asked.address)}
+        return await _of_customer(
+            roots, asked, Act(BILLING, "change_billing_details", values), ChangeBillingDetailsPayload
+        )
+
+    @entered(data=IN_BILLING)
+    async def credit_invoice(
+        roots: Parent[Roots],
+        input: inputs.CreditInvoiceInput,  # noqa: A002 - GraphQL's name
+    ) -> CreditInvoicePayload | None:
+        """Give back an invoice, whole or in part."""
+        asked = _checked(input, inputs.CreditInvoiceModel)
+        invoice = _record(asked.invoice_id, "Invoice")
+        amount = Money(asked.amount, asked.currency) if asked.amount is not None else None
+        values = {"invoice": invoice.record_id, "amount": amount, "reason": asked.reason}
+        return await _of_record(roots, asked, Act(BILLING, "credit_invoice", values, invoice), CreditInvoicePayload)
+
+    @entered(data=IN_COMPLAINTS)
+    async def file_complaint(
+        roots: Parent[Roots],
+        input: inputs.FileComplaintInput,  # noqa: A002 - GraphQL's name
+    ) -> FileComplaintPayload | None:
+        """File a complaint."""
+        asked = _checked(input, inputs.FileComplaintModel)
+        product = _record(asked.product_id, "Product").record_id if asked.product_id else None
+        values = {"subject": asked.subject, "description": asked.description, "product": product}
+        return await _of_customer(roots, asked, Act(COMPLAINTS, "file_complaint", values), FileComplaintPayload)
+
+    @entered(data=IN_COMPLAINTS)
+    async def comment_on_complaint(
+        roots: Parent[Roots],
+        input: inputs.CommentOnComplaintInput,  # noqa: A002 - GraphQL's name
+    ) -> CommentOnComplaintPayload | None:
+        """Say something about a complaint."""
+        asked = _checked(input, inputs.CommentOnComplaintModel)
+        complaint = _record(asked.complaint_id, "Complaint")
+        values = {"complaint": complaint.record_id, "body": asked.body, "public": asked.public}
+        payload = CommentOnComplaintPayload
+        return await _of_record(roots, asked, Act(COMPLAINTS, "comment_on_complaint", values, complaint), payload)
+
+    @entered(data=IN_COMPLAINTS)
+    async def solve_complaint(
+        roots: Parent[Roots],
+        input: inputs.SolveComplaintInput,  # noqa: A002 - GraphQL's name
+    ) -> SolveComplaintPayload | None:
+        """Solve a complaint, with what was done about it."""
+        asked = _checked(input, inputs.SolveComplaintModel)
+        complaint = _record(asked.complaint_id, "Complaint")
+        values = {"complaint": complaint.record_id, "resolution": asked.resolution}
+        return await _of_record(
+            roots, asked, Act(COMPLAINTS, "solve_complaint", values, complaint), SolveComplaintPayload
+        )
+
+    @entered(data=IN_MARKETING)
+    async def give_consent(
+        roots: Parent[Roots],
+        input: inputs.ConsentInput,  # noqa: A002 - GraphQL's name
+    ) -> GiveConsentPayload | None:
+        """Give a consent."""
+        asked = _checked(input, inputs.ConsentModel)
+        values = _consent(asked, ConsentStatus.GIVEN)
+        return await _of_customer(roots, asked, Act(MARKETING, "set_consent", values), GiveConsentPayload)
+
+    @entered(data=IN_MARKETING)
+    async def withdraw_consent(
+        roots: Parent[Roots],
+        input: inputs.ConsentInput,  # noqa: A002 - GraphQL's name
+    ) -> WithdrawConsentPayload | None:
+        """Withdraw a consent."""
+        asked = _checked(input, inputs.ConsentModel)
+        values = _consent(asked, ConsentStatus.WITHDRAWN)
+        return await _of_customer(roots, asked, Act(MARKETING, "set_consent", values), WithdrawConsentPayload)
+
+    @entered(data=IN_MARKETING)
+    async def set_preference(
+        roots: Parent[Roots],
+        input: inputs.SetPreferenceInput,  # noqa: A002 - GraphQL's name
+    ) -> SetPreferencePayload | None:
+        """Make a choice about content or frequency."""
+        asked = _checked(input, inputs.SetPreferenceModel)
+        values = {
+            "topic": asked.topic,
+            "subscribed": asked.subscribed,
+            "preference_channel": asked.preference_channel,
+        }
+        return await _of_customer(roots, asked, Act(MARKETING, "set_preference", values), SetPreferencePayload)
+
+    @entered(data=IN_CRM)
+    async def record_interaction(
+        roots: Parent[Roots],
+        input: inputs.RecordInteractionInput,  # noqa: A002 - GraphQL's name
+    ) -> RecordInteractionPayload | None:
+        """Record a contact, so that it is in the timeline at the next read."""
+        asked = _checked(input, inputs.RecordInteractionModel)
+        reference = open_record_id(asked.about_id).record_id if asked.about_id else None
+        values = {
+            "direction": asked.direction,
+            "subject": asked.subject,
+            "note": asked.note,
+            "reference": reference,
+        }
+        return await _of_customer(roots, asked, Act(CRM, "record_interaction", values), RecordInteractionPayload)
+
+    @entered(data=IN_CRM)
+    async def report_data_error(
+        roots: Parent[Roots],
+        input: inputs.ReportDataErrorInput,  # noqa: A002 - GraphQL's name
+    ) -> ReportDataErrorPayload | None:
+        """Tell the owner of a field that what it holds is wrong."""
+        asked = _checked(input, inputs.ReportDataErrorModel)
+        values = {"field": asked.field, "description": asked.description}
+        return await _of_customer(roots, asked, Act(CRM, "report_data_error", values), ReportDataErrorPayload)
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """What is to be written: an act of a role, its values, and the record that changes, where there is one."""
+
+    role: Role
+    name: str
+    values: Mapping[str, Any]
+    record: RecordId | None = None
+
+
+async def _of_customer(roots: Roots, asked: Any, act: Act, payload: type[P]) -> P:
+    """Write about a customer; raises RequestError with CUSTOMER_UNKNOWN, and nothing was sent then."""
+    return await _write(roots, asked, act, payload, await _customer(roots, asked.customer_id))
+
+
+async def _of_record(roots: Roots, asked: Any, act: Act, payload: type[P]) -> P:
+    """Write to the source where a record is at home."""
+    customer_id = act.record.customer_id if act.record else ""
+    return await _write(roots, asked, act, payload, await _customer(roots, customer_id))
+
+
+async def _write(roots: Roots, asked: Any, act: Act, payload: type[P], customer: Customer) -> P:
+    source = act.record.source if act.record else None
+    outcome = await roots.write(act.role, act.name, customer, act.values, asked, source=source)
+    return await payload_of(payload, roots, customer, outcome, subject=act.record)
+
+
+async def _customer(roots: Roots, customer_id: str) -> Customer:
+    (customer,) = await roots.customers([customer_id])
+    if customer is None:
+        raise RequestError("no such customer, or not yours to change", code="CUSTOMER_UNKNOWN")
+    return customer
+
+
+def _checked(given: Any, model: type[M]) -> M:
+    """Check an input; raises RequestError with BAD_USER_INPUT, which names the member and never its value."""
+    try:
+        return cast("M", given.to_pydantic())
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        place = ".".join(str(part) for part in first["loc"]) or model.__name__
+        raise RequestError(f"{place}: {first['type']}", code="BAD_USER_INPUT") from error
+
+
+def _record(text: str, kind: str) -> RecordId:
+    found = open_record_id(text)
+    if found.kind != kind:
+        raise RequestError(f"not the id of a {kind}", code="ID_INVALID")
+    return found
+
+
+def _address(given: BaseModel | None) -> PostalAddress | None:
+    return PostalAddress(**given.model_dump()) if given else None
+
+
+def _consent(asked: inputs.ConsentModel, status: ConsentStatus) -> Mapping[str, Any]:
+    return {
+        "purpose": asked.purpose,
+        "status": status,
+        "consent_channel": asked.consent_channel,
+        "notice_version": asked.notice_version,
+    }

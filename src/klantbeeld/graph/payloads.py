@@ -1,0 +1,116 @@
+"""What a mutation answers: what came of it, step by step, and the customer as it is now."""
+
+from collections.abc import Sequence
+from typing import TypeVar
+
+import strawberry
+
+from klantbeeld.graph.customer import Customer
+from klantbeeld.graph.ids import RecordId
+from klantbeeld.graph.nodes import BY_ID
+from klantbeeld.graph.roots import Roots
+from klantbeeld.graph.sourced import Sourced
+from klantbeeld.sdk.read import Read
+from klantbeeld.sdk.records import ContactMedium, Party, Record
+from klantbeeld.sdk.roles import BILLING, CRM
+from klantbeeld.texts import say
+from klantbeeld.writes.outcomes import StepOutcome, WriteOutcome, WriteStatus
+
+strawberry.enum(
+    WriteStatus,
+    description="What came of a write: done, not done, or sent without an answer that tells.",
+)
+
+# What is read again to show the present values behind a conflict about the customer itself.
+PRESENT: dict[str, tuple[Read, ...]] = {
+    "change_contact_details": (
+        Read(CRM, "party", uses=Party.__struct_fields__),
+        Read(CRM, "contact_media", uses=ContactMedium.__struct_fields__),
+    ),
+    "change_billing_details": (
+        Read(BILLING, "party", uses=Party.__struct_fields__),
+        Read(BILLING, "contact_media", uses=ContactMedium.__struct_fields__),
+    ),
+}
+
+
+@strawberry.type(description="What came of the write to one system.")
+class StepResult:
+    """What came of one step."""
+
+    source: str = strawberry.field(description="System that was to change.")
+    status: WriteStatus = strawberry.field(description="What came of it.")
+    record_id: str | None = strawberry.field(description="The system's id of what was written.")
+    version: str | None = strawberry.field(description="Version after the write, where the system gives one.")
+    code: str | None = strawberry.field(description="Code of what went wrong.")
+    message: str | None = strawberry.field(description="What went wrong, in words.")
+    reason: str | None = strawberry.field(description="The system's own word for its refusal.")
+
+
+@strawberry.type(description="A record that changed since the version that the write expected.")
+class Conflict:
+    """A record that changed meanwhile."""
+
+    source: str = strawberry.field(description="System that refused.")
+    current: list[Sourced] | None = strawberry.field(
+        description="What it holds now, with the version to expect next time; null if it could not be read."
+    )
+
+
+@strawberry.interface(description="What a mutation answers.")
+class MutationPayload:
+    """What a mutation answers."""
+
+    status: WriteStatus = strawberry.field(description="What came of it.")
+    operation_id: strawberry.ID = strawberry.field(description="Id of this operation.")
+    customer: Customer | None = strawberry.field(description="The customer, read after the write.")
+    conflicts: list[Conflict] = strawberry.field(description="What had changed meanwhile; empty without a conflict.")
+    steps: list[StepResult] = strawberry.field(description="What came of the write, system by system.")
+    consistency_token: str | None = strawberry.field(
+        description="Token with which a later read, on any replica, sees this write; null where every read does."
+    )
+
+
+P = TypeVar("P", bound=MutationPayload)
+
+
+async def payload_of(
+    kind: type[P], roots: Roots, customer: Customer, outcome: WriteOutcome, *, subject: RecordId | None
+) -> P:
+    """Make the payload of an outcome; what conflicted is read as it is now."""
+    conflicts = [await _conflict(step, roots, customer, subject) for step in outcome.steps if step.is_conflict]
+    return kind(
+        status=outcome.status,
+        operation_id=strawberry.ID(outcome.operation_id),
+        customer=customer,
+        conflicts=conflicts,
+        steps=[_step(step, roots) for step in outcome.steps],
+        consistency_token=None,
+    )
+
+
+async def _conflict(step: StepOutcome, roots: Roots, customer: Customer, subject: RecordId | None) -> Conflict:
+    current: Sequence[Record]
+    if subject is not None:
+        found = await roots.record(BY_ID[subject.kind], subject)
+        current = [found] if found else []
+    else:
+        answers = [(await roots.read_of(read, [customer]))[str(customer.id)] for read in PRESENT.get(step.act, ())]
+        current = [record for found in answers for record in found.records if _is_at(record, step.source)]
+    return Conflict(source=step.source, current=list(current) or None)  # type: ignore[arg-type]
+
+
+def _is_at(record: Record, source: str) -> bool:
+    return record.origin is not None and record.origin.source == source
+
+
+def _step(step: StepOutcome, roots: Roots) -> StepResult:
+    return StepResult(
+        source=step.source,
+        status=step.status,
+        record_id=step.record_id,
+        version=step.version,
+        code=step.code,
+        message=say(step.code, roots.moment.language, source=step.source) if step.code else None,
+        reason=step.reason,
+    )
