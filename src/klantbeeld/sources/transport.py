@@ -5,7 +5,7 @@ import importlib.util
 import ssl
 import urllib.request
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import httpx
 
@@ -92,7 +92,9 @@ class HttpxTransport:
     ) -> None:
         self._origin = origin
         self._limits = limits or Limits()
-        self._inner = inner or _default_transport(origin, self._limits, tls)
+        proxy = None if inner else _proxy(origin)
+        self._inner = inner or _default_transport(self._limits, tls, proxy)
+        self._sends_target = proxy is None
         self._tells_progress = isinstance(self._inner, httpx.AsyncHTTPTransport)
         self._constant = (
             (b"host", origin.authority.encode("ascii")),
@@ -131,26 +133,33 @@ class HttpxTransport:
         await self._inner.aclose()
 
     def _request(self, method: str, target: str, headers: Sequence[tuple[bytes, bytes]], body: bytes) -> httpx.Request:
-        """Make httpx's request, after the checks that the wire makes; the target is sent as it is."""
+        """Make httpx's request, after the checks that the wire makes.
+
+        The target is sent as it is, except to a proxy, for which httpcore has to write another one.
+        """
         write_request(method, target, headers, body, constant=b"", agent=b"")
+        extensions: dict[str, Any] = {"timeout": self._timeouts}
+        if self._sends_target:
+            extensions["target"] = target.encode("ascii")
         return httpx.Request(
             method,
             f"{self._origin}{target}",
             headers=[*self._constant, *headers],
             content=body or None,
-            extensions={"timeout": self._timeouts, "target": target.encode("ascii")},
+            extensions=extensions,
         )
 
     async def _read(self, response: httpx.Response) -> Reply:
         limit, size, chunks = self._limits.body, 0, []
+        stream = cast("httpx.AsyncByteStream", response.stream)  # as sent: httpx would decompress without a limit
         try:
-            async for chunk in response.aiter_raw():
+            async for chunk in stream:
                 size += len(chunk)
                 if size > limit:
                     raise SourceInvalid(f"{self._origin}: the answer is larger than {limit} bytes")
                 chunks.append(chunk)
         finally:
-            await response.aclose()
+            await stream.aclose()
         body = b"".join(chunks)
         headers = tuple((name.lower(), value) for name, value in response.headers.raw)
         if codings := b",".join(value for name, value in headers if name == b"content-encoding"):
@@ -170,7 +179,7 @@ class _Progress:
             self.sent = True
 
 
-def _default_transport(origin: Origin, limits: Limits, tls: ssl.SSLContext | None) -> httpx.AsyncHTTPTransport:
+def _default_transport(limits: Limits, tls: ssl.SSLContext | None, proxy: str | None) -> httpx.AsyncHTTPTransport:
     return httpx.AsyncHTTPTransport(
         verify=tls or trust(),
         http2=importlib.util.find_spec("h2") is not None,
@@ -179,7 +188,7 @@ def _default_transport(origin: Origin, limits: Limits, tls: ssl.SSLContext | Non
             max_keepalive_connections=limits.connections,
             keepalive_expiry=limits.idle,
         ),
-        proxy=_proxy(origin),
+        proxy=proxy,
     )
 
 

@@ -27,17 +27,17 @@ class Peer(asyncio.Protocol):
     """The upstream's end of one connection."""
 
     transport: asyncio.Transport
+    number: int
 
     def __init__(self, upstream: "Upstream") -> None:
         self.upstream = upstream
-        self.number = len(upstream.peers)
         self.lost: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.received = b""
-        upstream.peers.append(self)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast("asyncio.Transport", transport)
-        self.upstream.opened.set()
+        self.number = len(self.upstream.peers)
+        self.upstream.peers.append(self)
 
     def data_received(self, data: bytes) -> None:
         self.received += data
@@ -77,7 +77,6 @@ class Upstream:
     peers: list[Peer] = field(default_factory=list)
     requests: list[bytes] = field(default_factory=list)
     asked: asyncio.Event = field(default_factory=asyncio.Event)
-    opened: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
     def targets(self) -> list[str]:

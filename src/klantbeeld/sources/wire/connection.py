@@ -2,6 +2,7 @@
 
 import asyncio
 import select
+import ssl
 from typing import Protocol, cast
 
 import httptools
@@ -154,7 +155,7 @@ class Connection(asyncio.Protocol):
         exchange = self.exchange
         if exchange is None:
             self._owner.forget(self)
-        elif self._status and not self._framed:
+        elif self._status and not self._framed and self._is_proper_end():
             self._keep = False
             self._finish(exchange, b"")
 
@@ -221,6 +222,14 @@ class Connection(asyncio.Protocol):
         elif not self._complete:
             self._complete = True
             self._keep = self._parser.should_keep_alive()
+
+    def _is_proper_end(self) -> bool:
+        """Say whether TLS was closed by the peer and not cut by somebody between us; without TLS nobody can tell."""
+        tls = self.transport.get_extra_info("ssl_object")
+        try:
+            return tls is None or not tls.read(1)
+        except ssl.SSLError:
+            return False
 
     def _feed(self, data: bytes) -> None:
         if not self.received and data[:7] != _START and not _START.startswith(data):
@@ -289,7 +298,7 @@ class Connection(asyncio.Protocol):
     def _may_go_on(self, exchange: Exchange, data: bytes) -> bool:
         if exchange.is_head:
             self._parser = httptools.HttpResponseParser(self)  # the old one waits for a body
-            return data.find(_END_OF_HEAD) == len(data) - len(_END_OF_HEAD)
+            return data.endswith(_END_OF_HEAD) and data.count(_END_OF_HEAD) == self._interim + 1
         return len(exchange.request) <= _SMALL or not self.transport.get_write_buffer_size()
 
 

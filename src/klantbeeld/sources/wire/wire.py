@@ -98,14 +98,14 @@ class Wire(httpx.AsyncBaseTransport):
         """
         if Origin.of(request.url) != self._origin:
             raise httpx.UnsupportedProtocol(f"this transport reaches {self._origin} only", request=request)
-        loop = asyncio.get_running_loop()
+        clock = self._clock or asyncio.get_running_loop().time
         seconds = request.extensions.get("timeout", {}).get("read") or self._limits.whole
         target = request.extensions.get("target", request.url.raw_path)
         headers = [(name, value) for name, value in request.headers.raw if name.lower() not in OURS]
         body = await request.aread()
         try:
             reply = await self.exchange(
-                request.method, target.decode("latin-1"), headers, body, deadline=loop.time() + seconds
+                request.method, target.decode("latin-1"), headers, body, deadline=clock() + seconds
             )
         except SourceError as error:
             raise _HTTPX[type(error), error.sent](error.detail, request=request) from error

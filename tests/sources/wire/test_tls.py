@@ -1,0 +1,216 @@
+"""A certificate is checked: who signed it, for whom, until when; and ours is shown where it is demanded."""
+
+import datetime as dt
+import ssl
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+from tests.sources.wire.conftest import MakeWire, Peer, Serve, soon
+
+from klantbeeld.errors import ConfigurationError, SourceUnavailable
+from klantbeeld.sources.tls import trust
+
+HELLO = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
+DAY = dt.timedelta(days=1)
+
+
+@dataclass(frozen=True)
+class Authority:
+    """A certificate authority of the test's own; certificates and keys are written to `folder`."""
+
+    folder: Path
+    key: ec.EllipticCurvePrivateKey
+    certificate: x509.Certificate
+
+    @property
+    def bundle(self) -> Path:
+        path = self.folder / "ca.pem"
+        path.write_bytes(self.certificate.public_bytes(serialization.Encoding.PEM))
+        return path
+
+    def issue(self, name: str, *, expired: bool = False) -> Path:
+        """Issue a certificate for a DNS name; gives a file with certificate and key."""
+        key = ec.generate_private_key(ec.SECP256R1())
+        now = dt.datetime.now(dt.UTC)
+        certificate = (
+            certificate_of(name, key, self.certificate.subject)
+            .not_valid_before(now - 3 * DAY)
+            .not_valid_after(now - DAY if expired else now + DAY)
+            .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
+            .sign(self.key, hashes.SHA256())
+        )
+        path = self.folder / f"{name}.pem"
+        path.write_bytes(certificate.public_bytes(serialization.Encoding.PEM) + pem_of(key))
+        return path
+
+
+def pem_of(key: ec.EllipticCurvePrivateKey) -> bytes:
+    return key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+
+
+def certificate_of(name: str, key: ec.EllipticCurvePrivateKey, issuer: x509.Name | None) -> x509.CertificateBuilder:
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+    return (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(issuer or subject)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+    )
+
+
+@pytest.fixture
+def authority(tmp_path: Path) -> Authority:
+    key = ec.generate_private_key(ec.SECP256R1())
+    now = dt.datetime.now(dt.UTC)
+    certificate = (
+        certificate_of("Test CA", key, None)
+        .not_valid_before(now - 3 * DAY)
+        .not_valid_after(now + 3 * DAY)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    return Authority(tmp_path, key, certificate)
+
+
+def served(certificate: Path, *, demands: Path | None = None) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    if demands is not None:
+        context.load_verify_locations(demands)
+        context.verify_mode = ssl.CERT_REQUIRED
+    return context
+
+
+@pytest.mark.asyncio
+async def test_a_certificate_of_the_companys_own_authority_is_accepted(
+    serve: Serve, wire_to: MakeWire, authority: Authority
+) -> None:
+    upstream = await serve(HELLO, tls=served(authority.issue("localhost")))
+    wire = wire_to(upstream, address=f"https://localhost:{upstream.port}", tls=trust(authority.bundle))
+    replies = [await wire.exchange("GET", "/", (), deadline=soon()) for _ in range(3)]
+    assert [reply.body for reply in replies] == [b"hello"] * 3
+    assert len(upstream.peers) == 1
+
+
+@pytest.mark.asyncio
+async def test_a_large_request_and_a_large_answer_pass_through_tls(
+    serve: Serve, wire_to: MakeWire, authority: Authority
+) -> None:
+    body = bytes(range(256)) * 8_000
+
+    def echo(peer: Peer, request: bytes) -> None:
+        content = request.partition(b"\r\n\r\n")[2]
+        peer.say(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(content) + content)
+
+    upstream = await serve(echo, tls=served(authority.issue("localhost")))
+    wire = wire_to(upstream, address=f"https://localhost:{upstream.port}", tls=trust(authority.bundle))
+    for _ in range(2):
+        assert (await wire.exchange("POST", "/", (), body, deadline=soon())).body == body
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize(
+    ("name", "expired", "known", "why"),
+    [
+        ("elsewhere.example", False, True, "Hostname mismatch"),
+        ("localhost", True, True, "expired"),
+        ("localhost", False, False, "unable to get local issuer"),
+    ],
+)
+async def test_another_certificate_is_refused_before_anything_is_sent(
+    serve: Serve, wire_to: MakeWire, authority: Authority, name: str, *, expired: bool, known: bool, why: str
+) -> None:
+    upstream = await serve(HELLO, tls=served(authority.issue(name, expired=expired)))
+    tls = trust(authority.bundle) if known else trust()
+    wire = wire_to(upstream, address=f"https://localhost:{upstream.port}", tls=tls)
+    with pytest.raises(SourceUnavailable, match=f"certificate refused: .*{why}") as raised:
+        await wire.exchange("GET", "/", (), deadline=soon())
+    assert not raised.value.sent
+    assert upstream.requests == []
+
+
+@pytest.mark.asyncio
+async def test_our_certificate_is_shown_to_a_source_that_demands_one(
+    serve: Serve, wire_to: MakeWire, authority: Authority
+) -> None:
+    upstream = await serve(HELLO, tls=served(authority.issue("localhost"), demands=authority.bundle))
+    tls = trust(authority.bundle, certificate=authority.issue("klantbeeld.example"))
+    wire = wire_to(upstream, address=f"https://localhost:{upstream.port}", tls=tls)
+    assert (await wire.exchange("GET", "/", (), deadline=soon())).body == b"hello"
+
+
+@pytest.mark.asyncio
+async def test_without_our_certificate_such_a_source_is_unavailable(
+    serve: Serve, wire_to: MakeWire, authority: Authority
+) -> None:
+    upstream = await serve(HELLO, tls=served(authority.issue("localhost"), demands=authority.bundle))
+    wire = wire_to(upstream, address=f"https://localhost:{upstream.port}", tls=trust(authority.bundle))
+    with pytest.raises(SourceUnavailable):
+        await wire.exchange("GET", "/", (), deadline=soon())
+    assert upstream.requests == []
+
+
+@pytest.mark.asyncio
+async def test_a_server_without_tls_is_unavailable_and_unsent(
+    serve: Serve, wire_to: MakeWire, authority: Authority
+) -> None:
+    upstream = await serve(HELLO)
+    wire = wire_to(upstream, address=f"https://localhost:{upstream.port}", tls=trust(authority.bundle), connect=0.2)
+    with pytest.raises(Exception, match="no connection") as raised:
+        await wire.exchange("GET", "/", (), deadline=soon())
+    assert getattr(raised.value, "sent", None) is False
+
+
+@pytest.mark.asyncio
+async def test_a_body_without_length_needs_the_end_that_tls_proves(
+    serve: Serve, wire_to: MakeWire, authority: Authority
+) -> None:
+    def cut(peer: Peer, _: bytes) -> None:
+        peer.say(b"HTTP/1.1 200 OK\r\n\r\nhello")
+        if len(peer.upstream.requests) == 1:
+            peer.close()
+        else:
+            peer.transport.abort()
+
+    upstream = await serve(cut, tls=served(authority.issue("localhost")))
+    wire = wire_to(upstream, address=f"https://localhost:{upstream.port}", tls=trust(authority.bundle))
+    assert (await wire.exchange("GET", "/", (), deadline=soon())).body == b"hello"
+    with pytest.raises(SourceUnavailable):
+        await wire.exchange("GET", "/", (), deadline=soon())
+
+
+def test_a_bundle_that_cannot_be_read_is_the_operators_matter(tmp_path: Path) -> None:
+    (tmp_path / "empty.pem").write_text("no certificate\n")
+    for path in (tmp_path / "missing.pem", tmp_path / "empty.pem"):
+        with pytest.raises(ConfigurationError) as raised:
+            trust(path)
+        assert raised.value.where == str(path)
+
+
+def test_a_client_certificate_that_cannot_be_read_is_the_operators_matter(tmp_path: Path, authority: Authority) -> None:
+    with pytest.raises(ConfigurationError):
+        trust(authority.bundle, certificate=tmp_path / "missing.pem")
+    with pytest.raises(ConfigurationError):
+        trust(authority.bundle, certificate=authority.bundle)
+
+
+def test_an_encrypted_key_is_refused_and_nobody_is_asked_for_its_password(tmp_path: Path, authority: Authority) -> None:
+    key = ec.generate_private_key(ec.SECP256R1())
+    encrypted = tmp_path / "encrypted.pem"
+    encrypted.write_bytes(
+        key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.BestAvailableEncryption(b"secret"),
+        )
+    )
+    with pytest.raises(ConfigurationError):
+        trust(authority.bundle, certificate=authority.issue("klantbeeld.example"), key=encrypted)
