@@ -29,12 +29,13 @@ SUBSCRIPTION_STATES = {
 }
 PERIODS = {"day": "D", "week": "W", "month": "M", "year": "Y"}
 ONCE = "invoiceitem"
+YEAR_10000 = 253_402_300_800
 CUSTOMER_NUMBER = "customer_number"  # the organisation's own key in a customer's metadata
 
 
 def day(seconds: int | None) -> date | None:
-    """Return the day of a moment, in UTC."""
-    return datetime.fromtimestamp(seconds, UTC).date() if seconds is not None else None
+    """Return the day of a moment, in UTC; None for what is no moment of a calendar."""
+    return datetime.fromtimestamp(seconds, UTC).date() if seconds is not None and 0 <= seconds < YEAR_10000 else None
 
 
 def exists(deleted: bool) -> bool:  # noqa: FBT001 - a member of the wire
@@ -216,7 +217,9 @@ def period(items: wire.Items | None, default: wire.Price | None) -> str | None:
     """Return the period that the price is for (ISO 8601)."""
     price = price_of(items, default)
     recurring = price.recurring if price else None
-    return f"P{recurring.interval_count}{PERIODS[recurring.interval]}" if recurring else None
+    if recurring is None or recurring.interval not in PERIODS:
+        return None
+    return f"P{recurring.interval_count}{PERIODS[recurring.interval]}"
 
 
 def product_status(status: str | None) -> ProductStatus | None:
