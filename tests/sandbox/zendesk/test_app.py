@@ -1,6 +1,7 @@
 """Who may call Zendesk, how often, and where."""
 
 from collections.abc import Callable
+from typing import Any
 
 import httpx
 import pytest
@@ -55,14 +56,14 @@ async def test_an_unknown_endpoint_is_404(zendesk: httpx.AsyncClient, method: st
     assert (answer.status_code, answer.json()["error"]) == (404, "InvalidEndpoint")
 
 
-async def test_more_than_the_quota_is_429_until_the_next_minute(serve: Serve, connect: Connect, clock: object) -> None:
+async def test_more_than_the_quota_is_429_until_the_next_minute(serve: Serve, connect: Connect, clock: Any) -> None:
     client = connect(serve("zendesk", requests_per_minute=2), auth=AGENT)
     assert [(await client.get(ME)).status_code for _ in range(2)] == [200, 200]
-    clock.advance(seconds=45)  # type: ignore[attr-defined]  # the fixture's class is not importable from here
+    clock.advance(seconds=45)
     refused = await client.get(ME)
     assert (refused.status_code, refused.headers["retry-after"]) == (429, "15")
     assert refused.json()["error"] == "APIRateLimitExceeded"
-    clock.advance(seconds=15)  # type: ignore[attr-defined]  # as above
+    clock.advance(seconds=15)
     assert (await client.get(ME)).status_code == 200
 
 
