@@ -50,8 +50,8 @@ def operations(connector: str) -> dict[tuple[str, str], dict[str, Any]]:
                 if isinstance(operation, dict):
                     shared = item.get("parameters", [])
                     found[method.upper(), full] = {
-                        **operation,
                         "parameters": [*shared, *operation.get("parameters", [])],
+                        "form": form_members(operation, document),
                     }
     return found
 
