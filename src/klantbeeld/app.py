@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from types import SimpleNamespace
 from typing import BinaryIO
 
@@ -17,14 +18,13 @@ from pydantic import SecretStr
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 
-from klantbeeld.access.admission import make_admission
+from klantbeeld.access.admission import Admission, make_admission
 from klantbeeld.access.grants import Grants
 from klantbeeld.access.keys import over_http
 from klantbeeld.access.recording import Recording
 from klantbeeld.access.rows import Rows
 from klantbeeld.access.trail import Trail
-from klantbeeld.access.trail_check import heads
-from klantbeeld.access.trail_tables import open_appender
+from klantbeeld.access.trail_opening import open_trail
 from klantbeeld.engine.engine import Engine, EngineParts
 from klantbeeld.errors import ConfigurationError, StoreError
 from klantbeeld.gateway import errors as gateway_errors
@@ -34,7 +34,7 @@ from klantbeeld.gateway.ports import Readiness
 from klantbeeld.gateway.routes import GatewayParts, routes
 from klantbeeld.gateway.streams import Streams
 from klantbeeld.graph.schema import build_schema
-from klantbeeld.identity.blind_index import load_key_ring
+from klantbeeld.identity.blind_index import KeyRing, load_key_ring
 from klantbeeld.identity.ids import CustomerIds
 from klantbeeld.identity.stored_map import StoredIdentityMap
 from klantbeeld.registry import Connectors, load_connectors
@@ -61,6 +61,18 @@ class Outside:
     demo_token: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """What lies below the engine and has to be closed again."""
+
+    store: Store
+    ring: KeyRing
+    identity: StoredIdentityMap
+    sources: Mapping[str, Source]
+    trail: Trail
+    admission: Admission
+
+
 @asynccontextmanager
 async def build_app(settings: Settings, outside: Outside | None = None) -> AsyncIterator[Starlette]:
     """Give the application while its store, sources and trail are open.
@@ -71,50 +83,19 @@ async def build_app(settings: Settings, outside: Outside | None = None) -> Async
     given = outside or Outside()
     async with AsyncExitStack() as stack:
         metrics = Metrics(settings.sources)
-        log = make_log(given.log_to, _vocabulary(settings))
-        store = await stack.enter_async_context(open_store(settings.store))
-        ring = load_key_ring(settings.identity, _secret_reader(given.environ))
-        identity = StoredIdentityMap(store, ring, region=settings.identity.default_region)
-        sources = open_sources(settings, load_connectors(settings.connector_folders), given)
-        for source in sources.values():
-            stack.push_async_callback(source.aclose)
-        client = await stack.enter_async_context(httpx.AsyncClient())
-        admission = make_admission(settings.access, get=over_http(client), clock=time.time)
-        stack.push_async_callback(admission.close)
-        trail = await _open_trail(stack, store, settings, given)
-        engine = Engine(
-            EngineParts(
-                schema=build_schema(),
-                settings=settings,
-                sources=sources,
-                identity=identity,
-                rows=Rows(identity, Grants(store), clock=given.now),
-                writer=Writer(
-                    sources,
-                    declared=settings.writes.owners,
-                    secret=ring.current,
-                    new_id=CustomerIds(given.now).new,
-                ),
-                trail=Recording(trail),
-                errors=SimpleNamespace(
-                    shown=gateway_errors.shown, shown_before_execution=gateway_errors.shown_before_execution
-                ),
-                parse=_parser(settings.gateway),
-                cursor_key=ring.current,
-                now=given.now,
-            )
-        )
+        opened = await _open(stack, settings, given, metrics)
         streams = Streams(settings.gateway.max_streams)
         stack.callback(streams.close)
         parts = GatewayParts(
-            engine=engine,
-            authenticate=admission,
-            readiness=_readiness(store),
+            engine=_make_engine(settings, given, opened),
+            authenticate=opened.admission,
+            readiness=_readiness(opened.store),
             registry=metrics.registry,
             streams=streams,
             examples=given.examples,
             demo_token=given.demo_token,
         )
+        log = make_log(given.log_to, _vocabulary(settings))
         counted = frozenset({settings.gateway.path})
         yield Starlette(
             routes=routes(parts, settings.gateway, language=settings.language),
@@ -122,7 +103,48 @@ async def build_app(settings: Settings, outside: Outside | None = None) -> Async
         )
 
 
-def open_sources(settings: Settings, connectors: Connectors, given: Outside) -> dict[str, Source]:
+async def _open(stack: AsyncExitStack, settings: Settings, given: Outside, metrics: Metrics) -> Opened:
+    """Open what lies below the engine, from the store upwards; the stack closes it the other way round."""
+    store = await stack.enter_async_context(open_store(settings.store))
+    ring = load_key_ring(settings.identity, _secret_reader(given.environ))
+    identity = StoredIdentityMap(store, ring, region=settings.identity.default_region)
+    trail = await stack.enter_async_context(
+        open_trail(store, key=_trail_key(settings, given.environ), clock=time.time, settings=settings.access.trail)
+    )
+    sources = open_sources(settings, load_connectors(settings.connector_folders), given, metrics)
+    for source in sources.values():
+        stack.push_async_callback(source.aclose)
+    client = await stack.enter_async_context(httpx.AsyncClient())
+    admission = make_admission(settings.access, get=over_http(client), clock=time.time)
+    stack.push_async_callback(admission.close)
+    return Opened(store, ring, identity, sources, trail, admission)
+
+
+def _make_engine(settings: Settings, given: Outside, opened: Opened) -> Engine:
+    shows = SimpleNamespace(shown=gateway_errors.shown, shown_before_execution=gateway_errors.shown_before_execution)
+    return Engine(
+        EngineParts(
+            schema=build_schema(),
+            settings=settings,
+            sources=opened.sources,
+            identity=opened.identity,
+            rows=Rows(opened.identity, Grants(opened.store), clock=given.now),
+            writer=Writer(
+                opened.sources,
+                declared=settings.writes.owners,
+                secret=opened.ring.current,
+                new_id=CustomerIds(given.now).new,
+            ),
+            trail=Recording(opened.trail),
+            errors=shows,
+            parse=_parser(settings.gateway),
+            cursor_key=opened.ring.current,
+            now=given.now,
+        )
+    )
+
+
+def open_sources(settings: Settings, connectors: Connectors, given: Outside, metrics: Metrics) -> dict[str, Source]:
     """Open every configured source; nothing is asked of any."""
     sources = {}
     for name, one in settings.sources.items():
@@ -133,22 +155,25 @@ def open_sources(settings: Settings, connectors: Connectors, given: Outside) -> 
             for credential, value in one.credentials.items()
         }
         loaded = connectors.load(one.connector)
-        sources[name] = open_source(name, one, loaded, secrets, make_transport=given.make_transport, now=given.now)
+        sources[name] = open_source(
+            name,
+            one,
+            loaded,
+            secrets,
+            make_transport=given.make_transport,
+            now=given.now,
+            count=partial(metrics.count_call, name),
+        )
     return sources
 
 
-async def _open_trail(stack: AsyncExitStack, store: Store, settings: Settings, given: Outside) -> Trail:
+def _trail_key(settings: Settings, environ: Mapping[str, str]) -> bytes:
     where = "access.trail.key"
-    secret = read_secret(settings.access.trail.key, given.environ, where=where).get_secret_value()
+    secret = read_secret(settings.access.trail.key, environ, where=where).get_secret_value()
     try:
-        key = base64.b64decode(secret, validate=True)
+        return base64.b64decode(secret, validate=True)
     except ValueError as error:
         raise ConfigurationError(where, "is not base64", "Make one with: openssl rand -base64 32") from error
-    appender = await stack.enter_async_context(open_appender(store))
-    trail = Trail(appender, key=key, clock=time.time, settings=settings.access.trail)
-    await trail.start(await heads(store))
-    stack.push_async_callback(trail.stop)
-    return trail
 
 
 def _parser(limits: GatewaySettings) -> Callable[[str], DocumentNode]:

@@ -20,7 +20,7 @@ class Recording:
         self._trail.record(
             Entry(
                 at=self._trail.now(),
-                act="READ",
+                act="WRITE" if reading.writes else "READ",
                 issuer=caller.issuer,
                 subject=caller.subject,
                 client_id=caller.client_id,

@@ -11,6 +11,7 @@ from typing import Protocol
 from klantbeeld.access.grants import Grants, Partner, Terms
 from klantbeeld.access.rights import Caller
 from klantbeeld.identity.ids import CANONICAL
+from klantbeeld.identity.links import subject_reference
 
 
 class References(Protocol):
@@ -71,4 +72,4 @@ class Rows:
         """Give the customer behind the token: (issuer, sub) is a reference like any other. Raises StoreError."""
         if caller.rows != "self":
             return None
-        return await self._references.by_reference(caller.issuer, caller.subject)
+        return await self._references.by_reference(*subject_reference(caller.issuer, caller.subject))

@@ -157,6 +157,7 @@ class Engine:
             operation=name,
             document=hashlib.sha256(text.encode()).hexdigest(),
             outcome="PARTIAL" if result.errors else "COMPLETE",
+            writes=run.plan.is_serial,
         )
         self._parts.trail.read(context.caller, reading)
 

@@ -107,7 +107,7 @@ class Errors(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What a request read of whom: for the trail. `fields` are coordinates, `document` is a SHA-256; never values."""
+    """What a request read or wrote of whom: for the trail. `fields` are coordinates, `document` is a SHA-256; never values."""
 
     customers: tuple[str, ...]
     fields: tuple[str, ...]
@@ -115,6 +115,7 @@ class Reading:
     operation: str
     document: str
     outcome: str
+    writes: bool = False
 
 
 class Trail(Protocol):

@@ -109,6 +109,10 @@ class Sandbox:
             raise SandboxError(f"{name} was not started.")
         return f"http://127.0.0.1:{self._ports[name]}"
 
+    def process_id(self, name: System) -> int:
+        """Return the id of a server's process, for whoever wants to stop it from outside."""
+        return self._running[name].process.pid
+
     def credentials(self, name: System) -> Mapping[str, str]:
         """Return what a caller must show to a server."""
         return CREDENTIALS[name]

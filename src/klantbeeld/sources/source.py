@@ -10,7 +10,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from klantbeeld.errors import SourceError, SourceInvalid, SourceRefused
+from klantbeeld.errors import (
+    SourceConflict,
+    SourceError,
+    SourceInvalid,
+    SourceRefused,
+    SourceRejected,
+    SourceTimeout,
+    SourceUnavailable,
+)
 from klantbeeld.sdk.acts import Act
 from klantbeeld.sdk.calls import Ask, Call
 from klantbeeld.sdk.connector import Connector, Reading
@@ -25,12 +33,25 @@ from klantbeeld.sources.decode import Decoded, decode
 from klantbeeld.sources.health import Health
 from klantbeeld.sources.questions import Outcome, Question, SourceState, state_of
 from klantbeeld.sources.transport import Transport
+from klantbeeld.telemetry.metrics import CallOutcome
 
 # The most pages that are read where a question asks for everything.
 MOST_PAGES = 20
 
 # The key under which records stand that were not asked for by key: those of a search.
 NO_KEY = ""
+
+# What a call is counted as, by what went wrong.
+OUTCOMES: Mapping[type[SourceError], CallOutcome] = {
+    SourceTimeout: "timeout",
+    SourceUnavailable: "unavailable",
+    SourceRefused: "refused",
+    SourceInvalid: "invalid",
+    SourceConflict: "conflict",
+    SourceRejected: "rejected",
+}
+
+Count = Callable[[CallOutcome, float], None]
 
 WITHOUT_MEMBERS = frozenset(ALWAYS)
 
@@ -61,6 +82,7 @@ class Source:
         credentials: Credentials,
         monotonic: Callable[[], float],
         now: Callable[[], datetime],
+        count: Count = lambda outcome, seconds: None,
     ) -> None:
         self.name = name
         self.settings = settings
@@ -74,6 +96,7 @@ class Source:
         self._credentials = credentials
         self._monotonic = monotonic
         self._now = now
+        self._count = count
 
     async def ask(self, question: Question, deadline: float) -> Outcome:
         """Ask a question; what goes wrong is in the outcome, nothing is raised for it."""
@@ -83,7 +106,7 @@ class Source:
         except SourceError as problem:
             outcome = Outcome(state_of(problem), problem=problem)
         outcome.seconds = self._monotonic() - began
-        self.health.note(outcome.seconds, outcome.problem, self._now())
+        self._note(outcome.seconds, outcome.problem)
         return outcome
 
     async def act(self, name: str, act: Act, deadline: float) -> Written:
@@ -99,11 +122,15 @@ class Source:
             problem = error
             raise
         finally:
-            self.health.note(self._monotonic() - began, problem, self._now())
+            self._note(self._monotonic() - began, problem)
 
     async def aclose(self) -> None:
         """Close the connections."""
         await self._transport.aclose()
+
+    def _note(self, seconds: float, problem: SourceError | None) -> None:
+        self.health.note(seconds, problem, self._now())
+        self._count("ok" if problem is None else OUTCOMES[type(problem)], seconds)
 
     async def _read(self, question: Question, deadline: float) -> Outcome:
         plan = _translation(self.readings, question.members)

@@ -1,0 +1,174 @@
+"""What `klantbeeld` can be told to do."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from klantbeeld.errors import OperatorError
+
+Config = Annotated[
+    Path | None,
+    typer.Option("--config", "-c", help="Settings file; without it klantbeeld.toml here, if there is one."),
+]
+
+app = typer.Typer(
+    name="klantbeeld",
+    help="One GraphQL gateway for a whole customer, asked live from the systems that own the data.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+identity = typer.Typer(help="The cross-reference map: which records are one customer.", no_args_is_help=True)
+connector = typer.Typer(help="Connectors: what they can do, and whether they still fit.", no_args_is_help=True)
+app.add_typer(identity, name="identity")
+app.add_typer(connector, name="connector")
+
+
+def main() -> None:
+    """Run the command; what an operator has to mend is one message, and leaves with 2."""
+    try:
+        app()
+    except OperatorError as error:
+        print(error, file=sys.stderr)  # noqa: T201 - the command line speaks
+        sys.exit(2)
+
+
+@app.command()
+def demo(
+    port: Annotated[int, typer.Option(help="Port of the gateway; 0 takes a free one.")] = 8000,
+    folder: Annotated[
+        Path | None, typer.Option(help="Where to keep the demo's files; a temporary folder without it.")
+    ] = None,
+    size: Annotated[int, typer.Option(help="People in the sandbox, beside the twelve.")] = 1000,
+) -> None:
+    """Start four simulated systems and the gateway, and print requests to paste."""
+    from klantbeeld.cli.demo import run_demo
+
+    run_demo(port=port, folder=folder, size=size)
+
+
+@app.command()
+def serve(
+    config: Config = None,
+    host: Annotated[str | None, typer.Option(help="Address to listen on, instead of the settings'.")] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on, instead of the settings'.")] = None,
+) -> None:
+    """Start the gateway."""
+    from klantbeeld.cli.serve import serve as run
+
+    run(config, host=host, port=port)
+
+
+@app.command()
+def check(config: Config = None) -> None:
+    """Say what is wrong with the configuration and how to mend it; starts nothing and asks no source."""
+    from klantbeeld.cli.check import check as run
+
+    raise typer.Exit(run(config))
+
+
+@app.command()
+def schema() -> None:
+    """Print the GraphQL schema."""
+    from klantbeeld.graph.schema import export_schema
+
+    typer.echo(export_schema(), nl=False)
+
+
+@app.command()
+def explain(
+    operation: Annotated[Path, typer.Argument(help="File with a GraphQL document; - reads standard input.")],
+    config: Config = None,
+    name: Annotated[str | None, typer.Option(help="Operation, where the document has several.")] = None,
+    caller_class: Annotated[str, typer.Option("--as", help="Caller class whose rights apply.")] = "agent",
+    purpose: Annotated[str | None, typer.Option(help="Purpose; the class's first without it.")] = None,
+) -> None:
+    """Print which sources an operation would call, and in which order; calls none."""
+    from klantbeeld.cli.explain import explain as run
+
+    run(config, operation, name=name, caller_class=caller_class, purpose=purpose)
+
+
+@app.command()
+def query(
+    operation: Annotated[Path, typer.Argument(help="File with a GraphQL document; - reads standard input.")],
+    url: Annotated[str, typer.Option(help="Address of the gateway.")] = "http://127.0.0.1:8000/graphql",
+    token: Annotated[str | None, typer.Option(envvar="KLANTBEELD_TOKEN", help="Access token.")] = None,
+    variables: Annotated[str, typer.Option(help="Variables, as JSON.")] = "{}",
+    name: Annotated[str | None, typer.Option(help="Operation, where the document has several.")] = None,
+) -> None:
+    """Ask a running gateway; leaves with 1 if the answer has errors."""
+    from klantbeeld.cli.query import query as run
+
+    raise typer.Exit(run(url, operation, token=token, variables=variables, name=name))
+
+
+@app.command()
+def token(
+    who: Annotated[str, typer.Argument(help="agent, partner, or the key of a customer of the cast for the app.")],
+    folder: Annotated[Path, typer.Option(help="Folder of the demo.")],
+    minutes: Annotated[int, typer.Option(help="How long it is good.", min=1, max=1440)] = 60,
+) -> None:
+    """Print an access token of the demo's own issuer."""
+    from klantbeeld.cli.demo_tokens import print_token
+
+    print_token(who, folder, minutes=minutes)
+
+
+@identity.command("import")
+def import_(
+    file: Annotated[Path, typer.Argument(help="Cross references, CSV (.csv) or JSON lines (.jsonl).")],
+    decided_by: Annotated[str, typer.Option(help="Who vouches for them.")],
+    config: Config = None,
+) -> None:
+    """Import known cross references; refused lines are listed with number and reason, the rest goes in."""
+    from klantbeeld.cli.identity import import_references
+
+    raise typer.Exit(import_references(config, file, decided_by=decided_by))
+
+
+@identity.command()
+def lookup(
+    source: Annotated[str, typer.Argument(help="Name of the source.")],
+    record_id: Annotated[str, typer.Argument(help="The source's id of the customer.")],
+    config: Config = None,
+) -> None:
+    """Print the customer to whom a record belongs, with all links."""
+    from klantbeeld.cli.identity import look_up
+
+    raise typer.Exit(look_up(config, source, record_id))
+
+
+@connector.command("list")
+def list_connectors(config: Config = None) -> None:
+    """List the connectors that are found, and those that were set aside with the reason."""
+    from klantbeeld.cli.connectors import list_connectors as run
+
+    run(config)
+
+
+@connector.command("check")
+def check_connector(
+    name: Annotated[str, typer.Argument(help="Name of the connector, or of a source of the settings with --live.")],
+    config: Config = None,
+    live: Annotated[bool, typer.Option("--live", help="Run the recorded examples against the live system.")] = False,
+) -> None:
+    """Check a connector: its facts, its examples, and with --live what its system answers now."""
+    from klantbeeld.cli.connectors import check_connector as run
+
+    raise typer.Exit(run(config, name, live=live))
+
+
+@connector.command("run")
+def run_connector(
+    source: Annotated[str, typer.Argument(help="Name of a source of the settings.")],
+    capability: Annotated[str, typer.Argument(help="What to read, as `connector list` names it.")],
+    key: Annotated[list[str], typer.Argument(help="Ids at the source.")],
+    config: Config = None,
+) -> None:
+    """Read one capability of a source, and print the calls and the records."""
+    from klantbeeld.cli.connectors import run_capability
+
+    raise typer.Exit(run_capability(config, source, capability, key))
