@@ -107,7 +107,10 @@ class Errors(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What a request read or wrote of whom: for the trail. `fields` are coordinates, `document` is a SHA-256; never values."""
+    """What a request read or wrote of whom: for the trail; never values.
+
+    `fields` are coordinates, `document` is a SHA-256.
+    """
 
     customers: tuple[str, ...]
     fields: tuple[str, ...]

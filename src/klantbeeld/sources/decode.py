@@ -29,7 +29,7 @@ def decode(call: Call[Any], body: bytes, select: frozenset[str]) -> Decoded:
         envelope = decoder(cast("Any", call.envelope)).decode(body) if call.envelope else None
         if envelope is not None and call.refusal and (refusal := call.refusal(envelope)):
             raise refusal
-        narrowed = narrow(call.record, select | call.needs)
+        narrowed = narrow(cast("Any", call.record), select | call.needs)
         if call.items is None:
             items = [decoder(narrowed).decode(body)]
         else:

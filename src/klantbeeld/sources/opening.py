@@ -12,7 +12,7 @@ from klantbeeld.sdk.calls import Call
 from klantbeeld.sdk.replies import Reply
 from klantbeeld.settings import SourceSettings
 from klantbeeld.sources.credentials import Credentials
-from klantbeeld.sources.source import Count, Source, loop_clock
+from klantbeeld.sources.source import Count, Source, loop_clock, uncounted
 from klantbeeld.sources.tls import trust
 from klantbeeld.sources.transport import Transport
 from klantbeeld.sources.wire import Wire
@@ -30,7 +30,7 @@ def open_source(
     *,
     make_transport: MakeTransport | None = None,
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
-    count: Count = lambda outcome, seconds: None,
+    count: Count = uncounted,
 ) -> Source:
     """Make a source; nothing is sent before it is asked.
 

@@ -56,6 +56,10 @@ Count = Callable[[CallOutcome, float], None]
 WITHOUT_MEMBERS = frozenset(ALWAYS)
 
 
+def uncounted(_outcome: CallOutcome, _seconds: float) -> None:
+    """Count nothing; for a source outside an application."""
+
+
 @dataclass(frozen=True, slots=True)
 class Written:
     """What an owner answered to a write: the id of the record and, where it gives one, the new version."""
@@ -82,7 +86,7 @@ class Source:
         credentials: Credentials,
         monotonic: Callable[[], float],
         now: Callable[[], datetime],
-        count: Count = lambda outcome, seconds: None,
+        count: Count = uncounted,
     ) -> None:
         self.name = name
         self.settings = settings
