@@ -11,7 +11,9 @@ SHORTEST_REASON = 4
 LONGEST_FILE = 450
 LONGEST_FUNCTION = 50
 STATEMENTS_OF_A_TABLE = 6  # a function that fills many lines with so few statements writes down data
-DECLARES = re.compile(r"strawberry\.enum\(|([a-z_]+\.)?[A-Z]\w+\(")  # an enum of the schema, an index of a table
+DECLARES = re.compile(
+    r"strawberry\.enum\(|app\.add_typer\(|([a-z_]+\.)?[A-Z]\w+\("
+)  # an enum, a group of commands, an index
 DRAWERS = {"base", "common", "helper", "helpers", "misc", "util", "utils"}
 BANNER = re.compile(r"#\s*([-=#*~_])\1{3,}|#.*([-=#*~])\2{5,}\s*$")
 SILENCED = re.compile(

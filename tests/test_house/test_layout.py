@@ -27,7 +27,9 @@ TOP = {
 }
 # Written in pieces, so that this file does not mention them either.
 FOREIGN = re.compile(
-    "|".join((r"(?<![\w.])/wo" + r"rk/", "/tm" + r"p/\w", "/ro" + "ot/", r"\bClau" + r"de\b", "Anthr" + "opic"))
+    "|".join(
+        (r"(?<![\w.])/wo" + r"rk/", r"(?<![\w.])/tm" + r"p/\w", "/ro" + "ot/", r"\bClau" + r"de\b", "Anthr" + "opic")
+    )
 )
 SHARED = "../sha" + "red"
 
