@@ -182,6 +182,12 @@ def test_a_folder_of_code_without_facts_is_set_aside(folder: Path) -> None:
     assert "there is no such file" in reason(load_connectors([folder]), made)
 
 
+def test_in_a_wheel_the_packaged_connectors_are_our_own(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    packaged = write_connector(folder / "klantbeeld" / "_connectors", "made_packaged")
+    monkeypatch.setattr(registry, "HERE", folder / "klantbeeld")
+    assert load_connectors().manifests["made_packaged"].folder == packaged
+
+
 def test_what_comes_with_klantbeeld_is_whole() -> None:
     found = load_connectors()
     assert len(list(found.load_all())) == len(found.manifests)

@@ -1,7 +1,9 @@
 """The rows of the Web API, as far as we read them; names are the columns' own.
 
-What begins with `new_` is a custom column of the organisation: see README.md beside this file. `@odata.etag` is the
-version of a row. An expanded list that goes on behind a next link is marked by `..._rest`.
+What begins with `new_` is a column or a table of this organisation's own: customer number, stage, date of death and
+language of a contact, the KvK number of an account, deliveries below a sales order, and the channel of an activity
+with the complaint or product it was about. Addresses have the house number in `line2` and its addition in `line3`.
+`@odata.etag` is the version of a row. An expanded list that goes on behind a next link is marked by `..._rest`.
 """
 
 from datetime import date, datetime

@@ -178,7 +178,7 @@ def _folder_of(point: EntryPoint) -> Iterator[Path]:
     """Give the folder of an installed package, without importing it."""
     try:
         spec = find_spec(point.value)
-    except (ImportError, ValueError):
+    except Exception:  # noqa: BLE001 - looking below a package imports it, and its code is not ours
         spec = None
     if spec is None or not spec.submodule_search_locations:
         yield Path(point.name)  # has no facts, so it is set aside under the entry point's name
