@@ -87,7 +87,7 @@ async def build_app(settings: Settings, outside: Outside | None = None) -> Async
         streams = Streams(settings.gateway.max_streams)
         stack.callback(streams.close)
         parts = GatewayParts(
-            engine=_make_engine(settings, given, opened),
+            engine=_make_engine(settings, given, opened, metrics),
             authenticate=opened.admission,
             readiness=_readiness(opened.store),
             registry=metrics.registry,
@@ -120,7 +120,7 @@ async def _open(stack: AsyncExitStack, settings: Settings, given: Outside, metri
     return Opened(store, ring, identity, sources, trail, admission)
 
 
-def _make_engine(settings: Settings, given: Outside, opened: Opened) -> Engine:
+def _make_engine(settings: Settings, given: Outside, opened: Opened, metrics: Metrics) -> Engine:
     shows = SimpleNamespace(shown=gateway_errors.shown, shown_before_execution=gateway_errors.shown_before_execution)
     return Engine(
         EngineParts(
@@ -139,6 +139,7 @@ def _make_engine(settings: Settings, given: Outside, opened: Opened) -> Engine:
             errors=shows,
             parse=_parser(settings.gateway),
             cursor_key=opened.ring.current,
+            count_fallback=metrics.count_fallback,
             now=given.now,
         )
     )

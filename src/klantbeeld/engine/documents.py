@@ -17,7 +17,7 @@ from graphql import (
     validate,
 )
 
-from klantbeeld.engine.selections import Selections
+from klantbeeld.engine.selections import Selections, condition_variables
 from klantbeeld.errors import RequestError
 
 # Most errors of a document that are reported.
@@ -28,11 +28,15 @@ Parse = Callable[[str], DocumentNode]
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A document that may be executed: its syntax tree, operations by name, and how its selections open."""
+    """A document that may be executed: its syntax tree, operations by name, and how its selections open.
+
+    `deciding` are the variables of `@skip` and `@include`.
+    """
 
     tree: DocumentNode
     operations: dict[str, OperationDefinitionNode]
     selections: Selections
+    deciding: frozenset[str]
 
     def operation(self, name: str | None) -> OperationDefinitionNode:
         """Return the operation to execute (GraphQL, section 6.1); raises RequestError with OPERATION_NOT_FOUND."""
@@ -85,4 +89,4 @@ class Documents:
                 operations[definition.name.value if definition.name else ""] = definition
             elif isinstance(definition, FragmentDefinitionNode):
                 fragments[definition.name.value] = definition
-        return Document(tree, operations, Selections(self._schema, fragments))
+        return Document(tree, operations, Selections(self._schema, fragments), condition_variables(tree))

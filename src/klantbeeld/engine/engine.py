@@ -4,17 +4,18 @@ import asyncio
 import hashlib
 import inspect
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 import msgspec
 import strawberry
-from graphql import ExecutionResult, GraphQLResolveInfo, MiddlewareManager, OperationType
+from graphql import ExecutionResult, GraphQLError, GraphQLResolveInfo, MiddlewareManager, OperationType
 from graphql.execution import execute
 from graphql.execution.values import get_variable_values
 
+from klantbeeld.engine.assembly import Assemble, Unassembled, compile_assembly
 from klantbeeld.engine.cursors import Cursors
 from klantbeeld.engine.documents import Document, Documents, Invalid, Parse
 from klantbeeld.engine.fetch import Fetch
@@ -32,6 +33,9 @@ from klantbeeld.writes.writer import Writer
 # Plans that are kept: one a document, operation and set of rights.
 MOST_PLANS = 4000
 
+# Ways in which the conditions of one plan can fall that get an assembly of their own.
+MOST_ASSEMBLIES = 16
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EngineParts:
@@ -47,6 +51,7 @@ class EngineParts:
     errors: Errors
     parse: Parse
     cursor_key: bytes
+    count_fallback: Callable[[], None]
     now: Callable[[], datetime]
 
 
@@ -61,6 +66,7 @@ class Engine:
         self._plans: OrderedDict[tuple[str, str | None, str], Plan] = OrderedDict()
         self._fetch = Fetch(parts.sources)
         self._cursors = Cursors(parts.cursor_key)
+        self._encode = msgspec.json.Encoder().encode
 
     async def execute(self, request: Asked, context: Surroundings, /) -> Answer:
         """Answer a request; raises RequestError for what is refused as a whole."""
@@ -79,9 +85,9 @@ class Engine:
             return self._refused(variables, context)
         run = self._run(plan, variables, context)
         await self._carry_out(run, context)
-        result = await self._assemble(run, document, request)
-        self._leave_trail(run, text, result, context)
-        return self._encoded(result, context)
+        data, errors = await self._assemble(run, document, request)
+        self._leave_trail(run, text, is_partial=bool(errors), caller=context.caller)
+        return self._encoded(data, errors, context)
 
     def explain(self, text: str, operation_name: str | None, rights: Rights) -> Plan:
         """Return the plan of an operation without running it; raises Invalid or RequestError."""
@@ -132,7 +138,31 @@ class Engine:
         run.enter(joint, value)
         await self._fetch.below(run, joint, value)
 
-    async def _assemble(self, run: Run, document: Document, request: Asked) -> ExecutionResult:
+    async def _assemble(self, run: Run, document: Document, request: Asked) -> tuple[Any, Sequence[GraphQLError]]:
+        """Give data and errors: by the plan's own functions, or by graphql-core where they do not do."""
+        if assemble := self._assembly(run, document):
+            errors: list[GraphQLError] = []
+            try:
+                return assemble(run, errors), errors
+            except Unassembled:
+                pass
+        self._parts.count_fallback()
+        result = await self._by_graphql_core(run, document, request)
+        return result.data, result.errors or ()
+
+    def _assembly(self, run: Run, document: Document) -> Assemble | None:
+        values = run.variables.coerced
+        conditions = {name: values[name] for name in document.deciding if name in values}
+        key = tuple(sorted(conditions.items()))
+        kept = run.plan.assemblies
+        if key not in kept:
+            if len(kept) >= MOST_ASSEMBLIES:
+                return None
+            kept[key] = compile_assembly(self._schema, run.plan, document.selections, conditions)
+        found: Assemble | None = kept[key]
+        return found
+
+    async def _by_graphql_core(self, run: Run, document: Document, request: Asked) -> ExecutionResult:
         middleware = MiddlewareManager(_denier(run.plan)) if run.plan.denied else None
         result: Any = execute(
             self._schema,
@@ -145,7 +175,7 @@ class Engine:
         done: ExecutionResult = await result if inspect.isawaitable(result) else result
         return done
 
-    def _leave_trail(self, run: Run, text: str, result: ExecutionResult, context: Surroundings) -> None:
+    def _leave_trail(self, run: Run, text: str, *, is_partial: bool, caller: Any) -> None:
         if not run.customers:
             return
         name = run.plan.operation.name.value if run.plan.operation.name else "anonymous"
@@ -156,21 +186,18 @@ class Engine:
             sources=tuple(sorted(asked)),
             operation=name,
             document=hashlib.sha256(text.encode()).hexdigest(),
-            outcome="PARTIAL" if result.errors else "COMPLETE",
+            outcome="PARTIAL" if is_partial else "COMPLETE",
             writes=run.plan.is_serial,
         )
-        self._parts.trail.read(context.caller, reading)
+        self._parts.trail.read(caller, reading)
 
-    def _encoded(self, result: ExecutionResult, context: Surroundings) -> Answer:
-        response: dict[str, Any] = {}
-        if result.errors:
-            response["errors"] = [self._parts.errors.shown(error, context.language) for error in result.errors]
-        response["data"] = result.data
-        return Answer(msgspec.json.encode(response))
+    def _encoded(self, data: Any, errors: Iterable[GraphQLError], context: Surroundings) -> Answer:
+        shown = [self._parts.errors.shown(error, context.language) for error in errors]
+        return Answer(self._encode({"errors": shown, "data": data} if shown else {"data": data}))
 
     def _refused(self, errors: Any, context: Surroundings) -> Answer:
         shown = self._parts.errors.shown_before_execution(errors, context.language)
-        return Answer(msgspec.json.encode({"errors": shown}), executed=False)
+        return Answer(self._encode({"errors": shown}), executed=False)
 
 
 def _denier(plan: Plan) -> Callable[..., Any]:

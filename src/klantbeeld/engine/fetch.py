@@ -98,14 +98,26 @@ class Fetch:
         return [place.answers for place in places]
 
     async def _level(self, run: Run, joints: Sequence[Joint], values: Sequence[tuple[Any, str]]) -> None:
-        if not joints:
-            return
-        wanted = [joint for joint in joints if run.wants(joint)]
-        places = [self._places(run, joint, values) for joint in wanted]
-        asked = self._ask(run.deadline, (want for found in places for place in found for want in place.wants))
-        await asyncio.gather(
-            *(self._finish(run, joint, found, asked) for joint, found in zip(wanted, places, strict=True) if found)
-        )
+        opened = self._open(run, joints, values)
+        asked = self._ask(run.deadline, (want for _, places in opened for place in places for want in place.wants))
+        await asyncio.gather(*(self._finish(run, joint, places, asked) for joint, places in opened))
+
+    def _open(
+        self, run: Run, joints: Sequence[Joint], values: Sequence[tuple[Any, str]]
+    ) -> list[tuple[Joint, list[_Place]]]:
+        """Find the places of joints that have any.
+
+        A joint without reads has its value at once, so what is below it is opened too, and asked together with the rest.
+        """
+        opened = []
+        for joint in joints:
+            places = self._places(run, joint, values) if run.wants(joint) else []
+            if not places:
+                continue
+            opened.append((joint, places))
+            if not joint.reads and joint.children:
+                opened += self._open(run, joint.children, self._combined(run, joint, places))
+        return opened
 
     def _places(self, run: Run, joint: Joint, values: Sequence[tuple[Any, str]]) -> list[_Place]:
         """Find the parents of a joint, and what has to be asked for each."""
@@ -130,11 +142,12 @@ class Fetch:
         except RequestError as error:
             run.refuse(joint, place.parent, error)
             return
-        scope = joint.scope
-        if scope and not run.releases[place.customer_id].covers(scope, joint.coordinate):
+        release = run.releases[place.customer_id]
+        if joint.scope and not release.covers(joint.scope, joint.coordinate):
             run.refuse(joint, place.parent, Unanswered("NOT_GRANTED"))
             return
-        self._find(place, joint.reads, customer, positions)
+        reads = [one for one in joint.reads if one.scope is None or release.covers(one.scope, joint.coordinate)]
+        self._find(place, reads, customer, positions)
 
     def _find(
         self, place: _Place, reads: Iterable[PlannedRead], customer: Customer, positions: Mapping[str, Position]
@@ -143,7 +156,9 @@ class Fetch:
         for planned in reads:
             role, call = planned.read.role.name, planned.read.call
             sources = [source for source in self._sources if role in source.roles]
-            if not sources and not planned.read.optional:
+            if planned.read.optional:
+                sources = [source for source in sources if call in source.readings]
+            elif not sources:
                 place.answers.append(_unasked("", planned, SourceState.NOT_CONFIGURED, place))
             for source in sources:
                 owners = frozenset(link.record_id for link in customer.known.links if link.source == source.name)
@@ -165,14 +180,25 @@ class Fetch:
     async def _finish(
         self, run: Run, joint: Joint, places: Sequence[_Place], asked: Mapping[int, "asyncio.Task[Outcome]"]
     ) -> None:
+        if not joint.reads and joint.children:  # opened with its level
+            return
         for place in places:
             for want in place.wants:
                 place.answers.append(_answer(want, await asked[id(want)]))
+        if joint.children:
+            await self._level(run, joint.children, self._combined(run, joint, places))
+        else:
+            self._answered(run, joint, places)
+
+    def _combined(self, run: Run, joint: Joint, places: Sequence[_Place]) -> list[tuple[Any, str]]:
+        """Return the value of a joint at each place, with the customer that it is about."""
+        self._answered(run, joint, places)
+        return [(run.combine(joint, place.parent), place.customer_id) for place in places]
+
+    def _answered(self, run: Run, joint: Joint, places: Sequence[_Place]) -> None:
+        for place in places:
             place.answers.sort(key=lambda answer: (answer.source, answer.call, answer.key))
             run.answer(joint, place.parent, place.customer_id, place.answers, place.arguments)
-        if joint.children:
-            values = [(run.combine(joint, place.parent), place.customer_id) for place in places]
-            await self._level(run, joint.children, values)
 
 
 def _want(

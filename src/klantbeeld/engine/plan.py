@@ -46,10 +46,14 @@ class Rights(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class PlannedRead:
-    """A read with the members that this operation selects and the field's function uses."""
+    """A read with the members that this operation selects and the field's function uses.
+
+    `scope` is that of the read's own rule, if it has one beside the field's.
+    """
 
     read: Read
     members: frozenset[str]
+    scope: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +86,8 @@ class Plan:
     """What an operation needs; lives in a cache by document and rights, shared by requests.
 
     `released` are the coordinates of the fields of personal data that the caller may see, and `denied` the code for
-    each path and type that a rule refuses.
+    each path and type that a rule refuses. `assemblies` are filled as requests need them, one for each way that the
+    plan's conditions can fall.
     """
 
     operation: OperationDefinitionNode
@@ -90,6 +95,7 @@ class Plan:
     joints: Mapping[tuple[Path, str], Joint]
     released: frozenset[str]
     denied: Mapping[tuple[Path, str], str]
+    assemblies: dict[Any, Any] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def is_serial(self) -> bool:
@@ -104,7 +110,7 @@ def compile_plan(
     root_type = schema.get_root_type(operation.operation)
     assert root_type is not None  # noqa: S101 - a valid operation has a root type
     compiler = _Compiler(schema, selections, rights)
-    top = _Above((), ())
+    top = _Above(())
     compiler.visit(root_type, [Selected(operation.selection_set)], at=_Place((), ()), above=top)
     return Plan(operation, tuple(top.joints), compiler.joints, frozenset(compiler.released), compiler.denied)
 
@@ -113,8 +119,8 @@ def compile_plan(
 class _Above:
     """The joint that is being compiled: its reads, the members found for each, the paths selected, its children."""
 
-    path: Path
     reads: tuple[Read, ...]
+    rules: Mapping[Read, Data] = field(default_factory=dict)
     members: dict[Read, set[str]] = field(default_factory=dict)
     selected: set[str] = field(default_factory=set)
     joints: list[Joint] = field(default_factory=list)
@@ -128,12 +134,13 @@ class _Above:
             if record is not None and record is read.role.reads[read.call]:
                 found.update(members)
 
-    def planned(self) -> tuple[PlannedRead, ...]:
-        """Return the reads that this operation needs."""
+    def planned(self, rights: Rights) -> tuple[PlannedRead, ...]:
+        """Return the reads that this operation needs, without those that a rule of their own refuses."""
         return tuple(
-            PlannedRead(read, frozenset(self.members[read]))
+            PlannedRead(read, frozenset(self.members[read]), self.rules[read].scope if read in self.rules else None)
             for read in self.reads
-            if read.only_when is None or read.only_when in self.selected
+            if (read.only_when is None or read.only_when in self.selected)
+            and (read not in self.rules or refusal_of(self.rules[read], rights) is None)
         )
 
 
@@ -189,7 +196,7 @@ class _Compiler:
                 self._pass(found, here, above)
 
     def _join(self, found: "_Found", joining: Joined | Entered, at: _Place, above: _Above) -> None:
-        here = _Above(at.path, joining.reads if isinstance(joining, Joined) else ())
+        here = _Above(joining.reads, joining.rules) if isinstance(joining, Joined) else _Above(())
         for kind in self._possible(found.definition):
             self.visit(kind, found.below, at=_Place(at.path, ()), above=here)
         joint = Joint(
@@ -200,7 +207,7 @@ class _Compiler:
             node=found.fields[0].node,
             extension=joining,
             scope=next((made.scope for made in found.declared.directives if isinstance(made, Data)), None),
-            reads=here.planned(),
+            reads=here.planned(self.rights),
             conditions=tuple(one.condition for one in found.fields),
             children=tuple(here.joints),
         )
@@ -212,7 +219,7 @@ class _Compiler:
         computed = next((made for made in found.declared.extensions if isinstance(made, Computed)), None)
         record = publishes(found.parent.extensions["strawberry-definition"].origin)
         above.note(record, computed.uses if computed else (name,))
-        above.selected.add(".".join(at.path[len(above.path) :]))
+        above.selected.add(".".join((*at.route, name)))
         for kind in self._possible(found.definition):
             self.visit(kind, found.below, at=_Place(at.path, (*at.route, name)), above=above)
 
@@ -227,7 +234,12 @@ class _Compiler:
         data = next((made for made in declared.directives if isinstance(made, Data)), None)
         if data is None:
             return None
-        refusal = self.rights.refusal(data.scope, category=data.category.value, sensitivity=data.sensitivity.value)
+        refusal = refusal_of(data, self.rights)
         if refusal is None:
             self.released.add(f"{type_name}.{declared.python_name}")
         return refusal
+
+
+def refusal_of(data: Data, rights: Rights) -> str | None:
+    """Return the code of the refusal of what a directive describes, or None."""
+    return rights.refusal(data.scope, category=data.category.value, sensitivity=data.sensitivity.value)

@@ -6,6 +6,7 @@ It is the context of graphql-core's resolvers, which find here what was entered 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from types import SimpleNamespace
 from typing import Any
 
 from graphql.execution.values import get_argument_values
@@ -43,9 +44,13 @@ class Run:
     customers: dict[str, Customer] = field(default_factory=dict)
     releases: dict[str, Release] = field(default_factory=dict)
     asked: dict[str, list[Answer[Any]]] = field(default_factory=dict)
+    info: Any = None
     _values: dict[tuple[int, int], Any] = field(default_factory=dict)
     _answers: dict[tuple[int, int], Answers[Any]] = field(default_factory=dict)
     _kept: list[Any] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.info = SimpleNamespace(context=self)
 
     def wants(self, joint: Joint) -> bool:
         """Say whether the request's variables select a joint."""
@@ -60,6 +65,17 @@ class Run:
     def enter(self, joint: Joint, value: Any) -> None:
         """Keep the value of a root joint, or the exception that took its place."""
         self._values[id(joint), 0] = value
+
+    def entered_at(self, joint: Joint) -> Any:
+        """Return the value of a root joint; raises what took its place."""
+        return _given(self._values[id(joint), 0])
+
+    def taken(self, joint: Joint, parent: Any) -> Any:
+        """Return the value of a joined field for one parent; raises what its function raises."""
+        key = (id(joint), id(parent))
+        if key in self._values:
+            return _given(self._values[key])
+        return joint.extension.combine(answers=self._answers[key], **self.arguments_of(joint))  # type: ignore[union-attr]
 
     def entered(self, path: ResponsePath) -> Any:
         """Return the value of the root field at a response path, for its resolver."""
@@ -80,6 +96,9 @@ class Run:
             every=tuple(answers),
             seal=partial(self.cursors.seal, binding=binding),
             asked=lambda: asked,
+            covers=partial(self.releases[customer_id].covers, coordinate=joint.coordinate)
+            if customer_id in self.releases
+            else lambda _: False,
         )
 
     def refuse(self, joint: Joint, parent: Any, error: Exception) -> None:

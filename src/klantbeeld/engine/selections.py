@@ -9,6 +9,7 @@ from typing import Any
 
 from graphql import (
     DirectiveNode,
+    DocumentNode,
     FieldNode,
     FragmentDefinitionNode,
     FragmentSpreadNode,
@@ -104,3 +105,15 @@ def holds(conditions: Iterable[Condition], variables: Mapping[str, Any]) -> bool
         all((variables.get(term) if isinstance(term, str) else term) is wanted for term, wanted in condition)
         for condition in conditions
     )
+
+
+def condition_variables(document: DocumentNode) -> frozenset[str]:
+    """Return the variables that decide a `@skip` or `@include` somewhere in a document."""
+    found: set[str] = set()
+    pending: list[Any] = list(document.definitions)
+    while pending:
+        node = pending.pop()
+        found.update(term for term, _ in terms_of(getattr(node, "directives", None)) if isinstance(term, str))
+        if selection_set := getattr(node, "selection_set", None):
+            pending.extend(selection_set.selections)
+    return frozenset(found)

@@ -5,7 +5,7 @@ with where it came from.
 """
 
 import asyncio
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -143,10 +143,8 @@ class Source:
         while True:
             decoded = await self._page(question, plan, position, deadline)
             origin = Origin(self.name, "", self._now())
-            for item in decoded.items:
-                for capability, translate in plan.translators:
-                    for record in translate(item):
-                        _place(record, question, origin, records[capability])
+            for capability, record in _translated(plan, decoded.items):
+                _place(record, question, origin, records[capability])
             position, pages = decoded.next_page, pages + 1
             if position is None or not question.everything or pages == MOST_PAGES:
                 complete = position is None or not question.everything
@@ -213,6 +211,19 @@ def _translation(readings: Mapping[str, Reading], members: Mapping[str, frozense
             select |= translator.wire
             translators.append((capability, translator.translate))
     return _Translation(readings[next(iter(members))], frozenset(select), tuple(translators))
+
+
+def _translated(plan: _Translation, items: Iterable[Any]) -> Iterator[tuple[str, Record]]:
+    """Yield the records of wire structs, each with its capability; what a mapping cannot read is SourceInvalid."""
+    for item in items:
+        for capability, translate in plan.translators:
+            try:
+                found = list(translate(item))
+            except Exception as error:
+                kind = type(error).__name__
+                raise SourceInvalid(f"a record of {capability} could not be translated: {kind}") from error
+            for record in found:
+                yield capability, record
 
 
 def _place(record: Record, question: Question, origin: Origin, found: dict[str, list[Record]]) -> None:

@@ -58,9 +58,12 @@ class Transport(Protocol):
         """Close every connection."""
 
 
-def open_transport(source: SourceSettings) -> Transport:
-    """Make the transport that the source's settings ask for. Raise ConfigurationError; nothing is connected yet."""
-    origin = Origin.of(source.base_url)
+def open_transport(source: SourceSettings, *, address: str | None = None) -> Transport:
+    """Make the transport that the source's settings ask for. Raise ConfigurationError; nothing is connected yet.
+
+    It reaches the source's own origin, or that of another `address` of the same system, such as where it gives tokens.
+    """
+    origin = Origin.of(address or source.base_url)
     limits = Limits(
         connect=source.connect_timeout,
         first_byte=source.timeout,
