@@ -12,7 +12,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from klantbeeld.store.columns import json_text
 
 READER_TIMEOUT = 0.1  # seconds; the reader runs in the event loop, where nobody may wait long
-READER_CACHE = 16_384  # KiB
+CACHE = 16_384  # KiB a connection, taken as it fills; no mmap, where an I/O error would end the process
+CHECKPOINT = 8_000  # pages of WAL, 32 MB: keys lie at random in their table, so small checkpoints write pages again
 WRITES = "klantbeeld_writes"  # execution option: the transaction takes the write lock when it begins
 RETRY_EVERY = 0.02  # seconds
 
@@ -53,7 +54,7 @@ def open_reader(path: Path) -> sqlite3.Connection:
     """Open the connection for look-ups in the event loop; it sees every commit of others at its next statement."""
     reader = sqlite3.connect(path, isolation_level=None, timeout=READER_TIMEOUT, cached_statements=64)
     reader.execute("PRAGMA query_only = ON")
-    reader.execute(f"PRAGMA cache_size = -{READER_CACHE}")
+    reader.execute(f"PRAGMA cache_size = -{CACHE}")
     return reader
 
 
@@ -74,6 +75,8 @@ def _set_up(connection: Any, _record: Any) -> None:
     cursor = connection.cursor()
     cursor.execute("PRAGMA foreign_keys = ON")
     cursor.execute("PRAGMA synchronous = FULL")  # a commit survives a power cut: the journal of writes relies on it
+    cursor.execute(f"PRAGMA cache_size = -{CACHE}")
+    cursor.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT}")
     cursor.close()
 
 
