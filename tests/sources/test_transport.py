@@ -199,6 +199,14 @@ async def test_settings_choose_the_transport() -> None:
         await transport.aclose()
 
 
+@pytest.mark.asyncio
+async def test_another_address_of_the_same_system_has_a_transport_of_its_own(serve: Serve) -> None:
+    upstream = await serve(HELLO)
+    transport = open_transport(settings(), address=f"http://127.0.0.1:{upstream.port}/oauth2/token")
+    assert (await transport.exchange("POST", "/oauth2/token", (), b"a=b", deadline=soon())).body == b"hello"
+    await transport.aclose()
+
+
 def test_a_wrong_bundle_or_address_is_said_before_anything_starts(tmp_path: Path) -> None:
     for wrong in (settings(ca_bundle=tmp_path / "missing.pem"), settings(base_url="crm.example")):
         with pytest.raises(ConfigurationError):
