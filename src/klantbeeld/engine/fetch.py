@@ -107,7 +107,7 @@ class Fetch:
     ) -> list[tuple[Joint, list[_Place]]]:
         """Find the places of joints that have any.
 
-        A joint without reads has its value at once, so what is below it is opened too, and asked together with the rest.
+        A joint without reads has its value at once, so what is below it is opened too, and asked with the rest.
         """
         opened = []
         for joint in joints:

@@ -10,8 +10,8 @@ from typing import Any, Generic, Protocol, TypeVar
 from zoneinfo import ZoneInfo
 
 from klantbeeld.errors import Unanswered
+from klantbeeld.graph.data import Data
 from klantbeeld.sdk.records import Record
-from klantbeeld.sdk.words import Category, Sensitivity
 from klantbeeld.settings import Language, Settings
 from klantbeeld.sources.questions import DELIVERED, SourceState
 
@@ -87,10 +87,10 @@ class Moment:
         """The day where the organisation is, by which due dates and ages are counted."""
         return self.now.astimezone(ZoneInfo(self.settings.time_zone)).date()
 
-    def may(self, role: str, *, category: Category = Category.CUSTOM) -> bool:
-        """Say whether the caller may read this category of what a role owns."""
-        scope = f"{role.lower()}:read"
-        return self.rights.refusal(scope, category=category.value, sensitivity=Sensitivity.ORDINARY.value) is None
+    def may(self, data: Data) -> bool:
+        """Say whether the caller's rights cover what a directive describes."""
+        refusal = self.rights.refusal(data.scope, category=data.category.value, sensitivity=data.sensitivity.value)
+        return refusal is None
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +98,7 @@ class Answers(Generic[R]):
     """All answers to the reads of one field, for one parent.
 
     `seal` makes a cursor of positions by slot. `asked` gives all answers that the operation had for this customer so
-    far, those of other fields included.
+    far, those of other fields included. `covers` says of a scope whether this customer released it to the caller.
     """
 
     parent: Any
@@ -106,6 +106,7 @@ class Answers(Generic[R]):
     every: tuple[Answer[R], ...]
     seal: Callable[[Mapping[str, Position]], str]
     asked: Callable[[], Sequence[Answer[Any]]]
+    covers: Callable[[str], bool] = lambda _: False
 
     def __iter__(self) -> Iterator[Answer[R]]:
         """Iterate over the answers, in the order of the sources' names."""
@@ -121,9 +122,9 @@ class Answers(Generic[R]):
         chosen = tuple(answer for answer in self.every if answer.role == role)
         return replace(self, every=chosen)
 
-    def released(self) -> "Answers[R]":
-        """Return the answers of roles that the caller may read; what another role's rule refuses is not there."""
-        return replace(self, every=tuple(answer for answer in self.every if self.moment.may(answer.role)))
+    def may(self, data: Data) -> bool:
+        """Say whether the caller may see of this customer what a directive describes, beside what the field gives."""
+        return self.moment.may(data) and self.covers(data.scope)
 
     @property
     def records(self) -> list[Any]:

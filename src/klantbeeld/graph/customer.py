@@ -1,5 +1,6 @@
 """The customer: the one type under which everything that is known of a customer is asked."""
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Annotated
 
@@ -11,7 +12,7 @@ from klantbeeld.graph.billing import FINANCIAL, BillingAccount, Invoice, balance
 from klantbeeld.graph.complaints import COMPLAINED, Complaint, is_open
 from klantbeeld.graph.connections import After, Connection, First, merge_pages
 from klantbeeld.graph.data import Data
-from klantbeeld.graph.joined import joined
+from klantbeeld.graph.joined import Ruled, joined
 from klantbeeld.graph.marketing import (
     ALLOWED,
     RECEIVED,
@@ -39,6 +40,7 @@ LINKED = Data(owner="CRM", category=Category.REGISTRATION, scope="identity:read"
 
 PAGE = ("first", "after")
 COMPARED = "origins.alternatives"
+COMPARED_WITH = ((BILLING, HELD), (COMPLAINTS, COMPLAINED), (MARKETING, ALLOWED))
 
 
 @strawberry.type(description="A record that belongs to the customer (TM Forum 632 ExternalReference).")
@@ -86,20 +88,24 @@ class Customer(Node):
 
     @joined(
         Read(CRM, "party"),
-        *(Read(role, "party", only_when=COMPARED) for role in (BILLING, COMPLAINTS, MARKETING)),
+        *(Ruled(Read(role, "party", only_when=COMPARED), rule) for role, rule in COMPARED_WITH),
         data=PERSONAL,
     )
     def party(answers: Parent[Answers[records.Party]]) -> Party | None:
         """Who the customer is; the CRM decides, and the other systems are asked only to be compared with."""
         own = answers.by(CRM.name)
-        return owner_first(answers.released(), CRM.name) if own.some() else None
+        return owner_first(answers, CRM.name) if own.some() else None
 
     @joined(Read(CRM, "contact_media"), data=PERSONAL)
     def contact_media(answers: Parent[Answers[records.ContactMedium]]) -> list[ContactMedium] | None:
         """E-mail addresses, phone numbers and postal addresses."""
         return answers.records if answers.some() else None
 
-    @joined(Read(BILLING, "products", (*PAGE, "status"), ("started_on", "status")), data=HELD)
+    @joined(
+        Read(BILLING, "products", (*PAGE, "status"), ("started_on", "status")),
+        Read(BILLING, "purchases", PAGE, ("started_on", "status"), optional=True),
+        data=HELD,
+    )
     def products(
         answers: Parent[Answers[records.Product]],
         first: First = 20,
@@ -208,7 +214,7 @@ class Customer(Node):
             fact
             for fact in answers.records
             if (category is None or fact.category is category)
-            and answers.moment.may(MARKETING.name, category=fact.category or Category.CUSTOM)
+            and answers.may(replace(RECEIVED, category=fact.category or Category.CUSTOM))
         ]
 
     @joined(*TIMELINE, data=HAPPENED)
@@ -222,7 +228,7 @@ class Customer(Node):
         since: datetime | None = None,
     ) -> Connection[Interaction] | None:
         """The timeline: contacts, purchases, deliveries, invoices and complaints, newest first."""
-        return timeline(answers.released(), first=first, channels=channels, since=since)
+        return timeline(answers, first=first, channels=channels, since=since)
 
     @joined()
     def sources(answers: Parent[Answers[records.Record]]) -> list[SourceStatus]:

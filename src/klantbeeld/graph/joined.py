@@ -7,6 +7,7 @@ functions do no I/O, except those of `entered`; their docstrings are the descrip
 
 import inspect
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import Any, TypeVar, cast
 
 import strawberry
@@ -20,7 +21,15 @@ from klantbeeld.sdk.read import Read
 T = TypeVar("T")
 
 
-def joined(*reads: Read, data: Data | None = None) -> Callable[[Callable[..., T]], T]:
+@dataclass(frozen=True, slots=True)
+class Ruled:
+    """A read beside the field's own: asked only for a caller who may see what it brings, and otherwise not there."""
+
+    read: Read
+    rule: Data
+
+
+def joined(*reads: Read | Ruled, data: Data | None = None) -> Callable[[Callable[..., T]], T]:
     """Make a field that is combined from the answers to reads.
 
         @joined(Read(BILLING, "billing_accounts"), data=FINANCIAL)
@@ -49,8 +58,9 @@ class Joined(FieldExtension):
 
     combine: Callable[..., Any]
 
-    def __init__(self, *reads: Read) -> None:
-        self.reads = reads
+    def __init__(self, *reads: Read | Ruled) -> None:
+        self.reads = tuple(one.read if isinstance(one, Ruled) else one for one in reads)
+        self.rules = {one.read: one.rule for one in reads if isinstance(one, Ruled)}
 
     def apply(self, field: StrawberryField) -> None:
         """Keep the field's function."""

@@ -8,8 +8,11 @@ from typing import Any
 import strawberry
 
 from klantbeeld.graph.answers import Answer, Answers
+from klantbeeld.graph.billing import FINANCIAL
+from klantbeeld.graph.complaints import COMPLAINED
 from klantbeeld.graph.connections import Connection, merge_pages
 from klantbeeld.graph.data import Data
+from klantbeeld.graph.joined import Ruled
 from klantbeeld.graph.published import published
 from klantbeeld.graph.sourced import Sourced
 from klantbeeld.sdk import records
@@ -26,8 +29,8 @@ PAGE = ("first", "after", "since")
 TIMELINE = (
     Read(CRM, "interactions", PAGE, ("occurred_at", "channel")),
     Read(CRM, "orders", ("since",), ("number", "placed_at", "deliveries"), everything=True),
-    Read(BILLING, "invoices", PAGE, ("number", "issued_on")),
-    Read(COMPLAINTS, "complaints", PAGE, ("subject", "filed_at", "channel")),
+    Ruled(Read(BILLING, "invoices", PAGE, ("number", "issued_on")), FINANCIAL),
+    Ruled(Read(COMPLAINTS, "complaints", PAGE, ("subject", "filed_at", "channel")), COMPLAINED),
 )
 
 
