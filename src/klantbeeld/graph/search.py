@@ -31,7 +31,8 @@ async def search_customers(roots: Roots, text: str, first: int, after: str | Non
     answers = await roots.ask(FOUND, text=wanted, first=min(begin + first + 1, MOST_HITS))
     if not answers.some():
         return None
-    hits = list(dict.fromkeys(one for one in await roots.of_records(answers.records) if one))[:MOST_HITS]
+    found = {one.id: one for one in await roots.of_records(answers.records) if one}
+    hits = list(found.values())[:MOST_HITS]
     page = hits[begin : begin + first]
     edges = [
         Edge(node=customer, seal=partial(roots.seal, begin + number, binding))
