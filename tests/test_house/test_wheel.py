@@ -1,7 +1,9 @@
 """The wheel holds the product and nothing else, and is all that is needed to run it."""
 
 import os
+import re
 import shutil
+import signal
 import subprocess
 import sys
 import tarfile
@@ -9,9 +11,13 @@ import venv
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
+from threading import Timer
 
+import httpx
 import pytest
 
+PLAIN = {"PATH": "/usr/local/bin:/usr/bin:/bin", "PYTHONUNBUFFERED": "1"}
+PATIENCE = 120.0  # seconds for the demo to come up
 SHIPPED = ("src", "connectors", "pyproject.toml", "README.md", "LICENSE", "NOTICE", ".gitignore")
 
 
@@ -77,31 +83,60 @@ def test_the_licence_is_in_the_wheel(in_wheel: set[str]) -> None:
     assert {"LICENSE", "NOTICE"} <= {Path(name).name for name in in_wheel if ".dist-info/licenses/" in name}
 
 
-@pytest.mark.slow
-def test_a_wheelhouse_installs_without_an_index_and_runs(root: Path, tmp_path: Path) -> None:
-    house, there = tmp_path / "house", tmp_path / "there"
-    env = {"PATH": "/usr/local/bin:/usr/bin:/bin", "PYTHON": sys.executable, **_of_pip()}
-    subprocess.run([root / "scripts" / "wheelhouse", house], check=True, env=env)
-    venv.create(there, with_pip=True)
-    install: list[str | Path] = [
-        there / "bin" / "pip",
-        "install",
-        "--quiet",
-        "--no-index",
-        "--find-links",
-        house,
-        "klantbeeld[postgresql,redis]",
-    ]
-    subprocess.run(install, check=True, env={"PATH": env["PATH"], "PIP_CONFIG_FILE": "/dev/null"})
-    helped = subprocess.run(
-        [there / "bin" / "klantbeeld", "--help"], check=True, capture_output=True, text=True, cwd=tmp_path
+@pytest.fixture(scope="module")
+def installed(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give the programs of an empty virtual environment into which a wheelhouse was installed, without an index."""
+    folder = tmp_path_factory.mktemp("wheelhouse")
+    house, there = folder / "house", folder / "there"
+    subprocess.run(
+        [root / "scripts" / "wheelhouse", house], check=True, env=PLAIN | {"PYTHON": sys.executable} | _of_pip()
     )
-    assert "serve" in helped.stdout
+    venv.create(there, with_pip=True)
+    install: list[str | Path] = [there / "bin" / "pip", "install", "--quiet", "--no-index", "--find-links", house]
+    subprocess.run([*install, "klantbeeld[postgresql,redis]"], check=True, env=PLAIN | {"PIP_CONFIG_FILE": "/dev/null"})
+    return there / "bin"
+
+
+@pytest.mark.slow
+def test_a_wheelhouse_installs_without_an_index_and_brings_every_connector(
+    installed: Path, root: Path, tmp_path: Path
+) -> None:
     found = "from klantbeeld.registry import load_connectors; print(*sorted(load_connectors(()).manifests))"
     listed = subprocess.run(
-        [there / "bin" / "python", "-c", found], check=True, capture_output=True, text=True, cwd=tmp_path
+        [installed / "python", "-c", found], check=True, capture_output=True, text=True, cwd=tmp_path
     )
     assert set(listed.stdout.split()) == {path.parent.name for path in (root / "connectors").glob("*/connector.toml")}
+
+
+@pytest.mark.slow
+def test_the_wheel_alone_runs_the_demo_in_an_empty_environment(installed: Path, tmp_path: Path) -> None:
+    command: list[str | Path] = [
+        installed / "klantbeeld",
+        "demo",
+        "--port",
+        "0",
+        "--size",
+        "50",
+        "--folder",
+        tmp_path / "demo",
+    ]
+    process = subprocess.Popen(command, cwd=tmp_path, env=PLAIN, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    watchdog = Timer(PATIENCE, process.kill)
+    watchdog.start()
+    try:
+        printed = ""
+        while "Ctrl-C" not in printed:
+            line = process.stdout.readline()
+            assert line, f"the demo ended: {printed}"
+            printed += line
+        address = re.search(r"http://127\.0\.0\.1:\d+", printed)
+        assert address is not None
+        assert httpx.get(f"{address[0]}/ready").json()["ready"] is True
+    finally:
+        watchdog.cancel()
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=30)
 
 
 def _files(folder: Path) -> Iterator[str]:
