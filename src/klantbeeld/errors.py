@@ -80,12 +80,12 @@ class Overloaded(RequestError):
 
 
 class Unanswered(KlantbeeldError):
-    """A field has no value: `reason` is the code, `source` the one that did not deliver, if it was one."""
+    """A field has no value: `reason` is the code, `source_name` the one that did not deliver, if it was one."""
 
     def __init__(self, reason: str, *, source: str | None = None, retryable: bool = False) -> None:
         super().__init__(reason)
         self.reason = reason
-        self.source = source
+        self.source_name = source  # graphql-core takes an attribute `source` for the document's
         self.may_retry = retryable
 
 

@@ -122,8 +122,9 @@ def _by_code(error: BaseException, language: Language) -> FormattedError:
             extensions["place"] = error.place
         if error.locations:
             formatted["locations"] = error.locations
-    if isinstance(error, SourceError) or (isinstance(error, Unanswered) and error.source):
-        values = {"source": getattr(error, "source", None) or "?"}
+    source = error.source_name if isinstance(error, Unanswered) else None
+    if source or isinstance(error, SourceError):
+        values = {"source": source or "?"}
         extensions["source"] = values["source"]
     return {"message": _words(code, language, values)} | formatted
 

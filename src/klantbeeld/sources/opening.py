@@ -13,11 +13,7 @@ from klantbeeld.sdk.replies import Reply
 from klantbeeld.settings import SourceSettings
 from klantbeeld.sources.credentials import Credentials
 from klantbeeld.sources.source import Count, Source, loop_clock, uncounted
-from klantbeeld.sources.tls import trust
-from klantbeeld.sources.transport import Transport
-from klantbeeld.sources.wire import Wire
-from klantbeeld.sources.wire.limits import Limits
-from klantbeeld.sources.wire.origin import Origin
+from klantbeeld.sources.transport import Transport, open_transport
 
 MakeTransport = Callable[[str, SourceSettings], Transport]
 
@@ -37,7 +33,7 @@ def open_source(
     `secrets` are the credentials that the settings name, read. Raises ConfigurationError for options and credentials
     that the connector does not know, or lacks.
     """
-    make = make_transport or make_wire
+    make = make_transport or make_transport_of
     connector = loaded.make(_options(name, settings, loaded))
     roles = frozenset(settings.roles if settings.roles is not None else loaded.manifest.roles)
     if strange := roles - set(loaded.manifest.roles):
@@ -67,18 +63,9 @@ def open_source(
     )
 
 
-def make_wire(address: str, settings: SourceSettings) -> Transport:
-    """Make our own transport to the origin of an address."""
-    origin = Origin.of(address)
-    limits = Limits(
-        connect=settings.connect_timeout,
-        first_byte=settings.timeout,
-        whole=settings.timeout,
-        connections=settings.max_connections,
-        body=settings.max_body_bytes,
-        content=settings.max_body_bytes,
-    )
-    return Wire(origin, limits, tls=trust(settings.ca_bundle) if origin.scheme == "https" else None)
+def make_transport_of(address: str, settings: SourceSettings) -> Transport:
+    """Make the transport that the settings name, to the origin of an address."""
+    return open_transport(settings, address=address)
 
 
 def _options(name: str, settings: SourceSettings, loaded: LoadedConnector) -> Mapping[str, str]:

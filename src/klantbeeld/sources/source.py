@@ -183,7 +183,9 @@ class Source:
         headers = [(name.encode(), value.encode()) for name, value in proven.headers]
         if media_type:
             headers.append((b"content-type", media_type.encode()))
-        reply = await self._transport.exchange(proven.method, proven.target, headers, body, deadline=deadline)
+        reply = await self._transport.exchange(
+            proven.method, proven.target, headers, body, deadline=deadline, repeatable=not proven.sends
+        )
         if reply.status in proven.absent:
             return reply
         if problem := self.connector.problem(reply):

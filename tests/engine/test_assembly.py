@@ -1,0 +1,144 @@
+"""Both assemblers give the same answer."""
+
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+import msgspec
+import pytest
+from tests.engine.house import CUSTOMER, STRANGER, House, invoice
+
+from klantbeeld.engine.engine import Engine
+from klantbeeld.sdk.records import Money
+
+VIEWS = {
+    path.stem: path.read_text(encoding="utf-8")
+    for path in sorted((Path(__file__).parents[2] / "docs" / "views").glob("*.graphql"))
+}
+
+pytestmark = pytest.mark.asyncio
+
+
+async def both(house: House, query: str, variables: dict[str, Any] | None = None, **more: Any) -> dict[str, Any]:
+    """Ask twice, once with graphql-core alone; gives the compiled answer."""
+    compiled = await house.ask(query, variables, **more)
+    assert house.fallbacks == 0, "graphql-core had to help"
+    with patch.object(Engine, "_assembly", lambda *_: None):
+        slow = await house.ask(query, variables, **more)
+    assert house.fallbacks == 1
+    house.fallbacks = 0
+    assert list(compiled["data"] or ()) == list(slow["data"] or ())
+    assert compiled == slow
+    return compiled
+
+
+EVERYTHING = """
+query Everything($id: ID!, $some: Boolean! = true) {
+  one: customer(id: $id) {
+    __typename id redirectedFrom links { source recordId since }
+    party { fullName kind provenance { source freshness fetchedAt } version id }
+    ...Billing
+    complaints(first: 2) { nodes { id subject state filedAt about { name } comments { nodes { body } } } }
+    consents { purpose status origins { field rule } }
+    attributes(category: SOCIAL) { name value }
+    interactions(first: 4) { edges { cursor node { kind subject record { __typename ... on Invoice { number } } } } }
+    balances { amount currency }
+    sources { source state latencyMs }
+  }
+}
+fragment Billing on Customer {
+  invoices(first: 2) @include(if: $some) {
+    edges { node { number total { amount currency } state daysOverdue lines { description product { name } } } }
+    pageInfo { hasNextPage endCursor } incomplete { source }
+  }
+  products @skip(if: $some) { nodes { name } }
+}
+"""
+
+
+async def test_a_whole_customer_is_assembled_alike() -> None:
+    answer = await both(House(), EVERYTHING, {"id": CUSTOMER})
+
+    assert "errors" not in answer
+    assert answer["data"]["one"]["invoices"]["edges"][0]["node"]["number"] == "2026-4"
+    assert "products" not in answer["data"]["one"]
+
+
+async def test_conditions_choose_another_assembly() -> None:
+    answer = await both(House(), EVERYTHING, {"id": CUSTOMER, "some": False})
+
+    assert answer["data"]["one"]["products"] == {"nodes": [{"name": "Device"}]}
+    assert "invoices" not in answer["data"]["one"]
+
+
+@pytest.mark.parametrize("problem", ["timeout", "unavailable", "invalid"])
+@pytest.mark.parametrize("source", ["crm", "billing", "complaints", "marketing"])
+async def test_a_source_that_fails_costs_its_own_fields_alike(source: str, problem: str) -> None:
+    house = House()
+    house.sources[source].problem = problem
+
+    answer = await both(house, EVERYTHING, {"id": CUSTOMER})
+
+    assert {error["extensions"]["source"] for error in answer["errors"]} == {source}
+    assert all("path" in error and error["locations"] for error in answer["errors"])
+
+
+async def test_refused_fields_are_null_with_an_error_alike() -> None:
+    answer = await both(House(), EVERYTHING, {"id": CUSTOMER}, without=["billing:read"])
+
+    assert answer["data"]["one"]["invoices"] is None
+    assert {error["extensions"]["code"] for error in answer["errors"]} == {"SCOPE_MISSING"}
+
+
+@pytest.mark.parametrize("customer", [STRANGER, "01900000-0000-7000-8000-0000000000aa"])
+async def test_unknown_and_forbidden_are_both_null_without_an_error(customer: str) -> None:
+    assert await both(House(), EVERYTHING, {"id": customer}) == {"data": {"one": None}}
+
+
+async def test_a_malformed_id_is_an_error_at_its_place() -> None:
+    answer = await both(House(), EVERYTHING, {"id": "nonsense"})
+
+    assert answer["data"] == {"one": None}
+    assert answer["errors"][0]["extensions"]["code"] == "ID_INVALID"
+    assert answer["errors"][0]["path"] == ["one"]
+
+
+async def test_a_null_where_none_may_be_is_left_to_graphql_core() -> None:
+    house = House()
+    nameless: Any = None
+    broken = msgspec.structs.replace(invoice(1), total=Money(Decimal(1), nameless))
+    house.sources["billing"].held["invoices"]["cus_1"] = [broken]
+    query = "{ me { id invoices { nodes { total { amount currency } } } } }"
+
+    answer = await house.ask(query)
+
+    assert house.fallbacks == 1
+    assert answer["data"]["me"]["invoices"]["nodes"] == [{"total": None}]
+
+
+@pytest.mark.parametrize("view", VIEWS)
+async def test_every_view_is_assembled_by_its_plan(view: str) -> None:
+    answer = await both(House(), VIEWS[view], {"id": CUSTOMER, "channel": "EMAIL"})
+
+    assert answer["data"]
+
+
+async def test_introspection_is_left_to_graphql_core() -> None:
+    house = House()
+
+    answer = await house.ask("{ __schema { queryType { name } } }")
+
+    assert answer["data"] == {"__schema": {"queryType": {"name": "Query"}}}
+    assert house.fallbacks == 1
+
+
+async def test_abstract_types_are_told_apart() -> None:
+    house = House()
+    first = await house.ask("{ me { complaints(first: 1) { nodes { id } } } }")
+    node = first["data"]["me"]["complaints"]["nodes"][0]["id"]
+    query = "query ($id: ID!) { node(id: $id) { __typename id ... on Complaint { subject about { name } } } }"
+
+    for asked in (node, CUSTOMER):
+        answer = await both(house, query, {"id": asked})
+        assert answer["data"]["node"]["id"] == asked
