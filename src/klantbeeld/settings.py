@@ -269,6 +269,27 @@ class WriteSettings(Section):
     """Source that owns an act (`change_contact_details = "crm"`), where several of its role could do it."""
 
 
+class EligibilitySettings(Section):
+    """What speaks against approaching a customer: `marketingEligibility`. A source that is missing always does."""
+
+    purpose: str = Field(default="marketing", min_length=1)
+    """Purpose of the consent that is needed, on the channel asked or on all."""
+    opt_out_topics: tuple[str, ...] = ("newsletter", "marketing")
+    """Topics of preferences whose refusal, on the channel asked or on all, is an opt-out."""
+    open_complaints: int = Field(default=1, ge=1)
+    """So many open complaints block."""
+    repeated_complaints: int = Field(default=2, ge=1)
+    """So many complaints within `repeated_days` block, open or not."""
+    repeated_days: int = Field(default=90, ge=1)
+    """Days that are looked back for repeated complaints."""
+    overdue_days: int = Field(default=0, ge=0)
+    """Days that an invoice may be overdue before it blocks."""
+    adult_age: int = Field(default=18, ge=0, le=130)
+    """Age in years below which a person is a minor; also decides what `profileGaps` lets be asked."""
+    needs_known_age: bool = True
+    """Block where a person's date of birth is not known."""
+
+
 class Settings(Section):
     """All of `klantbeeld.toml`."""
 
@@ -284,6 +305,8 @@ class Settings(Section):
     """The systems, each under the name that the graph shows."""
     writes: WriteSettings = WriteSettings()
     """Writing through to owners."""
+    eligibility: EligibilitySettings = EligibilitySettings()
+    """What speaks against approaching a customer."""
     connector_folders: tuple[Path, ...] = ()
     """Folders with connectors of your own."""
     language: Language = "nl"

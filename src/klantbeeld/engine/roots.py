@@ -51,6 +51,10 @@ class RunRoots:
         """The sources of this deployment."""
         return self.sources.values()
 
+    def covers(self, customer: Customer, scope: str, coordinate: str) -> bool:
+        """Say whether a customer that was found released a field of that scope to the caller."""
+        return self.run.releases[str(customer.id)].covers(scope, coordinate)
+
     async def me(self) -> Customer | None:
         """Return the customer behind the token."""
         own = await self.rows.own(self.caller)

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from klantbeeld.graph.customer import Customer
+from klantbeeld.graph.eligibility import Eligibility
 from klantbeeld.sdk.records import Record
 
 
@@ -29,6 +30,8 @@ def customer_behind(value: Any) -> str | None:
     """Return the id of the customer that an object is, or belongs to."""
     if isinstance(value, Customer):
         return str(value.id)
+    if isinstance(value, Eligibility):
+        return value.customer_id
     if isinstance(value, Record) and value.origin:
         return value.origin.customer_id or None
     return None

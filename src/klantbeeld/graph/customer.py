@@ -12,6 +12,7 @@ from klantbeeld.graph.billing import FINANCIAL, BillingAccount, Invoice, balance
 from klantbeeld.graph.complaints import COMPLAINED, Complaint, is_open
 from klantbeeld.graph.connections import After, Connection, First, merge_pages
 from klantbeeld.graph.data import Data
+from klantbeeld.graph.eligibility import ELIGIBLE, Eligibility, ProductArgument, eligibility_of
 from klantbeeld.graph.joined import Ruled, joined
 from klantbeeld.graph.marketing import (
     ALLOWED,
@@ -229,6 +230,13 @@ class Customer(Node):
     ) -> Connection[Interaction] | None:
         """The timeline: contacts, purchases, deliveries, invoices and complaints, newest first."""
         return timeline(answers, first=first, channels=channels, since=since)
+
+    @joined(data=ELIGIBLE)
+    def marketing_eligibility(
+        answers: Parent[Answers[records.Record]], channel: Channel, product: ProductArgument = None
+    ) -> Eligibility | None:
+        """Whether the customer may be approached on a channel, and what speaks against it; null means no."""
+        return eligibility_of(str(answers.parent.id), channel, product)
 
     @joined()
     def sources(answers: Parent[Answers[records.Record]]) -> list[SourceStatus]:

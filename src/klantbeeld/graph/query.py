@@ -7,6 +7,7 @@ from klantbeeld.errors import RequestError
 from klantbeeld.graph.connections import After, Connection, First
 from klantbeeld.graph.customer import IDENTITY, LINKED, Customer
 from klantbeeld.graph.data import Data
+from klantbeeld.graph.eligibility import ELIGIBLE, Eligibility, ProductArgument, eligibility_of
 from klantbeeld.graph.identify import IdentifyInput, IdentifyResult, identify
 from klantbeeld.graph.inventory import INVENTORY, Source, inventory
 from klantbeeld.graph.joined import entered
@@ -14,12 +15,15 @@ from klantbeeld.graph.nodes import find_node
 from klantbeeld.graph.roots import Roots
 from klantbeeld.graph.search import search_customers
 from klantbeeld.graph.sourced import Node
-from klantbeeld.sdk.words import Category
+from klantbeeld.sdk.words import Category, Channel
 
 SEARCHED = Data(owner="CRM", category=Category.SOCIAL, scope="identity:search")
 
 # The most customers that are asked by id at once.
 MOST_IDS = 100
+
+# The most recipients that are judged at once.
+MOST_RECIPIENTS = 500
 
 
 @strawberry.type(description="The ways in.")
@@ -43,6 +47,20 @@ class Query:
         if len(ids) > MOST_IDS:
             raise RequestError(f"more than {MOST_IDS} ids", code="TOO_MANY_IDS")
         return await roots.customers(ids)
+
+    @entered(data=ELIGIBLE)
+    async def marketing_eligibilities(
+        roots: Parent[Roots], customers: list[strawberry.ID], channel: Channel, product: ProductArgument = None
+    ) -> list[Eligibility | None] | None:
+        """Up to 500 customers whom you have already, in their order; null for one not known, or not yours to ask of."""
+        if len(customers) > MOST_RECIPIENTS:
+            raise RequestError(f"more than {MOST_RECIPIENTS} ids", code="TOO_MANY_IDS")
+        return [
+            eligibility_of(str(found.id), channel, product)
+            if found and roots.covers(found, ELIGIBLE.scope, "Customer.marketingEligibility")
+            else None
+            for found in await roots.customers(customers)
+        ]
 
     @entered(data=LINKED)
     async def customer_by_reference(roots: Parent[Roots], source: str, record_id: str) -> Customer | None:

@@ -37,6 +37,10 @@ class Roots(Protocol):
         """The sources of this deployment."""
         ...
 
+    def covers(self, customer: Customer, scope: str, coordinate: str) -> bool:
+        """Say whether a customer that was found released a field of that scope to the caller."""
+        ...
+
     async def me(self) -> Customer | None:
         """Return the customer behind the token."""
         ...
