@@ -43,7 +43,7 @@ from klantbeeld.settings_file import read_secret
 from klantbeeld.sources.opening import MakeTransport, open_source
 from klantbeeld.sources.source import Source
 from klantbeeld.store import Store, open_store
-from klantbeeld.telemetry.logs import Vocabulary, make_log
+from klantbeeld.telemetry.logs import Log, Vocabulary, make_log, through_log
 from klantbeeld.telemetry.metrics import Metrics
 from klantbeeld.telemetry.observe import ObserveRequests
 from klantbeeld.writes.writer import Writer
@@ -59,6 +59,20 @@ class Outside:
     make_transport: MakeTransport | None = None
     examples: tuple[Example, ...] = ()
     demo_token: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedFaults:
+    """Hears of faults that are ours, and writes which and where; never their text, which may hold personal data."""
+
+    log: Log
+
+    def answered(self, status: int, seconds: float) -> None:
+        """Leave it to `ObserveRequests`, which knows more."""
+
+    def failed(self, error: BaseException) -> None:
+        """Write one line."""
+        self.log.error("internal_error", error=error)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,11 +97,15 @@ async def build_app(settings: Settings, outside: Outside | None = None) -> Async
     given = outside or Outside()
     async with AsyncExitStack() as stack:
         metrics = Metrics(settings.sources)
+        log = make_log(given.log_to, _vocabulary(settings))
+        stack.enter_context(through_log(log))
+        observer = LoggedFaults(log)
         opened = await _open(stack, settings, given, metrics)
         streams = Streams(settings.gateway.max_streams)
         stack.callback(streams.close)
         parts = GatewayParts(
-            engine=_make_engine(settings, given, opened, metrics),
+            engine=_make_engine(settings, given, opened, metrics, observer),
+            observer=observer,
             authenticate=opened.admission,
             readiness=_readiness(opened.store),
             registry=metrics.registry,
@@ -95,7 +113,6 @@ async def build_app(settings: Settings, outside: Outside | None = None) -> Async
             examples=given.examples,
             demo_token=given.demo_token,
         )
-        log = make_log(given.log_to, _vocabulary(settings))
         counted = frozenset({settings.gateway.path})
         yield Starlette(
             routes=routes(parts, settings.gateway, language=settings.language),
@@ -120,7 +137,9 @@ async def _open(stack: AsyncExitStack, settings: Settings, given: Outside, metri
     return Opened(store, ring, identity, sources, trail, admission)
 
 
-def _make_engine(settings: Settings, given: Outside, opened: Opened, metrics: Metrics) -> Engine:
+def _make_engine(
+    settings: Settings, given: Outside, opened: Opened, metrics: Metrics, observer: "LoggedFaults"
+) -> Engine:
     shows = SimpleNamespace(shown=gateway_errors.shown, shown_before_execution=gateway_errors.shown_before_execution)
     return Engine(
         EngineParts(
@@ -140,6 +159,7 @@ def _make_engine(settings: Settings, given: Outside, opened: Opened, metrics: Me
             parse=_parser(settings.gateway),
             cursor_key=opened.ring.current,
             count_fallback=metrics.count_fallback,
+            failed=observer.failed,
             now=given.now,
         )
     )

@@ -18,6 +18,7 @@ from klantbeeld.graph.schema import build_schema
 from klantbeeld.identity.links import Link, Links, Reference
 from klantbeeld.sdk import records, words
 from klantbeeld.sdk.connector import Doing, Reading
+from klantbeeld.sdk.mapping import ALWAYS
 from klantbeeld.sdk.records import Money, Origin, Record
 from klantbeeld.sdk.roles import BILLING, COMPLAINTS, CRM, MARKETING, Role
 from klantbeeld.settings import Bilingual, Settings, SourceSettings
@@ -95,7 +96,7 @@ class MemorySource:
             shown = {
                 name: getattr(record, name)
                 for name in record.__struct_fields__
-                if name in question.members[call] or name in {"record_id", "owner", "version"}
+                if (name in question.members[call] or name in ALWAYS) and name not in {"origin", "choices"}
             }
             kept.append(type(record)(**shown, origin=origin))
         return kept
@@ -265,6 +266,10 @@ def four_sources() -> dict[str, MemorySource]:
 SCHEMA = build_schema()
 
 
+def _raise(error: BaseException) -> None:
+    raise error
+
+
 @dataclass
 class House:
     """An engine over sources in memory; `ask` gives the response as a client would read it."""
@@ -297,6 +302,7 @@ class House:
                 parse=parse,
                 cursor_key=b"c" * 32,
                 count_fallback=self._count,
+                failed=_raise,
                 now=lambda: NOW,
             )
         )

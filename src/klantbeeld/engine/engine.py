@@ -23,7 +23,7 @@ from klantbeeld.engine.plan import Joint, Plan, compile_plan
 from klantbeeld.engine.ports import Answer, Asked, Errors, Reading, Rights, Rows, Surroundings, Trail
 from klantbeeld.engine.roots import RunRoots
 from klantbeeld.engine.run import Run, deny
-from klantbeeld.errors import RequestError
+from klantbeeld.errors import KlantbeeldError, RequestError
 from klantbeeld.graph.answers import Moment
 from klantbeeld.identity.map import IdentityMap
 from klantbeeld.settings import Settings
@@ -52,6 +52,7 @@ class EngineParts:
     parse: Parse
     cursor_key: bytes
     count_fallback: Callable[[], None]
+    failed: Callable[[BaseException], None]
     now: Callable[[], datetime]
 
 
@@ -192,7 +193,11 @@ class Engine:
         self._parts.trail.read(caller, reading)
 
     def _encoded(self, data: Any, errors: Iterable[GraphQLError], context: Surroundings) -> Answer:
-        shown = [self._parts.errors.shown(error, context.language) for error in errors]
+        shown = []
+        for error in errors:
+            if error.original_error and not isinstance(error.original_error, KlantbeeldError):
+                self._parts.failed(error.original_error)
+            shown.append(self._parts.errors.shown(error, context.language))
         return Answer(self._encode({"errors": shown, "data": data} if shown else {"data": data}))
 
     def _refused(self, errors: Any, context: Surroundings) -> Answer:
