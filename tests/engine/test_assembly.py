@@ -24,6 +24,7 @@ async def both(house: House, query: str, variables: dict[str, Any] | None = None
     """Ask twice, once with graphql-core alone; gives the compiled answer."""
     compiled = await house.ask(query, variables, **more)
     assert house.fallbacks == 0, "graphql-core had to help"
+    assert house.faults == []
     with patch.object(Engine, "_assembly", lambda *_: None):
         slow = await house.ask(query, variables, **more)
     assert house.fallbacks == 1
