@@ -166,6 +166,11 @@ class _Found:
         """The selections below it."""
         return [Selected(one.node.selection_set, one.condition) for one in self.fields if one.node.selection_set]
 
+    @property
+    def record(self) -> type[Any] | None:
+        """The record that the parent publishes, if it does."""
+        return publishes(self.parent.extensions["strawberry-definition"].origin)
+
 
 class _Compiler:
     def __init__(self, schema: GraphQLSchema, selections: Selections, rights: Rights) -> None:
@@ -212,13 +217,14 @@ class _Compiler:
             children=tuple(here.joints),
         )
         above.joints.append(joint)
+        # A key stands in the parent's record, and is read with it whether it was selected or not.
+        above.note(found.record, tuple(planned.read.key for planned in joint.reads if planned.read.key))
         self.joints[at.path, found.parent.name] = joint
 
     def _pass(self, found: "_Found", at: _Place, above: _Above) -> None:
         name = found.declared.python_name
         computed = next((made for made in found.declared.extensions if isinstance(made, Computed)), None)
-        record = publishes(found.parent.extensions["strawberry-definition"].origin)
-        above.note(record, computed.uses if computed else (name,))
+        above.note(found.record, computed.uses if computed else (name,))
         above.selected.add(".".join((*at.route, name)))
         for kind in self._possible(found.definition):
             self.visit(kind, found.below, at=_Place(at.path, (*at.route, name)), above=above)
