@@ -1,0 +1,182 @@
+"""The product as a user runs it: `klantbeeld serve` in a process of its own, and clients that ask it over HTTP."""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+import httpx
+
+from klantbeeld.access.issuer import DemoIssuer
+from klantbeeld.cli.demo_tokens import token_for
+from klantbeeld.settings import Settings
+
+KLANTBEELD = Path(sys.executable).with_name("klantbeeld")
+START_SECONDS = 30.0
+STOP_SECONDS = 10.0
+POLL_SECONDS = 0.02
+ANSWER_SECONDS = 20.0
+
+PURPOSES = {"agent": "service", "app": "self-service", "partner": "fulfilment"}
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """One answer to one GraphQL request."""
+
+    status: int
+    headers: Mapping[str, str]
+    text: str
+    body: Any
+    seconds: float
+
+    @property
+    def data(self) -> Any:
+        """What was delivered; fails the test if there was an error beside it."""
+        assert self.status == 200, self.text
+        assert "errors" not in self.body, self.text
+        return self.body["data"]
+
+    @property
+    def part(self) -> Any:
+        """What was delivered, whatever was not."""
+        return self.body["data"]
+
+    @property
+    def errors(self) -> dict[str, tuple[str, str | None]]:
+        """Code and source of each error, by its path (`customer.invoices`)."""
+        return {
+            ".".join(str(key) for key in error.get("path", ())): (
+                error["extensions"]["code"],
+                error["extensions"].get("source"),
+            )
+            for error in self.body.get("errors", ())
+        }
+
+    @property
+    def codes(self) -> list[str]:
+        """The codes of the errors, in their order."""
+        return [error["extensions"]["code"] for error in self.body.get("errors", ())]
+
+
+@dataclass(slots=True)
+class Gateway:
+    """One `klantbeeld serve` over a folder of settings, and all that it writes; lives until `stop`."""
+
+    file: Path
+    port: int
+    environ: Mapping[str, str] = field(default_factory=dict)
+    process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def folder(self) -> Path:
+        """The folder in which everything lies that the gateway keeps."""
+        return self.file.parent
+
+    @property
+    def log(self) -> Path:
+        """What it wrote to its standard output and standard error."""
+        return self.folder / "gateway.log"
+
+    @property
+    def address(self) -> str:
+        """Where it listens."""
+        return f"http://127.0.0.1:{self.port}"
+
+    def start(self) -> Self:
+        """Start it, and wait until it says that it is ready."""
+        scratch = self.folder / "scratch"
+        scratch.mkdir(exist_ok=True)
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                [KLANTBEELD, "serve", "--config", self.file, "--port", str(self.port)],
+                cwd=scratch,
+                env={"PATH": os.environ["PATH"], "HOME": str(scratch), "TMPDIR": str(scratch), **self.environ},
+                stdout=log,
+                stderr=log,
+            )
+        deadline = time.monotonic() + START_SECONDS
+        while not self._is_ready():
+            assert self.process.poll() is None, self.log.read_text(encoding="utf-8")
+            assert time.monotonic() < deadline, "the gateway did not become ready"
+            time.sleep(POLL_SECONDS)
+        return self
+
+    def stop(self) -> None:
+        """Ask it to stop, as an operator's service manager does, and wait."""
+        if self.process is not None:
+            self.process.terminate()
+            self.process.wait(STOP_SECONDS)
+            self.process = None
+
+    def kill(self) -> None:
+        """End it without asking."""
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait(STOP_SECONDS)
+            self.process = None
+
+    def _is_ready(self) -> bool:
+        try:
+            return httpx.get(f"{self.address}/ready", timeout=1.0).status_code == 200
+        except httpx.TransportError:
+            return False
+
+
+def free_port() -> int:
+    """Return a port that is free at this moment; it stays the gateway's own over a restart."""
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        port: int = found.getsockname()[1]
+        return port
+
+
+@contextmanager
+def running(gateway: Gateway) -> Iterator[Gateway]:
+    """Run a gateway as long as the block."""
+    try:
+        yield gateway.start()
+    finally:
+        gateway.stop()
+
+
+class Ask:
+    """Asks a gateway as somebody, with a token of the demo's issuer."""
+
+    def __init__(self, address: str, issuer: DemoIssuer, settings: Settings, http: httpx.Client) -> None:
+        self.url = f"{address}{settings.gateway.path}"
+        self.http = http
+        self._token: Callable[[str], str] = lambda who: token_for(who, issuer, settings, minutes=10)
+
+    def token(self, who: str) -> str:
+        """Make a token: of `agent`, of `partner`, or of the app of the customer with this key."""
+        return self._token(who)
+
+    def __call__(
+        self,
+        document: str,
+        variables: Mapping[str, Any] | None = None,
+        *,
+        who: str = "agent",
+        purpose: str | None = None,
+        token: str | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Reply:
+        """Send one operation by POST."""
+        chosen = purpose or PURPOSES.get(who, PURPOSES["app"])
+        given = {"Authorization": f"Bearer {token or self.token(who)}", "Klantbeeld-Purpose": chosen, **(headers or {})}
+        body = {"query": document, "variables": dict(variables or {})}
+        response = self.http.post(self.url, json=body, headers=given)
+        return Reply(
+            response.status_code,
+            response.headers,
+            response.text,
+            response.json(),
+            response.elapsed.total_seconds(),
+        )
