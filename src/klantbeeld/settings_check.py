@@ -9,9 +9,11 @@ import os
 import socket
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import SplitResult, urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from klantbeeld.errors import ConfigurationError
 from klantbeeld.settings import Secret, Settings, SourceSettings
@@ -189,6 +191,16 @@ def _port(checked: Checked) -> Iterator[Finding]:
             yield Finding("gateway.port", problem, "End what listens there, or choose another port; 0 takes a free one")
 
 
+def _time_zone(checked: Checked) -> Iterator[Finding]:
+    name = checked.settings.time_zone
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):  # a path, a folder, or none of the names
+        near = get_close_matches(name, available_timezones(), n=1)
+        mend = f"Did you mean `{near[0]}`?" if near else "Name one as in Europe/Amsterdam; without any, install tzdata"
+        yield Finding("time_zone", f"there is no time zone `{name}`", mend)
+
+
 def _readable(where: str, path: Path) -> Iterator[Finding]:
     if not (path.is_file() and os.access(path, os.R_OK)):
         yield Finding(
@@ -210,4 +222,12 @@ def _writable(where: str, path: Path) -> Iterator[Finding]:
         )
 
 
-CHECKS: tuple[Callable[[Checked], Iterator[Finding]], ...] = (_keys, _issuers, _sources, _files, _store, _port)
+CHECKS: tuple[Callable[[Checked], Iterator[Finding]], ...] = (
+    _keys,
+    _issuers,
+    _sources,
+    _files,
+    _store,
+    _port,
+    _time_zone,
+)

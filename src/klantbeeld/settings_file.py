@@ -71,6 +71,11 @@ def load_settings(path: Path | None, environ: Mapping[str, str]) -> Settings:
     raise as_error(findings, file=given.file)
 
 
+def given_in(path: Path | None, environ: Mapping[str, str]) -> Given:
+    """Say what file and environment give and where, for whoever found something wrong with settings that load."""
+    return _read(path, environ)[0]
+
+
 def read_secret(secret: Secret, environ: Mapping[str, str], *, where: str) -> SecretStr:
     """Read a secret from where it stands; `where` is the setting's name for the ConfigurationError if it is absent."""
     if secret.env is not None:

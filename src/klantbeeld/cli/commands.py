@@ -1,5 +1,10 @@
-"""What `klantbeeld` can be told to do."""
+"""What `klantbeeld` can be told to do.
 
+Every command imports what it needs when it is called, so that `--help` is quick. It leaves with 0 when all is well, 1
+when something was found, refused or not answered, and 2 when the command or the configuration is wrong.
+"""
+
+import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -12,10 +17,14 @@ Config = Annotated[
     Path | None,
     typer.Option("--config", "-c", help="Settings file; without it klantbeeld.toml here, if there is one."),
 ]
+Document = Annotated[Path, typer.Argument(help="File with a GraphQL document; - reads standard input.")]
+Name = Annotated[str | None, typer.Option(help="Operation, where the document has several.")]
 
 app = typer.Typer(
     name="klantbeeld",
     help="One GraphQL gateway for a whole customer, asked live from the systems that own the data.",
+    epilog="Leaves with 0 when all is well, 1 when something was found, refused or not answered, "
+    "2 when the command or the configuration is wrong.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -31,17 +40,36 @@ def main() -> None:
     try:
         app()
     except OperatorError as error:
-        print(error, file=sys.stderr)  # noqa: T201 - the command line speaks
+        is_plain = "NO_COLOR" in os.environ or not sys.stderr.isatty()
+        mark = "Error:" if is_plain else "\033[1;31mError:\033[0m"
+        sys.stderr.write(f"{mark} {error}\n")
         sys.exit(2)
+
+
+def _print_version(wanted: bool) -> None:  # noqa: FBT001 - typer calls it with the option's value
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"klantbeeld {version('klantbeeld')}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """One GraphQL gateway for a whole customer, asked live from the systems that own the data."""
 
 
 @app.command()
 def demo(
-    port: Annotated[int, typer.Option(help="Port of the gateway; 0 takes a free one.")] = 8000,
+    port: Annotated[int, typer.Option(help="Port of the gateway; 0 takes a free one.", min=0, max=65535)] = 8000,
     folder: Annotated[
         Path | None, typer.Option(help="Where to keep the demo's files; a temporary folder without it.")
     ] = None,
-    size: Annotated[int, typer.Option(help="People in the sandbox, beside the twelve.")] = 1000,
+    size: Annotated[int, typer.Option(help="People in the sandbox, beside the twelve.", min=0)] = 1000,
 ) -> None:
     """Start four simulated systems and the gateway, and print requests to paste."""
     from klantbeeld.cli.demo import run_demo
@@ -53,9 +81,11 @@ def demo(
 def serve(
     config: Config = None,
     host: Annotated[str | None, typer.Option(help="Address to listen on, instead of the settings'.")] = None,
-    port: Annotated[int | None, typer.Option(help="Port to listen on, instead of the settings'.")] = None,
+    port: Annotated[
+        int | None, typer.Option(help="Port to listen on, instead of the settings'.", min=0, max=65535)
+    ] = None,
 ) -> None:
-    """Start the gateway."""
+    """Start the gateway; it finishes what is under way at SIGTERM or Ctrl-C."""
     from klantbeeld.cli.serve import serve as run
 
     run(config, host=host, port=port)
@@ -79,30 +109,32 @@ def schema() -> None:
 
 @app.command()
 def explain(
-    operation: Annotated[Path, typer.Argument(help="File with a GraphQL document; - reads standard input.")],
+    operation: Document,
     config: Config = None,
-    name: Annotated[str | None, typer.Option(help="Operation, where the document has several.")] = None,
+    name: Name = None,
     caller_class: Annotated[str, typer.Option("--as", help="Caller class whose rights apply.")] = "agent",
     purpose: Annotated[str | None, typer.Option(help="Purpose; the class's first without it.")] = None,
 ) -> None:
     """Print which sources an operation would call, and in which order; calls none."""
     from klantbeeld.cli.explain import explain as run
 
-    run(config, operation, name=name, caller_class=caller_class, purpose=purpose)
+    raise typer.Exit(run(config, operation, name=name, caller_class=caller_class, purpose=purpose))
 
 
 @app.command()
 def query(
-    operation: Annotated[Path, typer.Argument(help="File with a GraphQL document; - reads standard input.")],
+    operation: Document,
+    *,
     url: Annotated[str, typer.Option(help="Address of the gateway.")] = "http://127.0.0.1:8000/graphql",
     token: Annotated[str | None, typer.Option(envvar="KLANTBEELD_TOKEN", help="Access token.")] = None,
+    purpose: Annotated[str | None, typer.Option(help="Purpose; the caller class's first without it.")] = None,
     variables: Annotated[str, typer.Option(help="Variables, as JSON.")] = "{}",
-    name: Annotated[str | None, typer.Option(help="Operation, where the document has several.")] = None,
+    name: Name = None,
 ) -> None:
     """Ask a running gateway; leaves with 1 if the answer has errors."""
     from klantbeeld.cli.query import query as run
 
-    raise typer.Exit(run(url, operation, token=token, variables=variables, name=name))
+    raise typer.Exit(run(url, operation, token=token, purpose=purpose, variables=variables, name=name))
 
 
 @app.command()
@@ -122,11 +154,14 @@ def import_(
     file: Annotated[Path, typer.Argument(help="Cross references, CSV (.csv) or JSON lines (.jsonl).")],
     decided_by: Annotated[str, typer.Option(help="Who vouches for them.")],
     config: Config = None,
+    report: Annotated[
+        Path | None, typer.Option(help="File for everything that was wrong, as JSON lines without values.")
+    ] = None,
 ) -> None:
     """Import known cross references; refused lines are listed with number and reason, the rest goes in."""
     from klantbeeld.cli.identity import import_references
 
-    raise typer.Exit(import_references(config, file, decided_by=decided_by))
+    raise typer.Exit(import_references(config, file, decided_by=decided_by, report=report))
 
 
 @identity.command()
@@ -146,16 +181,16 @@ def list_connectors(config: Config = None) -> None:
     """List the connectors that are found, and those that were set aside with the reason."""
     from klantbeeld.cli.connectors import list_connectors as run
 
-    run(config)
+    raise typer.Exit(run(config))
 
 
 @connector.command("check")
 def check_connector(
     name: Annotated[str, typer.Argument(help="Name of the connector, or of a source of the settings with --live.")],
     config: Config = None,
-    live: Annotated[bool, typer.Option("--live", help="Run the recorded examples against the live system.")] = False,
+    live: Annotated[bool, typer.Option("--live", help="Ask the source itself; reads only.")] = False,
 ) -> None:
-    """Check a connector: its facts, its examples, and with --live what its system answers now."""
+    """Check a connector: its facts, its examples, and with --live whether its system still answers as recorded."""
     from klantbeeld.cli.connectors import check_connector as run
 
     raise typer.Exit(run(config, name, live=live))
@@ -165,10 +200,13 @@ def check_connector(
 def run_connector(
     source: Annotated[str, typer.Argument(help="Name of a source of the settings.")],
     capability: Annotated[str, typer.Argument(help="What to read, as `connector list` names it.")],
-    key: Annotated[list[str], typer.Argument(help="Ids at the source.")],
+    key: Annotated[list[str] | None, typer.Argument(help="Ids at the source; none for a list.")] = None,
+    *,
     config: Config = None,
+    argument: Annotated[list[str] | None, typer.Option("--with", help="An argument, as text=jansen.")] = None,
+    first: Annotated[int | None, typer.Option(help="Size of the page.", min=1)] = None,
 ) -> None:
-    """Read one capability of a source, and print the calls and the records."""
+    """Read one page of one capability of a source, and print the calls and the records."""
     from klantbeeld.cli.connectors import run_capability
 
-    raise typer.Exit(run_capability(config, source, capability, key))
+    raise typer.Exit(run_capability(config, source, capability, key or [], arguments=argument or [], first=first))

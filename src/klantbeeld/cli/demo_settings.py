@@ -10,12 +10,15 @@ from pathlib import Path
 
 from klantbeeld.access.issuer import DemoIssuer
 from klantbeeld.cli.views import views_folder
+from klantbeeld.errors import ConfigurationError
 from klantbeeld.sandbox.facts import SYSTEMS, System
 from klantbeeld.sandbox.launcher import Sandbox
 from klantbeeld.settings import Settings
 from klantbeeld.settings_file import load_settings
 
 TEMPLATE = Path(__file__).with_name("demo.toml")
+NAME = "klantbeeld.toml"
+MARK = b"# The demo:"  # how the template begins
 
 # Credentials that are names, not secrets, and stand in the settings file.
 PUBLIC: Mapping[System, frozenset[str]] = {
@@ -38,9 +41,16 @@ def write_settings(folder: Path, sandbox: Sandbox, issuer: DemoIssuer, *, port: 
                 _write_secret(folder, f"{system}_{credential}", value)
     issuer.save(folder / "issuer.json")
     (folder / "jwks.json").write_bytes(issuer.jwks())
-    file = folder / "klantbeeld.toml"
+    file = folder / NAME
     file.write_text(_filled(folder, sandbox, issuer, port), encoding="utf-8")
     return file
+
+
+def refuse_settings_of_others(folder: Path) -> None:
+    """Make sure that no settings but a demo's would be overwritten; raises ConfigurationError."""
+    file = folder / NAME
+    if file.exists() and not file.read_bytes().startswith(MARK):
+        raise ConfigurationError(str(file), "is not a demo's settings file", "Name another folder with --folder")
 
 
 def demo_settings(file: Path) -> Settings:
@@ -62,7 +72,7 @@ def _filled(folder: Path, sandbox: Sandbox, issuer: DemoIssuer, port: int) -> st
             values[f"{system}_{credential}"] = sandbox.credentials(system)[credential]
     text = TEMPLATE.read_text(encoding="utf-8")
     for name, value in values.items():
-        text = text.replace(f"@{name}@", value)
+        text = text.replace(f"@{name}@", value.replace("\\", "\\\\").replace('"', '\\"'))  # a folder may hold either
     return text
 
 

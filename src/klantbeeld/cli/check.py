@@ -1,0 +1,132 @@
+"""`klantbeeld check`: all that is wrong with the configuration, with place and mend, before anything starts."""
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from rich.text import Text
+
+from klantbeeld.cli.opened import file_of, settings_of
+from klantbeeld.cli.terminal import remarks, results
+from klantbeeld.errors import ConfigurationError
+from klantbeeld.registry import LoadedConnector, load_connectors
+from klantbeeld.sdk.roles import ROLES
+from klantbeeld.settings import Settings
+from klantbeeld.settings_check import ConnectorFacts
+from klantbeeld.settings_check import check as check_settings
+from klantbeeld.settings_file import Finding, as_error, closest, given_in
+from klantbeeld.toml_lines import Key
+
+
+def check(config: Path | None) -> int:
+    """Print what is found; 2 if the gateway would not start, 0 otherwise. Raises ConfigurationError."""
+    settings = settings_of(config)
+    findings = findings_of(settings, os.environ, file=file_of(config))
+    console = results()
+    for finding in findings:
+        label, style = ("wrong", "bold red") if finding.stops else ("advice", "yellow")
+        console.print(Text.assemble((f"{label:7}", style), (finding.where, "bold"), f": {finding.problem}. "), end="")
+        console.print(finding.mend, markup=False)
+    stopping = sum(finding.stops for finding in findings)
+    if stopping:
+        remarks().print(f"{stopping} to mend; nothing starts until then.")
+        return 2
+    console.print(f"Ready to serve: {_summary(settings)}.")
+    return 0
+
+
+def sound_settings(
+    config: Path | None, *, host: str | None = None, port: int | None = None
+) -> tuple[Settings, Sequence[Finding]]:
+    """Load settings that the gateway can start with, and what might be mended all the same.
+
+    Host and port go before the file's. Raises ConfigurationError, once, with everything that stops it.
+    """
+    settings = settings_of(config)
+    given = {name: value for name, value in {"host": host, "port": port}.items() if value is not None}
+    settings = settings.model_copy(update={"gateway": settings.gateway.model_copy(update=given)})
+    file = file_of(config)
+    findings = findings_of(settings, os.environ, file=file)
+    if stopping := [finding for finding in findings if finding.stops]:
+        raise as_error(stopping, file=str(file or "the environment"))
+    return settings, findings
+
+
+def findings_of(settings: Settings, environ: Mapping[str, str], *, file: Path | None) -> list[Finding]:
+    """Find all that is wrong with settings that are well formed; looks at this machine alone."""
+    loaded, broken = _connectors_of(settings)
+    facts = {name: _facts(connector) for name, connector in loaded.items()}
+    found = [*check_settings(settings, environ, connectors=facts), *_owners(settings, loaded)]
+    told = [broken.get(finding.where, finding) for finding in found]
+    given = given_in(file, environ)
+    return [replace(finding, where=given.place(_key(finding.where))) for finding in told]
+
+
+def _connectors_of(settings: Settings) -> tuple[dict[str, LoadedConnector], dict[str, Finding]]:
+    """Load the connectors in use, and say why one cannot be, by the setting that names it."""
+    try:
+        connectors = load_connectors(settings.connector_folders)
+    except ConfigurationError:  # a folder that is none, which the checks find too
+        connectors = load_connectors()
+    loaded, broken = {}, {}
+    for name, source in settings.sources.items():
+        try:
+            loaded[source.connector] = connectors.load(source.connector)
+        except ConfigurationError as error:
+            where = f"sources.{name}.connector"
+            broken[where] = Finding(where, f"{error.where}: {error.problem}", error.mend)
+    return loaded, broken
+
+
+def _facts(connector: LoadedConnector) -> ConnectorFacts:
+    options = connector.manifest.options
+    return ConnectorFacts(
+        roles=frozenset(connector.manifest.roles),
+        options=frozenset(options),
+        needed_options=frozenset(name for name, option in options.items() if option.default is None),
+        credentials=frozenset(connector.make.auth.needs),
+    )
+
+
+def _owners(settings: Settings, loaded: Mapping[str, LoadedConnector]) -> Iterator[Finding]:
+    """Find acts that several sources of a role could do, and declared owners that cannot."""
+    able = _able(settings, loaded)
+    for act, owner in settings.writes.owners.items():
+        where, could = f"writes.owners.{act}", able.get(act)
+        if could is None:
+            yield Finding(where, "there is no such act", closest(act, able))
+        elif owner not in settings.sources:
+            yield Finding(where, f"there is no source `{owner}`", closest(owner, settings.sources))
+        elif owner not in {name for names in could.values() for name in names}:
+            yield Finding(where, f"the source `{owner}` cannot do that", "Name another, or take the line away")
+    for act in able.keys() - settings.writes.owners.keys():
+        for role, names in able[act].items():
+            if len(names) > 1:
+                problem = f"{' and '.join(names)} could both do it, and a write goes to one owner"
+                mend = f'Name the owner among the {role} sources under [writes.owners]: {act} = "{names[0]}"'
+                yield Finding(f"writes.owners.{act}", problem, mend)
+
+
+def _able(settings: Settings, loaded: Mapping[str, LoadedConnector]) -> dict[str, dict[str, list[str]]]:
+    """Find the sources that can do each act, by act and role."""
+    found: dict[str, dict[str, list[str]]] = {act: {} for role in ROLES.values() for act in role.acts}
+    for name, source in settings.sources.items():
+        if source.connector not in loaded:
+            continue
+        connector = loaded[source.connector]
+        for role in source.roles or connector.manifest.roles:
+            acts = ROLES[role].acts if role in ROLES else ()
+            for act in acts & connector.make.doings().keys() if acts else ():
+                found[act].setdefault(role, []).append(name)
+    return found
+
+
+def _key(where: str) -> Key:
+    return tuple(int(part) if part.isdecimal() else part for part in where.split("."))
+
+
+def _summary(settings: Settings) -> str:
+    sources = ", ".join(f"{name} ({source.connector})" for name, source in settings.sources.items()) or "no sources"
+    store, _, _ = settings.store.url.partition("://")
+    return f"{sources}; store {store}; port {settings.gateway.port}"

@@ -1,0 +1,108 @@
+"""Whether a connector still fits what was recorded, and whether a system still answers as it was recorded.
+
+What is asked of a system are the recorded questions that read; where the recorded customer is not there, somebody from
+the system's own list is asked about instead. Nothing is written, and nothing of what came back is kept or shown.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import httpx
+
+from klantbeeld.errors import SourceError
+from klantbeeld.registry import LoadedConnector
+from klantbeeld.sdk.calls import Ask
+from klantbeeld.sdk.connector import Connector
+from klantbeeld.sdk.examples import (
+    Example,
+    as_expected,
+    as_request,
+    example_options,
+    load_examples,
+    members_on_the_wire,
+    rehearse,
+)
+from klantbeeld.sdk.live import Live, records_of
+from klantbeeld.sdk.records import Record
+
+# Lists everybody, so that there is somebody to ask about.
+EVERYONE = "everyone"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Whether something holds, and what was seen; holds no value of anybody's."""
+
+    what: str
+    holds: bool
+    said: str
+
+
+def check_examples(loaded: LoadedConnector) -> list[Verdict]:
+    """Hold a connector against its recorded examples, without a network; SourceErrors become verdicts."""
+    connector = loaded.make(example_options(loaded.manifest))
+    examples = load_examples(loaded.manifest)
+    capabilities = {*connector.readings(), *connector.doings()}
+    without = sorted(capabilities - {example.capability for example in examples})
+    verdicts = [Verdict(name, holds=False, said="has no example") for name in without]
+    return verdicts + [_rehearsed(example, connector, loaded) for example in examples]
+
+
+async def check_live(live: Live) -> list[Verdict]:
+    """Ask a system every recorded question that reads, and hold the answer against what the connector declares."""
+    examples = [example for example in load_examples(live.manifest) if example.ask is not None]
+    somebody = await _somebody(live)
+    return [await _asked(example, live, somebody) for example in examples]
+
+
+def _rehearsed(example: Example, connector: Connector, loaded: LoadedConnector) -> Verdict:
+    what = f"{example.capability} ({example.name}, {example.origin})"
+    replies = [exchange.reply.reply() for exchange in example.exchanges]
+    try:
+        calls = rehearse(example.start(connector, loaded.manifest), iter(replies))
+        if [as_request(call) for call in calls] != [exchange.request for exchange in example.exchanges]:
+            return Verdict(what, holds=False, said="makes other requests than were recorded")
+        found = [as_expected(record) for record in records_of(example, connector, calls[-1], replies[-1])]
+    except SourceError as error:
+        return Verdict(what, holds=False, said=f"{error.code}: {error.detail}")
+    if found != example.expect:
+        return Verdict(what, holds=False, said="makes other records than were expected")
+    return Verdict(what, holds=True, said=_records(len(found)))
+
+
+async def _asked(example: Example, live: Live, somebody: str | None) -> Verdict:
+    reading = live.connector.readings()[example.capability]
+    what, ask = f"{example.capability} ({example.name})", example.asked(reading)
+    try:
+        records, _ = await live.read(example.capability, ask)
+        for other in _others(ask, records, None if reading.by_record else somebody):
+            records, _ = await live.read(example.capability, other)
+    except SourceError as error:
+        return Verdict(what, holds=False, said=f"{error.code}: {error.detail}")
+    except (httpx.HTTPError, ValueError) as error:
+        return Verdict(what, holds=False, said=type(error).__name__)
+    if not records and example.expect:
+        return Verdict(what, holds=True, said="answers, and has nothing under the recorded ids: not proved")
+    return Verdict(what, holds=True, said=_records(len(records)))
+
+
+def _others(ask: Ask, records: list[Record], somebody: str | None) -> Iterator[Ask]:
+    """Ask about somebody who is there, where the recorded customer is not."""
+    if ask.keys and not records and somebody is not None:
+        yield replace(ask, keys=(somebody,))
+
+
+async def _somebody(live: Live) -> str | None:
+    reading = live.connector.readings().get(EVERYONE)
+    if reading is None:
+        return None
+    ask = Ask(keys=(), select=members_on_the_wire(reading), first=1, arguments={})
+    try:
+        records, _ = await live.read(EVERYONE, ask)
+    except (SourceError, httpx.HTTPError, ValueError):  # told at the example of `everyone`
+        return None
+    return records[0].record_id if records else None
+
+
+def _records(number: int) -> str:
+    return f"{number} record" + ("" if number == 1 else "s")

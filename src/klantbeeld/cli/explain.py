@@ -1,0 +1,92 @@
+"""`klantbeeld explain`: the plan of an operation under a configuration, for a caller class and a purpose.
+
+Nothing is opened: connectors are loaded for what they can do, no credential is read and no source asked.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from graphql import DocumentNode
+
+from klantbeeld.access.policy import Policy
+from klantbeeld.access.rights import Rights
+from klantbeeld.access.tokens import AccessToken
+from klantbeeld.cli.opened import settings_of
+from klantbeeld.cli.plan_tree import Capable, plan_tree
+from klantbeeld.cli.query import document_in
+from klantbeeld.cli.terminal import remarks, results
+from klantbeeld.engine.documents import Document, Documents, Invalid
+from klantbeeld.engine.plan import compile_plan
+from klantbeeld.errors import ConfigurationError, Forbidden, RequestError
+from klantbeeld.gateway.limits import check_limits, parse_document
+from klantbeeld.graph.schema import build_schema
+from klantbeeld.registry import load_connectors
+from klantbeeld.settings import GatewaySettings, Settings
+from klantbeeld.settings_file import closest
+
+
+def explain(config: Path | None, operation: Path, *, name: str | None, caller_class: str, purpose: str | None) -> int:
+    """Print the plan; 1 for a document that would be refused, else 0. Raises ConfigurationError."""
+    settings = settings_of(config)
+    rights = rights_of(settings, caller_class, purpose)
+    sources = capable_sources(settings)
+    text = document_in(operation)
+    schema = build_schema()._schema  # noqa: SLF001 - strawberry hands its graphql-core schema to nobody
+    try:
+        document = Documents(schema, _parser(settings.gateway)).get(text)
+        chosen = _operation(document, name)
+    except Invalid as invalid:
+        for error in invalid.errors:
+            place = ", ".join(f"line {at.line}, column {at.column}" for at in error.locations or ())
+            remarks().print(f"{operation}, {place or 'the document'}: {error.message}", markup=False)
+        return 1
+    except RequestError as error:
+        remarks().print(f"{operation}: {error.reason}: {error}", markup=False)
+        return 1
+    plan = compile_plan(schema, document.operation(chosen), document.selections, rights)
+    results().print(plan_tree(plan, schema, sources, owners=settings.writes.owners, rights=rights))
+    return 0
+
+
+def rights_of(settings: Settings, caller_class: str, purpose: str | None) -> Rights:
+    """Return the most that a token of a class can carry, for a purpose; raises ConfigurationError."""
+    classes = settings.access.classes
+    if caller_class not in classes:
+        raise ConfigurationError("--as", f"there is no caller class `{caller_class}`", closest(caller_class, classes))
+    scopes = frozenset(classes[caller_class].scopes)
+    token = AccessToken("", "", "", "", "", scopes, None, caller_class, 0.0)
+    try:
+        return Policy(settings.access).caller(token, purpose=purpose).rights
+    except Forbidden as error:
+        problem = f"callers of the class `{caller_class}` have no purpose `{purpose}`"
+        raise ConfigurationError("--purpose", problem, closest(str(purpose), classes[caller_class].purposes)) from error
+
+
+def capable_sources(settings: Settings) -> list[Capable]:
+    """Return what each configured source can do; raises ConfigurationError for a connector that cannot be loaded."""
+    connectors = load_connectors(settings.connector_folders)
+    found = []
+    for name, source in sorted(settings.sources.items()):
+        loaded = connectors.load(source.connector)
+        roles = frozenset(source.roles if source.roles is not None else loaded.manifest.roles)
+        found.append(Capable(name, roles, loaded.make.readings(), loaded.make.doings()))
+    return found
+
+
+def _operation(document: Document, name: str | None) -> str | None:
+    if name is None and len(document.operations) > 1:
+        names = ", ".join(sorted(document.operations))
+        raise ConfigurationError(
+            "--name", f"the document has {len(document.operations)} operations", f"Name one of {names}"
+        )
+    document.operation(name)
+    return name
+
+
+def _parser(limits: GatewaySettings) -> Callable[[str], DocumentNode]:
+    def parse(text: str) -> DocumentNode:
+        document = parse_document(text, limits)
+        check_limits(document, limits)
+        return document
+
+    return parse

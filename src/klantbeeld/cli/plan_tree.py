@@ -1,0 +1,242 @@
+"""A plan as a tree to read: what is asked of which source, what waits for what, and what is refused.
+
+Pure: it is made of a plan, the schema and what the sources can do. A level of the tree is a level of waiting: what
+stands side by side starts together, as soon as the field above them has its value.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from graphql import GraphQLObjectType, GraphQLSchema, print_ast
+from rich.markup import escape
+from rich.tree import Tree
+
+from klantbeeld.engine.plan import Joint, Plan, PlannedRead
+from klantbeeld.engine.ports import Rights
+from klantbeeld.graph.data import Data
+from klantbeeld.graph.identify import ADDRESSES, PARTY
+from klantbeeld.graph.nodes import BY_ID
+from klantbeeld.graph.search import FOUND
+from klantbeeld.sdk.connector import Doing, Reading
+from klantbeeld.sdk.read import Read
+from klantbeeld.sdk.roles import ROLES
+from klantbeeld.texts import codes, say
+
+# Root fields that may ask sources before the fields below them, by name.
+ASKED_AT_THE_ROOT: Mapping[str, tuple[Read, ...]] = {
+    "identify": (PARTY, ADDRESSES),
+    "searchCustomers": (FOUND,),
+    "node": tuple(BY_ID.values()),
+}
+
+# Acts behind mutations that are not called as their act is.
+ACTS: Mapping[str, str] = {"give_consent": "set_consent", "withdraw_consent": "set_consent"}
+
+# Arguments of a page are the engine's own, and do not keep two calls apart.
+PAGING = frozenset({"first", "after"})
+
+
+@dataclass(frozen=True, slots=True)
+class Capable:
+    """A configured source: the roles that it fills and what its connector can do."""
+
+    name: str
+    roles: frozenset[str]
+    readings: Mapping[str, Reading]
+    doings: Mapping[str, Doing]
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """One read of one field: of whom, and how."""
+
+    joint: Joint
+    planned: PlannedRead
+    source: Capable
+    reading: Reading
+
+
+def plan_tree(
+    plan: Plan, schema: GraphQLSchema, sources: Sequence[Capable], *, owners: Mapping[str, str], rights: Rights
+) -> Tree:
+    """Draw a plan; `owners` are the declared owners of acts."""
+    drawn = _Drawing(schema, sources, owners, rights)
+    kind, name = plan.operation.operation.value, plan.operation.name
+    tree = Tree(f"[bold]{kind}[/bold] {escape(name.value) if name else '(anonymous)'}")
+    order = "one after another" if plan.is_serial else "together"
+    for joint in plan.roots:
+        drawn.root(tree, joint)
+    if len(plan.roots) > 1:
+        tree.add(f"[dim]The fields at the root are carried out {order}.[/dim]")
+    drawn.refusals(tree, plan)
+    return tree
+
+
+@dataclass(frozen=True, slots=True)
+class _Drawing:
+    schema: GraphQLSchema
+    sources: Sequence[Capable]
+    owners: Mapping[str, str]
+    rights: Rights
+
+    def root(self, above: Tree, joint: Joint) -> None:
+        """Draw a field at the root, and what is below it."""
+        if joint.type_name == "Mutation":
+            branch = above.add(f"{_field(joint)}: writes, {self._owner(joint)}")
+        else:
+            branch = above.add(f"{_field(joint)}: {_way_in(joint)}")
+        for read in ASKED_AT_THE_ROOT.get(joint.node.name.value, ()):
+            planned = PlannedRead(read, frozenset(read.uses))
+            for line in self._lines(planned):
+                branch.add(f"may ask {line}")
+        self._level(branch, joint)
+
+    def refusals(self, above: Tree, plan: Plan) -> None:
+        """Draw what rights refuse, with the rule."""
+        if not plan.denied:
+            return
+        branch = above.add("[bold red]refused[/bold red]: not asked of any source")
+        for (path, type_name), code in plan.denied.items():
+            words = say(code, "en") if code in codes() else code
+            branch.add(f"{escape('.'.join(path))}: {code}{self._rule(type_name, path[-1])}. {escape(words)}")
+
+    def _level(self, above: Tree, joint: Joint) -> None:
+        """Draw what starts together below a joint: the calls, then each field with what it reads."""
+        if not joint.children:
+            return
+        calls = _calls(asking for child in joint.children for asking in self._askings(child))
+        if calls:
+            least = f"{len(calls)} call" + ("s" if len(calls) > 1 else "")
+            together = above.add(f"[bold]then, together[/bold]: {least}")
+            for call in calls:
+                together.add(_call(call))
+        for child in joint.children:
+            branch = above.add(_field(child) + _condition(child))
+            for planned in child.reads:
+                for line in self._lines(planned):
+                    branch.add(line)
+            self._level(branch, child)
+
+    def _askings(self, joint: Joint) -> Iterator[Asking]:
+        for planned in joint.reads:
+            for source in self.sources:
+                if planned.read.role.name in source.roles and planned.read.call in source.readings:
+                    yield Asking(joint, planned, source, source.readings[planned.read.call])
+
+    def _lines(self, planned: PlannedRead) -> Iterator[str]:
+        """Say of whom a read is asked, one line a source."""
+        role, call = planned.read.role.name, planned.read.call
+        filling = [source for source in self.sources if role in source.roles]
+        if not filling and not planned.read.optional:
+            yield f"[yellow]{role}: no source (NOT_CONFIGURED)[/yellow]"
+        for source in filling:
+            if call not in source.readings:
+                yield f"[yellow]{role} {source.name}: cannot {call} (NOT_SUPPORTED)[/yellow]"
+                continue
+            members = ", ".join(sorted(planned.members)) or "ids alone"
+            yield f"{role} [cyan]{source.name}[/cyan].{call}: {members}{_pages(planned.read, source.readings[call])}"
+
+    def _owner(self, joint: Joint) -> str:
+        act, role = act_of(joint), _role(joint)
+        able = [source for source in self.sources if role in source.roles and act in source.doings]
+        named = self.owners.get(act)
+        chosen = [source for source in self.sources if source.name == named] if named else able
+        if len(chosen) == 1:
+            (owner,) = chosen
+            safety = owner.doings[act].safety.value if act in owner.doings else "not able"
+            return f"{act} by its owner [cyan]{owner.name}[/cyan] ({role}; safe by {safety})"
+        if chosen:
+            return f"[red]{act} by one of {', '.join(one.name for one in chosen)}: OWNER_AMBIGUOUS[/red]"
+        return f"[yellow]{act}: no source of {role} can (NOT_SUPPORTED)[/yellow]"
+
+    def _rule(self, type_name: str, field: str) -> str:
+        """Say what a field needs, where its name in the answer is its own."""
+        kind = self.schema.type_map.get(type_name)
+        definition = kind.fields.get(field) if isinstance(kind, GraphQLObjectType) else None
+        if definition is None:
+            return ""
+        declared = definition.extensions["strawberry-definition"]
+        data = next((made for made in declared.directives if isinstance(made, Data)), None)
+        return f", needs {data.scope} ({data.category.value}, {data.sensitivity.value})" if data else ""
+
+
+def act_of(joint: Joint) -> str:
+    """Return the act behind a mutation."""
+    name: str = joint.definition.extensions["strawberry-definition"].python_name
+    return ACTS.get(name, name)
+
+
+def _role(joint: Joint) -> str:
+    declared = joint.definition.extensions["strawberry-definition"]
+    data = next((made for made in declared.directives if isinstance(made, Data)), None)
+    return data.owner if data else next(role for role in ROLES if act_of(joint) in ROLES[role].acts)
+
+
+def _calls(askings: Iterable[Asking]) -> list[list[Asking]]:
+    """Put together what one call answers: one resource of one source, with the same arguments."""
+    found: dict[tuple[str, str, str, bool], list[Asking]] = {}
+    for asking in askings:
+        read, reading = asking.planned.read, asking.reading
+        key = (asking.source.name, reading.resource, _arguments(asking), read.key is not None)
+        found.setdefault(key, []).append(asking)
+    return list(found.values())
+
+
+def _call(askings: Sequence[Asking]) -> str:
+    """Say what one call is: of whom, for what, of how many keys."""
+    first = askings[0]
+    capabilities = ", ".join(dict.fromkeys(asking.reading.name for asking in askings))
+    keys = "record" if first.planned.read.key is not None else "customer"
+    batch = f"up to {first.reading.batch} {keys}s a call" if first.reading.batch > 1 else f"a call for each {keys}"
+    arguments = _arguments(first)
+    fields = ", ".join(dict.fromkeys(asking.joint.path[-1] for asking in askings))
+    return f"[cyan]{first.source.name}[/cyan].{capabilities}{arguments}: {batch}; for {escape(fields)}"
+
+
+def _arguments(asking: Asking) -> str:
+    """Write down what a read hands on to the source, as the document has it."""
+    declared = asking.joint.definition.extensions["strawberry-definition"].arguments
+    names = {argument.graphql_name or _camel(argument.python_name): argument.python_name for argument in declared}
+    handed = set(asking.planned.read.args) - PAGING
+    given = [
+        f"{names.get(argument.name.value)}: {print_ast(argument.value)}"
+        for argument in asking.joint.node.arguments or ()
+        if names.get(argument.name.value) in handed
+    ]
+    return escape(f"({', '.join(sorted(given))})") if given else ""
+
+
+def _pages(read: Read, reading: Reading) -> str:
+    if read.everything or ("first" in read.args and reading.newest_first is None):
+        return "; all pages"
+    return "; one page" if "first" in read.args else ""
+
+
+def _field(joint: Joint) -> str:
+    name, key = joint.node.name.value, joint.path[-1]
+    within = ".".join(joint.route)
+    place = f" [dim]under {escape(within)}[/dim]" if within else ""
+    return f"[bold]{escape(key)}[/bold]" + (f" ({escape(name)})" if key != name else "") + place
+
+
+def _condition(joint: Joint) -> str:
+    """Say when a field is asked at all, if that is up to the request."""
+    if any(not condition for condition in joint.conditions):
+        return ""
+    terms = [
+        " and ".join(f"{'' if wanted else 'not '}${term}" for term, wanted in condition if isinstance(term, str))
+        for condition in joint.conditions
+    ]
+    said = " or ".join(term for term in terms if term)
+    return f" [dim]if {escape(said)}[/dim]" if said else ""
+
+
+def _way_in(joint: Joint) -> str:
+    if joint.node.name.value == "sources":
+        return "the settings and the health of each source"
+    return "the identity map"
+
+
+def _camel(name: str) -> str:
+    head, *rest = name.split("_")
+    return head + "".join(part.title() for part in rest)

@@ -1,0 +1,80 @@
+"""`klantbeeld query`: a running gateway is asked, and its answer printed."""
+
+import json
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from klantbeeld.cli.terminal import remarks, results
+from klantbeeld.errors import ConfigurationError
+
+# Longer than any deadline of a caller class ought to be, in seconds.
+PATIENCE = 60.0
+
+MEDIA_TYPES = "application/graphql-response+json, application/json;q=0.9"
+
+
+def query(
+    url: str, operation: Path, *, token: str | None, purpose: str | None, variables: str, name: str | None
+) -> int:
+    """Print the answer; 1 if it has errors or did not come, else 0. Raises ConfigurationError for bad arguments."""
+    body = {"query": document_in(operation), "variables": _variables(variables), "operationName": name}
+    headers = {"Accept": MEDIA_TYPES}
+    headers |= {"Authorization": f"Bearer {token}"} if token else {}
+    headers |= {"Klantbeeld-Purpose": purpose} if purpose else {}
+    notes = remarks()
+    try:
+        with notes.status(f"Asking {url} …"):
+            response = httpx.post(url, json=body, headers=headers, timeout=PATIENCE)
+    except (httpx.InvalidURL, httpx.UnsupportedProtocol) as error:
+        raise ConfigurationError(
+            "--url", "is not the address of a gateway", "Write http://HOST:PORT/graphql"
+        ) from error
+    except httpx.TransportError as error:
+        notes.print(f"{url} did not answer ({type(error).__name__}). Is the gateway running?", markup=False)
+        return 1
+    return _print(response)
+
+
+def document_in(operation: Path) -> str:
+    """Read a document from a file, or from standard input for `-`; raises ConfigurationError."""
+    try:
+        return sys.stdin.read() if str(operation) == "-" else operation.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        problem = f"cannot be read ({type(error).__name__})"
+        raise ConfigurationError(str(operation), problem, "Name a file with a GraphQL document") from error
+
+
+def _variables(text: str) -> Mapping[str, Any]:
+    try:
+        variables = json.loads(text)
+    except ValueError as error:
+        raise ConfigurationError("--variables", "is not JSON", 'Write an object: {"id": "…"}') from error
+    if not isinstance(variables, dict):
+        raise ConfigurationError("--variables", "is not an object", 'Write {"id": "…"}')
+    return variables
+
+
+def _print(response: httpx.Response) -> int:
+    notes, console = remarks(), results()
+    try:
+        answer = response.json()
+    except ValueError:
+        answer = None
+    if not isinstance(answer, dict):
+        kind = response.headers.get("content-type", "nothing")
+        notes.print(f"Status {response.status_code} with {kind}: that is no GraphQL endpoint.", markup=False)
+        return 1
+    if console.is_terminal:
+        console.print_json(data=answer, ensure_ascii=False)
+    else:
+        console.file.write(json.dumps(answer, ensure_ascii=False, indent=2) + "\n")
+    errors = answer.get("errors") or []
+    for error in errors:
+        place = ".".join(map(str, error.get("path", ()))) or "the request"
+        code = error.get("extensions", {}).get("code", "no code")
+        notes.print(f"{place}: {code}: {error.get('message', '')}", markup=False)
+    return 1 if errors or response.is_error else 0
