@@ -1,0 +1,224 @@
+"""The engine and the wire in Starlette alone: no token, no rights, no trail, no metrics, no log, a map in memory.
+
+    python -m tests.benchmarks.alone --port 5101 --ids ids.txt [--upstreams 9100]
+
+It is not a way to run Klantbeeld: it says what the engine and the wire cost, so that the rest can be told from them.
+"""
+
+import argparse
+import asyncio
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import uvicorn
+import uvloop
+from graphql import DocumentNode
+from starlette.applications import Starlette
+from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
+
+from klantbeeld.engine.engine import Engine, EngineParts
+from klantbeeld.engine.ports import Reading
+from klantbeeld.gateway import errors as gateway_errors
+from klantbeeld.gateway.limits import check_limits, parse_document
+from klantbeeld.gateway.ports import RequestContext
+from klantbeeld.gateway.reading import request_of_body
+from klantbeeld.graph.schema import build_schema
+from klantbeeld.identity.ids import CustomerIds
+from klantbeeld.identity.links import IMPORT, Link, Links
+from klantbeeld.registry import load_connectors
+from klantbeeld.settings import GatewaySettings, Settings, SourceSettings
+from klantbeeld.sources.opening import MakeTransport, open_source
+from klantbeeld.sources.source import Source
+from klantbeeld.writes.writer import Writer
+
+HERE = Path(__file__).resolve().parent
+SOURCES = ("crm", "billing", "complaints", "marketing")
+DEADLINE = 2.0
+SINCE = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class EveryRight:
+    """Refuses nothing."""
+
+    fingerprint: str = "every"
+
+    def refusal(self, scope: str, *, category: str, sensitivity: str) -> str | None:
+        return None
+
+
+@dataclass(frozen=True)
+class Anybody:
+    """Whoever asks."""
+
+    rights: EveryRight = EveryRight()
+    deadline_seconds: float = DEADLINE
+    expires_at: float | None = None
+
+
+class Whole:
+    """Releases everything."""
+
+    def covers(self, scope: str, coordinate: str) -> bool:
+        return True
+
+
+class EveryRow:
+    """Releases every customer."""
+
+    async def releases(self, caller: Any, customer_ids: Collection[str]) -> Mapping[str, Whole]:
+        return dict.fromkeys(customer_ids, WHOLE)
+
+    async def own(self, caller: Any) -> str | None:
+        return None
+
+
+class NoTrail:
+    """Keeps nothing."""
+
+    def check(self) -> None:
+        """Nothing can be wrong."""
+
+    def read(self, caller: Any, reading: Reading) -> None:
+        """Forget it."""
+
+
+class Map:
+    """Customers and their links, in memory."""
+
+    def __init__(self, customers: Mapping[str, str]) -> None:
+        self._links = {one: links_of(one, record_id) for one, record_id in customers.items()}
+
+    async def links_of(self, customer_ids: Sequence[str]) -> dict[str, Links]:
+        return {one: self._links[one] for one in customer_ids if one in self._links}
+
+
+class Endpoint:
+    """Reads a request, has it answered, writes the answer."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._execute = engine.execute
+        self._caller = Anybody()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        message = await receive()
+        body = message["body"]
+        while message.get("more_body"):
+            message = await receive()
+            body += message["body"]
+        deadline = asyncio.get_running_loop().time() + DEADLINE
+        context = RequestContext(caller=self._caller, deadline=deadline, language="en")
+        answer = await self._execute(request_of_body(body), context)
+        length = b"%d" % len(answer.body)
+        headers = [(b"content-type", b"application/json"), (b"content-length", length)]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": answer.body})
+
+
+WHOLE = Whole()
+
+
+def make_engine(
+    customers: Mapping[str, str], *, upstreams: int, make_transport: MakeTransport | None = None
+) -> tuple[Engine, dict[str, Source]]:
+    """Make the engine over the four plain systems; `customers` are record ids by customer id."""
+    settings = Settings(sources=source_settings(upstreams), language="en")
+    connectors = load_connectors((HERE / "connectors",))
+    sources = {
+        name: open_source(name, one, connectors.load(one.connector), {}, make_transport=make_transport)
+        for name, one in settings.sources.items()
+    }
+    shows = SimpleNamespace(shown=gateway_errors.shown, shown_before_execution=gateway_errors.shown_before_execution)
+    identity: Any = Map(customers)
+    engine = Engine(
+        EngineParts(
+            schema=build_schema(),
+            settings=settings,
+            sources=sources,
+            identity=identity,
+            rows=EveryRow(),
+            writer=Writer(sources, declared={}, secret=b"bench", new_id=CustomerIds().new),
+            trail=NoTrail(),
+            errors=shows,
+            parse=partial(parse, limits=settings.gateway),
+            cursor_key=b"k" * 32,
+            count_fallback=fell_back,
+            failed=broke,
+            now=lambda: datetime.now(UTC),
+        )
+    )
+    return engine, sources
+
+
+def source_settings(upstreams: int, *, scheme: str = "http", ca_bundle: Path | None = None) -> dict[str, Any]:
+    """Return the four sources; the upstreams listen on the four ports behind `upstreams`."""
+    return {
+        name: SourceSettings(
+            connector=f"plain_{name}",
+            base_url=f"{scheme}://127.0.0.1:{upstreams + number}",
+            ca_bundle=ca_bundle,
+            importance="important",
+            risk_when_missing={"nl": "ontbreekt", "en": "is missing"},
+            hosted_in="NL",
+            processor="nobody",
+            retention="P1Y",
+            max_connections=256,
+        )
+        for number, name in enumerate(SOURCES, 1)
+    }
+
+
+def links_of(customer_id: str, record_id: str) -> Links:
+    """Return the links of a customer who has the same id in all systems."""
+    links = (Link(source, record_id, SINCE, IMPORT, None, "benchmark", ()) for source in sorted(SOURCES))
+    return Links(customer_id, customer_id, (), tuple(links))
+
+
+def parse(text: str, limits: GatewaySettings) -> DocumentNode:
+    """Parse a document within the limits."""
+    document = parse_document(text, limits)
+    check_limits(document, limits)
+    return document
+
+
+def fell_back() -> None:
+    """Fail: what is measured is the compiled assembly."""
+    raise AssertionError("an answer was assembled by graphql-core")
+
+
+def broke(error: BaseException) -> None:
+    """Fail: nothing of ours may break."""
+    raise error
+
+
+def read_ids(lines: Iterable[str]) -> dict[str, str]:
+    """Read record ids by customer id; the n-th line is the customer id of the n-th record."""
+    return {line.strip(): f"C{number:05d}" for number, line in enumerate(lines, 1) if line.strip()}
+
+
+def main() -> None:
+    """Serve until a signal comes."""
+    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options.add_argument("--port", type=int, required=True)
+    options.add_argument("--ids", type=Path, required=True)
+    options.add_argument("--upstreams", type=int, default=9100)
+    asked = options.parse_args()
+
+    async def serve() -> None:
+        engine, _ = make_engine(read_ids(asked.ids.read_text().splitlines()), upstreams=asked.upstreams)
+        app = Starlette(routes=[Route("/graphql", Endpoint(engine))])
+        await uvicorn.Server(
+            uvicorn.Config(app, port=asked.port, http="httptools", lifespan="off", log_level="error", access_log=False)
+        ).serve()
+
+    uvloop.run(serve())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,41 @@
+"""From a profile of this system to the unified model."""
+
+from klantbeeld.sdk import Mapping, records, take
+from klantbeeld.sdk.words import Channel, ConsentStatus
+
+from . import records as wire
+
+CHANNELS = {channel.value.lower(): channel for channel in Channel}
+STATUSES = {True: ConsentStatus.GIVEN, False: ConsentStatus.WITHDRAWN}
+
+
+def every(items: list[wire.Consent] | list[wire.Campaign]) -> list[wire.Consent] | list[wire.Campaign]:
+    """Take each item of a list for a record."""
+    return items
+
+
+CONSENT = Mapping(
+    records.Consent,
+    wire.Profile,
+    {
+        "record_id": take("channel"),
+        "channel": take("channel", via=CHANNELS.get),
+        "status": take("granted", via=STATUSES.get),
+        "changed_at": take("updated_at"),
+        "evidence": take("source"),
+    },
+    outer={"owner": take("customer_id")},
+    each=take("consents", via=every),
+)
+CAMPAIGN = Mapping(
+    records.Campaign,
+    wire.Profile,
+    {
+        "record_id": take("id"),
+        "name": take("name"),
+        "sent_at": take("sent_at"),
+        "opened": take("opened"),
+    },
+    outer={"owner": take("customer_id")},
+    each=take("campaigns", via=every),
+)
