@@ -15,6 +15,7 @@ PASSWORD_IN_URL = re.compile(r"://[^/@\s]*:[^/@\s]+@")
 
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Language = Literal["nl", "en"]
+SourceName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,63}$")]
 Category = Literal["SOCIAL", "REGISTRATION", "CUSTOM", "SYSTEM"]
 Sensitivity = Literal["ORDINARY", "FINANCIAL", "SPECIAL", "NATIONAL_NUMBER"]
 SignatureAlgorithm = Literal[
@@ -290,6 +291,79 @@ class EligibilitySettings(Section):
     """Block where a person's date of birth is not known."""
 
 
+ProfileField = Literal[
+    "full_name",
+    "given_name",
+    "family_name",
+    "birth_date",
+    "gender",
+    "language",
+    "customer_number",
+    "organisation_name",
+    "kvk_number",
+    "email",
+    "phone",
+    "postal_address",
+    "billing_account",
+    "billing_email",
+    "marketing_consent",
+    "preferences",
+]
+
+
+class ViewSettings(Section):
+    """What somebody who works with customers needs to know of one, for `profileGaps` and `dataQuality`."""
+
+    title: Bilingual
+    """What the view is for."""
+    fields: dict[ProfileField, Annotated[int, Field(ge=1, le=100)]] = Field(min_length=1)
+    """Fields that it needs, each with its weight: how much is gained by knowing it."""
+
+
+class QualitySettings(Section):
+    """How the quality of a customer's data is measured."""
+
+    current_days: int = Field(default=730, ge=1)
+    """Days for which a value counts as up to date after it was given or verified."""
+
+
+DEFAULT_VIEWS: dict[str, tuple[str, str, dict[str, int]]] = {
+    "service": (
+        "Klantenservice",
+        "Customer service",
+        {"full_name": 5, "phone": 5, "email": 4, "postal_address": 3, "customer_number": 2, "language": 1},
+    ),
+    "advice": (
+        "Advies",
+        "Advice",
+        {"full_name": 5, "preferences": 4, "email": 3, "phone": 3, "birth_date": 2, "language": 2, "gender": 1},
+    ),
+    "marketing": (
+        "Marketing",
+        "Campaigns",
+        {"marketing_consent": 5, "email": 5, "birth_date": 4, "preferences": 3, "language": 2, "given_name": 1},
+    ),
+    "collections": (
+        "Incasso",
+        "Debt collection",
+        {"full_name": 5, "postal_address": 5, "billing_account": 4, "billing_email": 4, "phone": 3, "email": 2},
+    ),
+    "self-service": (
+        "Eigen gegevens",
+        "Self service",
+        {"email": 5, "phone": 4, "postal_address": 4, "full_name": 3, "marketing_consent": 2, "preferences": 2},
+    ),
+    "partner": ("Levering", "Delivery by partners", {"full_name": 5, "postal_address": 5, "phone": 2, "email": 2}),
+}
+
+
+def _default_views() -> dict[str, ViewSettings]:
+    return {
+        name: ViewSettings.model_validate({"title": {"nl": dutch, "en": english}, "fields": fields})
+        for name, (dutch, english, fields) in DEFAULT_VIEWS.items()
+    }
+
+
 class Settings(Section):
     """All of `klantbeeld.toml`."""
 
@@ -301,12 +375,17 @@ class Settings(Section):
     """Where ids and the trail are kept."""
     identity: IdentitySettings = IdentitySettings()
     """The cross-reference map."""
-    sources: dict[str, SourceSettings] = Field(default_factory=dict)
+    sources: dict[SourceName, SourceSettings] = Field(default_factory=dict)
     """The systems, each under the name that the graph shows."""
     writes: WriteSettings = WriteSettings()
     """Writing through to owners."""
     eligibility: EligibilitySettings = EligibilitySettings()
     """What speaks against approaching a customer."""
+    quality: QualitySettings = QualitySettings()
+    """How the quality of a customer's data is measured."""
+    views: dict[str, ViewSettings] = Field(default_factory=_default_views)
+    """What each kind of work needs to know: by default service, advice, marketing, collections, self-service and
+    partner."""
     connector_folders: tuple[Path, ...] = ()
     """Folders with connectors of your own."""
     language: Language = "nl"

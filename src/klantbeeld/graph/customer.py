@@ -13,6 +13,7 @@ from klantbeeld.graph.complaints import COMPLAINED, Complaint, is_open
 from klantbeeld.graph.connections import After, Connection, First, merge_pages
 from klantbeeld.graph.data import Data
 from klantbeeld.graph.eligibility import ELIGIBLE, Eligibility, ProductArgument, eligibility_of
+from klantbeeld.graph.gaps import ProfileGap, profile_gaps
 from klantbeeld.graph.joined import Ruled, joined
 from klantbeeld.graph.marketing import (
     ALLOWED,
@@ -26,6 +27,8 @@ from klantbeeld.graph.marketing import (
 from klantbeeld.graph.money import Money
 from klantbeeld.graph.party import PERSONAL, ContactMedium, Party
 from klantbeeld.graph.products import BOUGHT, HELD, Order, Product
+from klantbeeld.graph.profile_fields import PROFILE
+from klantbeeld.graph.quality import MEASURED_DATA, DataQuality, quality_of
 from klantbeeld.graph.sourced import Node, SourceStatus
 from klantbeeld.graph.statuses import statuses_of
 from klantbeeld.graph.survivorship import owner_first
@@ -237,6 +240,24 @@ class Customer(Node):
     ) -> Eligibility | None:
         """Whether the customer may be approached on a channel, and what speaks against it; null means no."""
         return eligibility_of(str(answers.parent.id), channel, product)
+
+    @joined(data=MEASURED_DATA)
+    def data_quality(
+        answers: Parent[Answers[records.Record]],
+        view: Annotated[
+            str | None, strawberry.argument(description="View of the settings whose fields and weights count.")
+        ] = None,
+    ) -> DataQuality | None:
+        """How complete, right, up to date and free of contradiction the data is; what cannot be read is unknown."""
+        return quality_of(view, answers)
+
+    @joined(*PROFILE, data=MEASURED_DATA)
+    def profile_gaps(
+        answers: Parent[Answers[records.Record]],
+        view: Annotated[str, strawberry.argument(description="View of the settings whose needs count.")],
+    ) -> list[ProfileGap] | None:
+        """What is still missing for a view, most useful first; at the end what must not be asked."""
+        return profile_gaps(answers, view)
 
     @joined()
     def sources(answers: Parent[Answers[records.Record]]) -> list[SourceStatus]:
