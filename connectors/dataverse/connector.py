@@ -195,7 +195,10 @@ class Dataverse(Connector):
         return self.options["service_root"].rstrip("/")
 
     def _rows(self, table: str, record: type[W], ask: Ask, condition: str = "", *, order: str = "") -> Call[W]:
-        """Ask for the rows of a table for which a condition holds, only the columns that are selected."""
+        """Ask for the rows of a table for which a condition holds, only the columns that are selected.
+
+        A table that is not there is a wrong address or a missing privilege, and not an empty table.
+        """
         options = {
             "$select": ",".join(columns(record, ask.select)),
             "$expand": ",".join(expansions(record, ask.select)),
@@ -211,6 +214,7 @@ class Dataverse(Connector):
             envelope=wire.Page,
             next_page=next_page,
             record=record,
+            absent=frozenset(),
         )
 
     def _upsert(self, table: str, act: Act, row: Mapping[str, Any]) -> Call[wire.Activity]:

@@ -156,7 +156,9 @@ class Stripe(Connector):
         reply = yield Call(path=path, headers=(VERSION,), record=wire.Invoice, absent=frozenset())
         invoice = understood(reply, wire.Invoice)
         query = [("invoice", act.invoice), ("limit", str(PAGE))]
-        reply = yield Call(path="/v1/credit_notes", query=query, headers=(VERSION,), record=wire.CreditNotes)
+        reply = yield Call(
+            path="/v1/credit_notes", query=query, headers=(VERSION,), record=wire.CreditNotes, absent=frozenset()
+        )
         for note in understood(reply, wire.CreditNotes).data:
             if note.metadata.get(OPERATION) == act.key:
                 return credit_note(f"/v1/credit_notes/{segment(note.id)}", act, method="GET")
@@ -179,7 +181,10 @@ class Stripe(Connector):
 
 
 def listed(path: str, record: type[W], ask: Ask, members: Mapping[str, str]) -> Call[W]:
-    """Ask for a page of a list; the position is the id of the last object before it."""
+    """Ask for a page of a list; the position is the id of the last object before it.
+
+    A list that is not there is a wrong address, and not an empty list.
+    """
     after = {"starting_after": ask.after} if ask.after else {}
     return Call(
         path=path,
@@ -190,6 +195,7 @@ def listed(path: str, record: type[W], ask: Ask, members: Mapping[str, str]) -> 
         next_page=last_id_while_more,
         needs=frozenset({"id"}),
         record=record,
+        absent=frozenset(),
     )
 
 
@@ -205,6 +211,7 @@ def articles(ask: Ask) -> Call[wire.Product]:
         headers=(VERSION,),
         items=("data",),
         record=wire.Product,
+        absent=frozenset(),
     )
 
 
@@ -219,6 +226,7 @@ def searched(ask: Ask, query: str) -> Call[wire.Customer]:
         envelope=wire.Page,
         next_page=lambda page, _last: page.next_page,
         record=wire.Customer,
+        absent=frozenset(),
     )
 
 

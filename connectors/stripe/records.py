@@ -51,9 +51,9 @@ class Price(Struct, kw_only=True):
 
 
 class Item(Struct, kw_only=True):
-    """What a subscription is to."""
+    """What a subscription is to; where it stands under a plan of the old kind it may name no price."""
 
-    price: Price
+    price: Price | None = None
     quantity: int | None = None
 
 
