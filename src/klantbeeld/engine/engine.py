@@ -11,9 +11,9 @@ from typing import Any
 
 import msgspec
 import strawberry
-from graphql import ExecutionResult, GraphQLError, GraphQLResolveInfo, MiddlewareManager, OperationType
+from graphql import ExecutionResult, GraphQLError, GraphQLField, GraphQLResolveInfo, MiddlewareManager, OperationType
 from graphql.execution import execute
-from graphql.execution.values import get_variable_values
+from strawberry.types.arguments import convert_arguments
 
 from klantbeeld.engine.assembly import Assemble, Unassembled, compile_assembly
 from klantbeeld.engine.cursors import Cursors
@@ -23,6 +23,7 @@ from klantbeeld.engine.plan import Joint, Plan, compile_plan
 from klantbeeld.engine.ports import Answer, Asked, Errors, Reading, Rights, Rows, Surroundings, Trail
 from klantbeeld.engine.roots import RunRoots
 from klantbeeld.engine.run import Run, deny
+from klantbeeld.engine.variables import InvalidVariables, Variables
 from klantbeeld.errors import KlantbeeldError, RequestError
 from klantbeeld.graph.answers import Moment
 from klantbeeld.identity.map import IdentityMap
@@ -79,11 +80,10 @@ class Engine:
         plan = self._plan(text, document, request.operation_name, context.caller.rights)
         if plan.operation.operation is OperationType.MUTATION and context.is_get:
             raise RequestError("a mutation may not come by GET", code="METHOD_NOT_ALLOWED", status=405)
-        variables = get_variable_values(
-            self._schema, plan.operation.variable_definitions or (), dict(request.variables), max_errors=20
-        )
-        if isinstance(variables, list):
-            return self._refused(variables, context)
+        try:
+            variables = plan.variables.read(request.variables)
+        except InvalidVariables as invalid:
+            return self._refused(invalid.errors, context)
         run = self._run(plan, variables, context)
         await self._carry_out(run, context)
         data, errors = await self._assemble(run, document, request)
@@ -98,7 +98,7 @@ class Engine:
         key = (text, name, rights.fingerprint)
         plan = self._plans.get(key)
         if plan is None:
-            plan = compile_plan(self._schema, document.operation(name), document.selections, rights)
+            plan = compile_plan(self._schema, document.operation(name), document.selections, rights, self._to_python)
             self._plans[key] = plan
             while len(self._plans) > MOST_PLANS:
                 self._plans.popitem(last=False)
@@ -106,10 +106,16 @@ class Engine:
             self._plans.move_to_end(key)
         return plan
 
-    def _run(self, plan: Plan, variables: Any, context: Surroundings) -> Run:
+    def _run(self, plan: Plan, variables: Variables, context: Surroundings) -> Run:
         moment = Moment(self._parts.now(), context.language, self._parts.settings, context.caller.rights)
-        config = self._parts.schema.config
-        return Run(plan, variables, moment, context.deadline, self._cursors, self._scalars, config)
+        return Run(plan, variables, moment, context.deadline, self._cursors, self._to_python)
+
+    def _to_python(self, definition: GraphQLField, values: dict[str, Any]) -> Mapping[str, Any]:
+        """Make Python values of a field's coerced arguments, by their Python names."""
+        declared = definition.extensions["strawberry-definition"]
+        return convert_arguments(
+            values, declared.arguments, scalar_registry=self._scalars, config=self._parts.schema.config
+        )
 
     async def _carry_out(self, run: Run, context: Surroundings) -> None:
         """Enter the roots and read what is below them: one after another for a mutation, together for a query."""

@@ -7,6 +7,7 @@ questions are asked once, and the joints below a joint start as soon as that one
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from operator import attrgetter
 from typing import Any
 
 from klantbeeld.engine.plan import Joint, PlannedRead
@@ -19,6 +20,11 @@ from klantbeeld.sources.questions import Outcome, Question, SourceState, Subject
 from klantbeeld.sources.source import NO_KEY, Source
 
 Kind = tuple[Any, ...]
+
+START = Position()
+
+# The order in which a field's function gets its answers.
+ORDER = attrgetter("source", "call", "key")
 
 
 @dataclass(slots=True)
@@ -59,6 +65,7 @@ class _Batch:
     everything: bool = False
     first: int | None = None
     wants: list[_Want] = field(default_factory=list)
+    subjects: dict[str, Subject] = field(default_factory=dict)
 
 
 class Fetch:
@@ -66,6 +73,10 @@ class Fetch:
 
     def __init__(self, sources: Mapping[str, Source]) -> None:
         self._sources = [sources[name] for name in sorted(sources)]
+        self._by_role: dict[str, list[Source]] = {}
+        for source in self._sources:
+            for role in source.roles:
+                self._by_role.setdefault(role, []).append(source)
 
     async def below(self, run: Run, joint: Joint, value: Any) -> None:
         """Read everything below the value of a joint."""
@@ -74,7 +85,7 @@ class Fetch:
     async def read(self, planned: PlannedRead, arguments: Arguments, deadline: float) -> list[Answer[Any]]:
         """Ask every source that has a role and a capability, about no customer: for searches."""
         role, call = planned.read.role.name, planned.read.call
-        sources = [source for source in self._sources if role in source.roles and call in source.readings]
+        sources = [source for source in self._by_role.get(role, ()) if call in source.readings]
         question = Question(
             subjects={}, members={call: planned.members}, arguments=arguments, first=arguments.get("first")
         )
@@ -100,7 +111,17 @@ class Fetch:
     async def _level(self, run: Run, joints: Sequence[Joint], values: Sequence[tuple[Any, str]]) -> None:
         opened = self._open(run, joints, values)
         asked = self._ask(run.deadline, (want for _, places in opened for place in places for want in place.wants))
-        await asyncio.gather(*(self._finish(run, joint, places, asked) for joint, places in opened))
+        deeper = [self._finish(run, *one, asked) for one in opened if one[0].reads and one[0].children]
+        going = asyncio.gather(*deeper) if deeper else None
+        try:
+            for joint, places in opened:
+                if not joint.children:
+                    await self._finish(run, joint, places, asked)
+            if going:
+                await going
+        finally:
+            if going:
+                going.cancel()
 
     def _open(
         self, run: Run, joints: Sequence[Joint], values: Sequence[tuple[Any, str]]
@@ -153,27 +174,29 @@ class Fetch:
         self, place: _Place, reads: Iterable[PlannedRead], customer: Customer, positions: Mapping[str, Position]
     ) -> None:
         """Find the sources of some reads, and the keys under which they know the customer."""
+        subjects = _subjects(customer)
         for planned in reads:
             role, call = planned.read.role.name, planned.read.call
-            sources = [source for source in self._sources if role in source.roles]
+            sources: Sequence[Source] = self._by_role.get(role, ())
             if planned.read.optional:
                 sources = [source for source in sources if call in source.readings]
             elif not sources:
                 place.answers.append(_unasked("", planned, SourceState.NOT_CONFIGURED, place))
             for source in sources:
-                owners = frozenset(link.record_id for link in customer.known.links if link.source == source.name)
+                subject = subjects.get(source.name)
                 if call not in source.readings:
                     place.answers.append(_unasked(source.name, planned, SourceState.NOT_SUPPORTED, place))
-                elif not owners:
+                elif subject is None:
                     place.answers.append(_unasked(source.name, planned, SourceState.NOT_LINKED, place))
                 else:
-                    _want(place, planned, source, Subject(place.customer_id, owners), positions)
+                    _want(place, planned, source, subject, positions)
 
     def _ask(self, deadline: float, wants: Iterable[_Want]) -> dict[int, "asyncio.Task[Outcome]"]:
         """Start one call for each batch; return the task that answers each want, by the want's identity."""
+        loop = asyncio.get_running_loop()
         tasks: dict[int, asyncio.Task[Outcome]] = {}
         for batch in _batches(wants):
-            task = asyncio.ensure_future(batch.source.ask(_question(batch), deadline))
+            task = loop.create_task(batch.source.ask(_question(batch), deadline))
             tasks.update((id(want), task) for want in batch.wants)
         return tasks
 
@@ -197,15 +220,27 @@ class Fetch:
 
     def _answered(self, run: Run, joint: Joint, places: Sequence[_Place]) -> None:
         for place in places:
-            place.answers.sort(key=lambda answer: (answer.source, answer.call, answer.key))
+            if len(place.answers) > 1:
+                place.answers.sort(key=ORDER)
             run.answer(joint, place.parent, place.customer_id, place.answers, place.arguments)
+
+
+def _subjects(customer: Customer) -> dict[str, Subject]:
+    """Return under which ids each source knows a customer; made once for a customer of a request."""
+    if customer.subjects is None:
+        owners: dict[str, list[str]] = {}
+        for link in customer.known.links:
+            owners.setdefault(link.source, []).append(link.record_id)
+        customer_id = str(customer.id)
+        customer.subjects = {source: Subject(customer_id, frozenset(found)) for source, found in owners.items()}
+    return customer.subjects
 
 
 def _want(
     place: _Place, planned: PlannedRead, source: Source, subject: Subject, positions: Mapping[str, Position]
 ) -> None:
     for key in _keys(planned, place.parent, subject.owners):
-        position = positions.get(f"{source.name}/{planned.read.call}/{key}", Position())
+        position = positions.get(f"{source.name}/{planned.read.call}/{key}", START) if positions else START
         want = _Want(planned, place.arguments, source, subject, key, position)
         if position.ended:
             place.answers.append(_answer(want, Outcome(SourceState.NOT_ASKED)))
@@ -215,7 +250,7 @@ def _want(
 
 def _keys(planned: PlannedRead, parent: Any, owners: frozenset[str]) -> Sequence[str]:
     if planned.read.key is None:
-        return sorted(owners)
+        return tuple(owners) if len(owners) == 1 else sorted(owners)
     key = getattr(parent, planned.read.key)
     return [key] if key else []
 
@@ -225,24 +260,24 @@ def _batches(wants: Iterable[_Want]) -> Iterable[_Batch]:
     open_batches: dict[Kind, list[_Batch]] = {}
     for want in wants:
         read, reading = want.planned.read, want.source.readings[want.planned.read.call]
-        handed = {name: want.arguments[name] for name in read.args if name not in {"first", "after"}}
-        handed = {name: value for name, value in handed.items() if value is not None}
-        kind = (want.source.name, reading.resource, repr(sorted(handed.items())), want.position.token)
+        handed = {name: value for name in want.planned.handed if (value := want.arguments[name]) is not None}
+        kind = (want.source.name, reading.resource, repr(handed) if handed else None, want.position.token)
         batch = _room(open_batches.setdefault(kind, []), want.key, reading.batch)
         if batch is None:
             batch = _Batch(want.source, handed, reading.by_record, want.position.token)
             open_batches[kind].append(batch)
         batch.wants.append(want)
+        batch.subjects[want.key] = want.subject
         first = want.arguments.get("first") if "first" in read.args else None
         batch.everything |= read.everything or (first is not None and reading.newest_first is None)
-        batch.first = max(filter(None, (batch.first, first)), default=None)
+        if first is not None and (batch.first is None or first > batch.first):
+            batch.first = first
     return [batch for batches in open_batches.values() for batch in batches]
 
 
 def _room(batches: Sequence[_Batch], key: str, most: int) -> _Batch | None:
     for batch in batches:
-        keys = {want.key for want in batch.wants}
-        if key in keys or len(keys) < most:
+        if key in batch.subjects or len(batch.subjects) < most:
             return batch
     return None
 
@@ -250,10 +285,10 @@ def _room(batches: Sequence[_Batch], key: str, most: int) -> _Batch | None:
 def _question(batch: _Batch) -> Question:
     members: dict[str, frozenset[str]] = {}
     for want in batch.wants:
-        call = want.planned.read.call
-        members[call] = members.get(call, frozenset()) | want.planned.members
+        call, wanted = want.planned.read.call, want.planned.members
+        members[call] = members[call] | wanted if call in members else wanted
     return Question(
-        subjects={want.key: want.subject for want in batch.wants},
+        subjects=batch.subjects,
         members=members,
         arguments=batch.arguments,
         by_record=batch.by_record,

@@ -5,12 +5,14 @@ joined from reads. Between a joint and the joints below it lie plain values, alo
 parents. The plan knows no values: arguments, conditions and customers are those of a request.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from functools import cached_property
+from typing import Any, Protocol, cast
 
 from graphql import (
     FieldNode,
+    GraphQLError,
     GraphQLField,
     GraphQLInterfaceType,
     GraphQLObjectType,
@@ -18,17 +20,23 @@ from graphql import (
     GraphQLUnionType,
     OperationDefinitionNode,
     OperationType,
+    VariableNode,
     get_named_type,
 )
+from graphql.execution.values import get_argument_values
 from strawberry.types.field import StrawberryField
 
 from klantbeeld.engine.selections import Condition, Selected, SelectedField, Selections
+from klantbeeld.engine.variables import VariableReader
 from klantbeeld.graph.data import Data
 from klantbeeld.graph.joined import Computed, Entered, Joined
 from klantbeeld.graph.published import publishes
 from klantbeeld.sdk.read import Read
 
 Path = tuple[str, ...]
+
+# What leads from one object to the next: an attribute, or the function of a field that has one.
+Route = tuple[str | Callable[[Any], Any], ...]
 
 
 class Rights(Protocol):
@@ -44,7 +52,7 @@ class Rights(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class PlannedRead:
     """A read with the members that this operation selects and the field's function uses.
 
@@ -55,18 +63,24 @@ class PlannedRead:
     members: frozenset[str]
     scope: str | None = None
 
+    @cached_property
+    def handed(self) -> tuple[str, ...]:
+        """Names of the arguments that go to the source as they are; a page's own go in their own way."""
+        return tuple(name for name in self.read.args if name not in {"first", "after"})
+
 
 @dataclass(frozen=True, slots=True)
 class Joint:
     """A field that gets its value from outside its parent.
 
-    `path` are the response keys from the root, without indices. `route` are the attributes that lead from the value
-    of the joint above to the object that has this field, and `type_name` is the type of that object.
+    `path` are the response keys from the root, without indices. `route` leads from the value of the joint above to the
+    object that has this field, and `type_name` is the type of that object. `constant` are the arguments, as Python
+    values, where no variable is among them.
     """
 
     path: Path
     type_name: str
-    route: Path
+    route: Route
     definition: GraphQLField
     node: FieldNode
     extension: Joined | Entered
@@ -74,11 +88,8 @@ class Joint:
     reads: tuple[PlannedRead, ...]
     conditions: tuple[Condition, ...]
     children: tuple["Joint", ...]
-
-    @property
-    def coordinate(self) -> str:
-        """Type and field, as the schema names them."""
-        return f"{self.type_name}.{self.node.name.value}"
+    coordinate: str
+    constant: Mapping[str, Any] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +106,7 @@ class Plan:
     joints: Mapping[tuple[Path, str], Joint]
     released: frozenset[str]
     denied: Mapping[tuple[Path, str], str]
+    variables: VariableReader
     assemblies: dict[Any, Any] = field(default_factory=dict, compare=False, repr=False)
 
     @property
@@ -103,16 +115,30 @@ class Plan:
         return self.operation.operation is OperationType.MUTATION
 
 
+ToPython = Callable[[GraphQLField, dict[str, Any]], Mapping[str, Any]]
+
+
 def compile_plan(
-    schema: GraphQLSchema, operation: OperationDefinitionNode, selections: Selections, rights: Rights
+    schema: GraphQLSchema,
+    operation: OperationDefinitionNode,
+    selections: Selections,
+    rights: Rights,
+    to_python: ToPython,
 ) -> Plan:
-    """Collect the joints of a valid operation."""
+    """Collect the joints of a valid operation; `to_python` makes Python values of coerced arguments."""
     root_type = schema.get_root_type(operation.operation)
     assert root_type is not None  # noqa: S101 - a valid operation has a root type
-    compiler = _Compiler(schema, selections, rights)
+    compiler = _Compiler(schema, selections, rights, to_python)
     top = _Above(())
     compiler.visit(root_type, [Selected(operation.selection_set)], at=_Place((), ()), above=top)
-    return Plan(operation, tuple(top.joints), compiler.joints, frozenset(compiler.released), compiler.denied)
+    return Plan(
+        operation=operation,
+        roots=tuple(top.joints),
+        joints=compiler.joints,
+        released=frozenset(compiler.released),
+        denied=compiler.denied,
+        variables=VariableReader(schema, operation),
+    )
 
 
 @dataclass(slots=True)
@@ -149,7 +175,7 @@ class _Place:
     """Where the compiler is: the response path from the root, and the route from the joint above."""
 
     path: Path
-    route: Path
+    route: Route
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +199,8 @@ class _Found:
 
 
 class _Compiler:
-    def __init__(self, schema: GraphQLSchema, selections: Selections, rights: Rights) -> None:
+    def __init__(self, schema: GraphQLSchema, selections: Selections, rights: Rights, to_python: ToPython) -> None:
+        self.to_python = to_python
         self.schema = schema
         self.selections = selections
         self.rights = rights
@@ -215,6 +242,8 @@ class _Compiler:
             reads=here.planned(self.rights),
             conditions=tuple(one.condition for one in found.fields),
             children=tuple(here.joints),
+            coordinate=f"{found.parent.name}.{found.fields[0].node.name.value}",
+            constant=self._constant(found),
         )
         above.joints.append(joint)
         # A key stands in the parent's record, and is read with it whether it was selected or not.
@@ -225,9 +254,20 @@ class _Compiler:
         name = found.declared.python_name
         computed = next((made for made in found.declared.extensions if isinstance(made, Computed)), None)
         above.note(found.record, computed.uses if computed else (name,))
-        above.selected.add(".".join((*at.route, name)))
+        above.selected.add(".".join((*(_name(step) for step in at.route), name)))
+        resolver = found.declared.base_resolver
+        step: str | Callable[[Any], Any] = cast("Callable[[Any], Any]", resolver.wrapped_func) if resolver else name
         for kind in self._possible(found.definition):
-            self.visit(kind, found.below, at=_Place(at.path, (*at.route, name)), above=above)
+            self.visit(kind, found.below, at=_Place(at.path, (*at.route, step)), above=above)
+
+    def _constant(self, found: "_Found") -> Mapping[str, Any] | None:
+        node = found.fields[0].node
+        if any(_holds_variable(argument.value) for argument in node.arguments or ()):
+            return None
+        try:
+            return self.to_python(found.definition, get_argument_values(found.definition, node))
+        except GraphQLError:
+            return None  # it is raised again where the request can say so
 
     def _possible(self, definition: GraphQLField) -> Iterator[GraphQLObjectType]:
         named = get_named_type(definition.type)
@@ -244,6 +284,17 @@ class _Compiler:
         if refusal is None:
             self.released.add(f"{type_name}.{declared.python_name}")
         return refusal
+
+
+def _holds_variable(value: Any) -> bool:
+    if isinstance(value, VariableNode):
+        return True
+    inner = [*getattr(value, "values", ()), *(field.value for field in getattr(value, "fields", ()))]
+    return any(_holds_variable(one) for one in inner)
+
+
+def _name(step: str | Callable[[Any], Any]) -> str:
+    return step if isinstance(step, str) else step.__name__
 
 
 def refusal_of(data: Data, rights: Rights) -> str | None:

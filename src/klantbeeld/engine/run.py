@@ -11,19 +11,21 @@ from typing import Any
 
 from graphql.execution.values import get_argument_values
 from graphql.pyutils import Path as ResponsePath
-from strawberry.schema.config import StrawberryConfig
-from strawberry.types.arguments import convert_arguments
 
 from klantbeeld.engine.cursors import Cursors, Positions, binding_of
-from klantbeeld.engine.plan import Joint, Plan
+from klantbeeld.engine.plan import Joint, Plan, ToPython
 from klantbeeld.engine.ports import Release
 from klantbeeld.engine.selections import holds
+from klantbeeld.engine.variables import Variables
 from klantbeeld.errors import Unanswered
 from klantbeeld.graph.answers import Answer, Answers, Moment
 from klantbeeld.graph.customer import Customer
 from klantbeeld.graph.joined import Joined
 
 Arguments = Mapping[str, Any]
+
+# The conditions of a field that is selected once, without any.
+ALWAYS = ((),)
 
 
 @dataclass(slots=True)
@@ -35,12 +37,11 @@ class Run:
     """
 
     plan: Plan
-    variables: Any
+    variables: Variables
     moment: Moment
     deadline: float
     cursors: Cursors
-    scalars: Any
-    config: StrawberryConfig
+    to_python: ToPython
     customers: dict[str, Customer] = field(default_factory=dict)
     releases: dict[str, Release] = field(default_factory=dict)
     asked: dict[str, list[Answer[Any]]] = field(default_factory=dict)
@@ -48,19 +49,24 @@ class Run:
     _values: dict[tuple[int, int], Any] = field(default_factory=dict)
     _answers: dict[tuple[int, int], Answers[Any]] = field(default_factory=dict)
     _kept: list[Any] = field(default_factory=list)
+    _arguments: dict[int, Arguments] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.info = SimpleNamespace(context=self)
 
     def wants(self, joint: Joint) -> bool:
         """Say whether the request's variables select a joint."""
-        return holds(joint.conditions, self.variables.coerced)
+        return joint.conditions == ALWAYS or holds(joint.conditions, self.variables.coerced)
 
     def arguments_of(self, joint: Joint) -> Arguments:
         """Return a joint's arguments as Python values, by their Python names."""
-        values = get_argument_values(joint.definition, joint.node, self.variables)
-        declared = joint.definition.extensions["strawberry-definition"]
-        return convert_arguments(values, declared.arguments, scalar_registry=self.scalars, config=self.config)
+        if joint.constant is not None:
+            return joint.constant
+        found = self._arguments.get(id(joint))
+        if found is None:
+            values = get_argument_values(joint.definition, joint.node, self.variables.all)
+            found = self._arguments[id(joint)] = self.to_python(joint.definition, values)
+        return found
 
     def enter(self, joint: Joint, value: Any) -> None:
         """Keep the value of a root joint, or the exception that took its place."""
@@ -88,18 +94,22 @@ class Run:
         """Keep the answers of a joint for one parent."""
         asked = self.asked.setdefault(customer_id, [])
         asked.extend(answers)
-        binding = binding_of(joint.coordinate, customer_id, arguments)
         self._kept.append(parent)
         self._answers[id(joint), id(parent)] = Answers(
             parent=parent,
             moment=self.moment,
             every=tuple(answers),
-            seal=partial(self.cursors.seal, binding=binding),
+            seal=partial(self._seal, joint, customer_id, arguments),
             asked=lambda: asked,
-            covers=partial(self.releases[customer_id].covers, coordinate=joint.coordinate)
-            if customer_id in self.releases
-            else lambda _: False,
+            covers=partial(self._covers, joint, customer_id),
         )
+
+    def _seal(self, joint: Joint, customer_id: str, arguments: Arguments, positions: Positions) -> str:
+        return self.cursors.seal(positions, binding_of(joint.coordinate, customer_id, arguments))
+
+    def _covers(self, joint: Joint, customer_id: str, scope: str) -> bool:
+        release = self.releases.get(customer_id)
+        return release is not None and release.covers(scope, joint.coordinate)
 
     def refuse(self, joint: Joint, parent: Any, error: Exception) -> None:
         """Keep what is wrong with the arguments of a joint, to be raised at its field."""

@@ -3,12 +3,13 @@
 from collections.abc import Iterator
 from typing import Any
 
+from klantbeeld.engine.plan import Route
 from klantbeeld.graph.customer import Customer
 from klantbeeld.graph.eligibility import Eligibility
 from klantbeeld.sdk.records import Record
 
 
-def parents_of(value: Any, route: tuple[str, ...], customer_id: str) -> Iterator[tuple[Any, str]]:
+def parents_of(value: Any, route: Route, customer_id: str) -> Iterator[tuple[Any, str]]:
     """Yield each object at the end of a route, with the id of the customer on whose behalf it is there.
 
     The last customer or record that is passed on the way decides. Lists are walked through, missing values end a way.
@@ -23,7 +24,9 @@ def parents_of(value: Any, route: tuple[str, ...], customer_id: str) -> Iterator
     if not route:
         yield value, here
         return
-    yield from parents_of(getattr(value, route[0]), route[1:], here)
+    step = route[0]
+    below = getattr(value, step) if isinstance(step, str) else step(value)
+    yield from parents_of(below, route[1:], here)
 
 
 def customer_behind(value: Any) -> str | None:

@@ -6,6 +6,7 @@ A field's function is pure: it is given answers and arguments, and returns a val
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
+from functools import cached_property
 from typing import Any, Generic, Protocol, TypeVar
 from zoneinfo import ZoneInfo
 
@@ -73,7 +74,7 @@ class Rights(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Moment:
     """What a field's function knows of the request: its time in UTC, its language, the settings and the rights."""
 
@@ -82,7 +83,7 @@ class Moment:
     settings: Settings
     rights: Rights
 
-    @property
+    @cached_property
     def today(self) -> date:
         """The day where the organisation is, by which due dates and ages are counted."""
         return self.now.astimezone(ZoneInfo(self.settings.time_zone)).date()

@@ -4,16 +4,18 @@ The order is total: newest first, then source, then record id. A cursor holds ea
 state on the server; a source that failed on a page keeps its position, and the next page delivers it.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import replace
-from datetime import UTC, date, datetime
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from functools import partial
+from operator import attrgetter
 from typing import Annotated, Any, Generic, TypeVar
 
 import strawberry
 from strawberry import Private
 
 from klantbeeld.errors import RequestError
-from klantbeeld.graph.answers import Answer, Answers, Position
+from klantbeeld.graph.answers import EXPECTED, Answer, Answers, Position
 from klantbeeld.graph.joined import computed
 from klantbeeld.graph.sourced import SourceStatus
 from klantbeeld.graph.statuses import status_of
@@ -24,8 +26,51 @@ R = TypeVar("R", bound=Record)
 
 MOST = 100
 
+# The day from which seconds are counted, as an ordinal.
+EPOCH_DAY = date(1970, 1, 1).toordinal()
+
 First = Annotated[int, strawberry.argument(description=f"Size of the page, 1 to {MOST}.")]
 After = Annotated[str | None, strawberry.argument(description="Cursor behind which the page begins.")]
+
+
+@dataclass(frozen=True, slots=True)
+class Ranked:
+    """A record in its place: `rank` orders over all sources, `answer` is where it came from."""
+
+    rank: "Rank"
+    record: Any
+    answer: Answer[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """The records of one page in their order, and what else arrived; cursors are made only when they are asked for."""
+
+    answers: Answers[Any]
+    ranked: Sequence[Ranked]
+    size: int
+
+    def cursor(self, number: int) -> str:
+        """Seal where each source stands behind a record of the page."""
+        return self.answers.seal(self._positions(number + 1))
+
+    def end(self) -> Mapping[str, Position]:
+        """Return where each source's next page begins; one that failed stays where it was."""
+        end = self._positions(self.size)
+        left = {entry.answer.slot for entry in self.ranked[self.size :]}
+        for answer in self.answers:
+            if answer.position.ended or (answer.state in EXPECTED and not answer.delivered):
+                end[answer.slot] = Position(ended=True)
+            elif answer.delivered and answer.slot not in left:
+                end[answer.slot] = Position(token=answer.next_page, ended=answer.next_page is None)
+        return end
+
+    def _positions(self, delivered: int) -> dict[str, Position]:
+        positions = {answer.slot: answer.position for answer in self.answers}
+        for entry in self.ranked[: min(delivered, self.size)]:
+            answer = entry.answer
+            positions[answer.slot] = Position(answer.position.token, _mark(entry.rank))
+        return positions
 
 
 @strawberry.type(description="Where a page ends, and whether more follows.")
@@ -63,12 +108,22 @@ class Edge(Generic[T]):
 
 @strawberry.type(description="A page of a list that may come from several sources.")
 class Connection(Generic[T]):
-    """A page of a list."""
+    """A page of a list; edges and page info are made when they are selected."""
 
-    edges: list[Edge[T]] = strawberry.field(description="The elements, each with its cursor.")
     nodes: list[T] = strawberry.field(description="The elements alone.")
-    page_info: PageInfo = strawberry.field(description="Where the page ends.")
     incomplete: list[SourceStatus] = strawberry.field(description="Sources whose part is missing from this page.")
+    make_edges: Private[Callable[[], list[Edge[Any]]]]
+    make_page_info: Private[Callable[[], PageInfo]]
+
+    @computed()
+    def edges(self) -> list[Edge[T]]:
+        """The elements, each with its cursor."""
+        return self.make_edges()
+
+    @computed()
+    def page_info(self) -> PageInfo:
+        """Where the page ends."""
+        return self.make_page_info()
 
 
 def merge_pages(
@@ -76,51 +131,51 @@ def merge_pages(
     *,
     by: Callable[[R], date | datetime | None],
     first: int,
-    keep: Callable[[R], bool] = lambda _: True,
+    keep: Callable[[R], bool] | None = None,
 ) -> "Connection[Any] | None":
     """Merge what arrived into one page; None when no source knows the customer, Unanswered when every source failed."""
     if not 1 <= first <= MOST:
         raise RequestError(f"first must be 1 to {MOST}", code="BAD_USER_INPUT")
     if not answers.some():
         return None
-    ranked = sorted(_ranked(answers, by, keep), key=lambda entry: entry[0])
-    page = ranked[:first]
-    positions = {answer.slot: answer.position for answer in answers}
-    edges = []
-    for rank, record, answer in page:
-        positions = positions | {answer.slot: replace(answer.position, after=_mark(rank))}
-        edges.append(Edge(node=record, seal=_sealer(answers, positions)))
-    end = _advance(
-        answers, positions, {answer.slot: len([1 for _, _, a in ranked[first:] if a is answer]) for answer in answers}
-    )
-    info = PageInfo(
-        has_next_page=any(not position.ended for position in end.values()),
-        has_previous_page=any(answer.position != Position() for answer in answers),
-        seal_start=edges[0].seal if edges else None,
-        seal_end=_sealer(answers, end),
-    )
+    ranked = sorted(_ranked(answers, by, keep), key=RANK)
+    page = Page(answers, ranked, first)
     return Connection(
-        edges=edges,
-        nodes=[edge.node for edge in edges],
-        page_info=info,
+        nodes=[entry.record for entry in ranked[:first]],
         incomplete=[status_of(answer, answers.moment) for answer in answers.missing],
+        make_edges=partial(_edges, page),
+        make_page_info=partial(_page_info, page),
     )
 
 
 Rank = tuple[float, str, str]
+RANK = attrgetter("rank")
 
 
 def _ranked(
-    answers: Answers[R], by: Callable[[R], date | datetime | None], keep: Callable[[R], bool]
-) -> list[tuple[Rank, R, Answer[R]]]:
-    found = []
+    answers: Answers[R], by: Callable[[R], date | datetime | None], keep: Callable[[R], bool] | None
+) -> Iterator[Ranked]:
     for answer in answers:
-        behind = answer.position.after
+        slot, behind = answer.slot, answer.position.after
         for record in answer.records:
-            rank = (-_seconds(by(record)), answer.slot, record.record_id)
-            if keep(record) and (behind is None or _mark(rank) > behind):
-                found.append((rank, record, answer))
-    return found
+            rank = (-_seconds(by(record)), slot, record.record_id)
+            if (keep is None or keep(record)) and (behind is None or _mark(rank) > behind):
+                yield Ranked(rank, record, answer)
+
+
+def _edges(page: Page) -> list[Edge[Any]]:
+    entries = page.ranked[: page.size]
+    return [Edge(node=entry.record, seal=partial(page.cursor, number)) for number, entry in enumerate(entries)]
+
+
+def _page_info(page: Page) -> PageInfo:
+    end = page.end()
+    return PageInfo(
+        has_next_page=any(not position.ended for position in end.values()),
+        has_previous_page=any(answer.position != Position() for answer in page.answers),
+        seal_start=partial(page.cursor, 0) if page.ranked else None,
+        seal_end=partial(page.answers.seal, end),
+    )
 
 
 def _mark(rank: Rank) -> tuple[str, str]:
@@ -131,24 +186,6 @@ def _mark(rank: Rank) -> tuple[str, str]:
 def _seconds(moment: date | datetime | None) -> float:
     if moment is None:
         return 0.0
-    if not isinstance(moment, datetime):
-        moment = datetime(moment.year, moment.month, moment.day, tzinfo=UTC)
-    return moment.timestamp()
-
-
-def _advance(answers: Answers[R], positions: Mapping[str, Position], left: Mapping[str, int]) -> Mapping[str, Position]:
-    """Move each source that is used up to its next page, or to its end."""
-    end = dict(positions)
-    for answer in answers:
-        if answer.position.ended:
-            end[answer.slot] = answer.position
-        elif answer.delivered and answer.slot not in left:
-            used_up = answer.next_page is None
-            end[answer.slot] = Position(ended=True) if used_up else Position(token=answer.next_page)
-        elif not answer.delivered and answer not in answers.missing:
-            end[answer.slot] = Position(ended=True)
-    return end
-
-
-def _sealer(answers: Answers[R], positions: Mapping[str, Position]) -> Callable[[], str]:
-    return lambda: answers.seal(positions)
+    if isinstance(moment, datetime):
+        return moment.timestamp()
+    return (moment.toordinal() - EPOCH_DAY) * 86_400.0

@@ -38,6 +38,7 @@ from klantbeeld.sdk import records
 from klantbeeld.sdk.read import Read
 from klantbeeld.sdk.roles import ANALYTICS, BILLING, COMPLAINTS, CRM, EXTERNAL, MARKETING
 from klantbeeld.sdk.words import Category, Channel, InvoiceState, ProductStatus
+from klantbeeld.sources.questions import Subject
 
 IDENTITY = Data(owner="CRM", category=Category.REGISTRATION, scope="customer:read")
 LINKED = Data(owner="CRM", category=Category.REGISTRATION, scope="identity:read")
@@ -68,6 +69,7 @@ class Customer(Node):
         description="The customer's id; never changes, never reused.", directives=[IDENTITY]
     )
     known: Private[Links]
+    subjects: Private[dict[str, Subject] | None] = None
 
     @joined(data=LINKED)
     def redirected_from(answers: Parent[Answers[records.Record]]) -> list[strawberry.ID] | None:

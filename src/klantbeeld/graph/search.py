@@ -1,6 +1,7 @@
 """Searching customers by a text: three characters at least, 200 hits at most, over every source that can search."""
 
 from functools import partial
+from typing import Any
 
 from klantbeeld.errors import RequestError
 from klantbeeld.graph.connections import MOST, Connection, Edge, PageInfo
@@ -34,18 +35,19 @@ async def search_customers(roots: Roots, text: str, first: int, after: str | Non
     found = {one.id: one for one in await roots.of_records(answers.records) if one}
     hits = list(found.values())[:MOST_HITS]
     page = hits[begin : begin + first]
-    edges = [
+    edges: list[Edge[Any]] = [
         Edge(node=customer, seal=partial(roots.seal, begin + number, binding))
         for number, customer in enumerate(page, 1)
     ]
+    info = PageInfo(
+        has_next_page=len(hits) > begin + first,
+        has_previous_page=begin > 0,
+        seal_start=edges[0].seal if edges else None,
+        seal_end=edges[-1].seal if edges else None,
+    )
     return Connection(
-        edges=edges,
         nodes=page,
-        page_info=PageInfo(
-            has_next_page=len(hits) > begin + first,
-            has_previous_page=begin > 0,
-            seal_start=edges[0].seal if edges else None,
-            seal_end=edges[-1].seal if edges else None,
-        ),
+        make_edges=lambda: edges,
+        make_page_info=lambda: info,
         incomplete=[status_of(answer, answers.moment) for answer in answers.missing],
     )

@@ -8,7 +8,7 @@ import strawberry
 from strawberry import Parent
 from strawberry.types import Info
 
-from klantbeeld.graph.ids import RecordId, seal_record_id
+from klantbeeld.graph.ids import seal_parts
 from klantbeeld.graph.joined import computed
 from klantbeeld.sdk.records import Record
 from klantbeeld.sources.questions import SourceState
@@ -56,10 +56,9 @@ class Node:
 
 def global_id(record: Parent[Record]) -> strawberry.ID:
     """Seal source, record and customer into one id."""
-    assert record.origin  # noqa: S101 - every record that reaches the graph was labelled
-    kind = type(record).__name__
     origin = record.origin
-    return strawberry.ID(seal_record_id(RecordId(kind, origin.customer_id, origin.source, record.record_id)))
+    assert origin  # noqa: S101 - every record that reaches the graph was labelled
+    return strawberry.ID(seal_parts(type(record).__name__, origin.customer_id, origin.source, record.record_id))
 
 
 @strawberry.interface(description="A record of one source, which can say where it comes from.")
