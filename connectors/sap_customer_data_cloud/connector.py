@@ -123,6 +123,7 @@ class CustomerDataCloud(Connector):
             refusal=refusal,
             next_page=lambda results, _last: results.next_cursor_id,
             record=wire.Account,
+            absent=frozenset(),
         )
 
     @reads(mapping.PARTY, page=PAGE)
@@ -184,6 +185,7 @@ def account(uid: str, select: Iterable[str]) -> Call[wire.Account]:
         envelope=wire.Outcome,
         refusal=refusal,
         record=wire.Account,
+        absent=frozenset(),
     )
 
 
@@ -205,6 +207,7 @@ def searched(ask: Ask, condition: str, *, order: str = "UID") -> Call[wire.Accou
         refusal=refusal,
         next_page=next_page,
         record=wire.Account,
+        absent=frozenset(),
     )
 
 

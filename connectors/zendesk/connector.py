@@ -51,7 +51,8 @@ class Zendesk(Connector):
     def party(self, ask: Ask) -> Call[wire.User]:
         """Read users by id."""
         query = [("ids", ",".join(number(key) for key in ask.keys))]
-        return Call(path=f"{ROOT}/users/show_many", query=query, items=("users",), record=wire.User)
+        path = f"{ROOT}/users/show_many"
+        return Call(path=path, query=query, items=("users",), record=wire.User, absent=frozenset())
 
     @reads(*mapping.CONTACT_MEDIA, resource="users", batch=PAGE)
     def contact_media(self, ask: Ask) -> Call[wire.User]:
@@ -73,6 +74,7 @@ class Zendesk(Connector):
             items=("tickets",),
             complete=self._name_fields,
             record=wire.Ticket,
+            absent=frozenset(),
         )
 
     @reads(mapping.COMMENT, newest_first="written_at", page=PAGE)
@@ -122,6 +124,7 @@ class Zendesk(Connector):
             envelope=wire.UserPage,
             next_page=lambda page, _last: None if page.end_of_stream else page.after_cursor,
             record=wire.User,
+            absent=frozenset(),
         )
 
     @does(WriteSafety.IDEMPOTENCY_KEY, mapping.SAVED)
@@ -201,6 +204,7 @@ class Zendesk(Connector):
             next_page=next_cursor,
             complete=complete,
             record=record,
+            absent=frozenset({404} if ask.keys else ()),
         )
 
     def _name_fields(self, _page: wire.Page | None, ticket: wire.Ticket) -> None:
@@ -224,6 +228,7 @@ def found_users(ask: Ask, members: Mapping[str, str]) -> Call[wire.User]:
         envelope=wire.UserPage,
         next_page=lambda page, _last: query_of_link(page.next_page, "page"),
         record=wire.User,
+        absent=frozenset(),
     )
 
 

@@ -179,6 +179,7 @@ BROKEN = [
     ("test_records_say_whose_they_are", "page=2)", "page=2, batch=2)"),
     ("test_the_position_of_a_page_is_asked_for", '[("after", ask.after)] if ask.after else []', "[]"),
     ("test_reading_changes_nothing", "record=Item,\n        )\n\n    @does", "record=Item, sends=True)\n\n    @does"),
+    ("test_a_place_that_is_not_there_is_no_empty_answer", "{segment(ask.key)}/items", "all/items"),
     ("test_reading_changes_nothing", "sends=True,\n        )", ")"),
     ("test_reading_changes_nothing", "absent=frozenset(),", ""),
     ("test_writes_are_as_safe_as_they_say", "act.key", '"always"'),

@@ -224,6 +224,13 @@ class ConnectorTests:
             with contextlib.suppress(SourceError):
                 records_of(example, connector, call, broken.reply())
 
+    def test_a_place_that_is_not_there_is_no_empty_answer(self, connector: Connector, examples: list[Example]) -> None:
+        """404 means that there is no such record only where the path names one; else the address is wrong."""
+        for example in (example for example in examples if example.ask is not None):
+            call = first_call(connector, example.capability, example.asked(connector.readings()[example.capability]))
+            named = any(key in unquote(call.path) for key in (example.ask.keys if example.ask else ()))
+            assert named or not call.absent, example.name
+
     def test_success_is_no_problem(self, connector: Connector) -> None:
         """200, 201 and 204 are fine."""
         assert all(connector.problem(Reply(status, (), b"")) is None for status in (200, 201, 204))
