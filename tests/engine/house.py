@@ -24,7 +24,7 @@ from klantbeeld.sdk.roles import BILLING, COMPLAINTS, CRM, MARKETING, Role
 from klantbeeld.settings import Bilingual, Settings, SourceSettings
 from klantbeeld.sources.health import Health
 from klantbeeld.sources.questions import Outcome, Question, SourceState, state_of
-from klantbeeld.sources.source import NO_KEY
+from klantbeeld.sources.translation import NO_KEY
 from klantbeeld.writes.writer import Writer
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)

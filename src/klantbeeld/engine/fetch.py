@@ -17,7 +17,8 @@ from klantbeeld.errors import RequestError, Unanswered
 from klantbeeld.graph.answers import Answer, Position
 from klantbeeld.graph.customer import Customer
 from klantbeeld.sources.questions import Outcome, Question, SourceState, Subject
-from klantbeeld.sources.source import NO_KEY, Source
+from klantbeeld.sources.source import Source
+from klantbeeld.sources.translation import NO_KEY
 
 Kind = tuple[Any, ...]
 

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Mapping
 import msgspec
 
 from klantbeeld.errors import SourceError, SourceInvalid, SourceRefused
-from klantbeeld.sdk.auth import Auth, ClientCredentials, TokenReply
+from klantbeeld.sdk.auth import Auth, Basic, Bearer, ClientCredentials, NoAuth, TokenReply
 from klantbeeld.sdk.calls import Call
 from klantbeeld.sdk.replies import Reply
 
@@ -35,6 +35,7 @@ class Credentials:
         self._clock = clock
         self._renew_at = float("-inf")
         self._renewing = asyncio.Lock()
+        self._headers: tuple[tuple[bytes, bytes], ...] | None = None
 
     async def apply(self, call: Call[object], deadline: float) -> Call[object]:
         """Return the call with its proof; raises SourceError when no token can be had."""
@@ -42,9 +43,22 @@ class Credentials:
             await self._renew(self._auth, deadline)
         return self._auth.apply(call, self._secrets)
 
+    @property
+    def are_in_headers(self) -> bool:
+        """Whether the proof is nothing but header lines, the same for every call."""
+        return isinstance(self._auth, NoAuth | Bearer | Basic | ClientCredentials)
+
+    async def headers(self, deadline: float) -> tuple[tuple[bytes, bytes], ...]:
+        """Return the header lines of the proof; made anew with each token."""
+        if self._headers is None or (isinstance(self._auth, ClientCredentials) and self._clock() >= self._renew_at):
+            proven = await self.apply(Call(path="", record=TokenReply), deadline)
+            self._headers = tuple((name.encode(), value.encode()) for name, value in proven.headers)
+        return self._headers
+
     def forget_token(self) -> None:
         """Fetch a new token for the next call: the source did not take the present one."""
         self._renew_at = float("-inf")
+        self._headers = None
 
     async def _renew(self, auth: ClientCredentials, deadline: float) -> None:
         async with self._renewing:

@@ -5,9 +5,10 @@ with where it came from.
 """
 
 import asyncio
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from klantbeeld.errors import (
@@ -21,10 +22,9 @@ from klantbeeld.errors import (
 )
 from klantbeeld.sdk.acts import Act
 from klantbeeld.sdk.calls import Ask, Call
-from klantbeeld.sdk.connector import Connector, Reading
+from klantbeeld.sdk.connector import Connector
 from klantbeeld.sdk.mapping import ALWAYS
 from klantbeeld.sdk.mapping import Mapping as RecordMapping
-from klantbeeld.sdk.records import Origin, Record
 from klantbeeld.sdk.replies import Reply
 from klantbeeld.sdk.words import Category
 from klantbeeld.settings import SourceSettings
@@ -32,14 +32,15 @@ from klantbeeld.sources.credentials import Credentials
 from klantbeeld.sources.decode import Decoded, decode
 from klantbeeld.sources.health import Health
 from klantbeeld.sources.questions import Outcome, Question, SourceState, state_of
+from klantbeeld.sources.translation import Found, Translation, translation_of
 from klantbeeld.sources.transport import Transport
 from klantbeeld.telemetry.metrics import CallOutcome
 
 # The most pages that are read where a question asks for everything.
 MOST_PAGES = 20
 
-# The key under which records stand that were not asked for by key: those of a search.
-NO_KEY = ""
+# The most combinations of members whose translation is kept.
+MOST_TRANSLATIONS = 2_000
 
 # What a call is counted as, by what went wrong.
 OUTCOMES: Mapping[type[SourceError], CallOutcome] = {
@@ -101,6 +102,7 @@ class Source:
         self._monotonic = monotonic
         self._now = now
         self._count = count
+        self._translations: dict[tuple[tuple[str, frozenset[str]], ...], Translation] = {}
 
     async def ask(self, question: Question, deadline: float) -> Outcome:
         """Ask a question; what goes wrong is in the outcome, nothing is raised for it."""
@@ -137,20 +139,28 @@ class Source:
         self._count("ok" if problem is None else OUTCOMES[type(problem)], seconds)
 
     async def _read(self, question: Question, deadline: float) -> Outcome:
-        plan = _translation(self.readings, question.members)
-        records: dict[str, dict[str, list[Record]]] = {capability: {} for capability in question.members}
+        plan = self._translation(question.members)
+        found: Found = {capability: {} for capability in question.members}
         position, pages = question.after, 0
         while True:
             decoded = await self._page(question, plan, position, deadline)
-            origin = Origin(self.name, "", self._now())
-            for capability, record in _translated(plan, decoded.items):
-                _place(record, question, origin, records[capability])
+            plan.collect(decoded.items, question, self.name, self._now(), found)
             position, pages = decoded.next_page, pages + 1
             if position is None or not question.everything or pages == MOST_PAGES:
                 complete = position is None or not question.everything
-                return Outcome(SourceState.OK, records, next_page=position, complete=complete)
+                return Outcome(SourceState.OK, found, next_page=position, complete=complete)
 
-    async def _page(self, question: Question, plan: "_Translation", position: str | None, deadline: float) -> Decoded:
+    def _translation(self, members: Mapping[str, frozenset[str]]) -> Translation:
+        """Return how the members of some capabilities are read; made once for each combination that plans ask."""
+        key = tuple(members.items())
+        made = self._translations.get(key)
+        if made is None:
+            if len(self._translations) >= MOST_TRANSLATIONS:
+                self._translations.clear()
+            made = self._translations[key] = translation_of(self.readings, members)
+        return made
+
+    async def _page(self, question: Question, plan: Translation, position: str | None, deadline: float) -> Decoded:
         ask = Ask(
             keys=question.keys,
             select=plan.select,
@@ -178,11 +188,15 @@ class Source:
             return end.value, await self._send(end.value, deadline)
 
     async def _send(self, call: Call[Any], deadline: float) -> Reply:
-        proven = await self._credentials.apply(call, deadline)
+        headers: Sequence[tuple[bytes, bytes]]
+        if self._credentials.are_in_headers:
+            proven, headers = call, (*encoded(tuple(call.headers)), *await self._credentials.headers(deadline))
+        else:
+            proven = await self._credentials.apply(call, deadline)
+            headers = encoded(tuple(proven.headers))
         body, media_type = proven.content()
-        headers = [(name.encode(), value.encode()) for name, value in proven.headers]
         if media_type:
-            headers.append((b"content-type", media_type.encode()))
+            headers = (*headers, (b"content-type", media_type.encode()))
         reply = await self._transport.exchange(
             proven.method, proven.target, headers, body, deadline=deadline, repeatable=not proven.sends
         )
@@ -195,60 +209,6 @@ class Source:
         return reply
 
 
-@dataclass(frozen=True, slots=True)
-class _Translation:
-    """How the answer to a question is read: one call's reading, what to decode, and a translator a mapping."""
-
-    reading: Reading
-    select: frozenset[str]
-    translators: tuple[tuple[str, Callable[[Any], Any]], ...]
-
-
-def _translation(readings: Mapping[str, Reading], members: Mapping[str, frozenset[str]]) -> _Translation:
-    select: set[str] = set()
-    translators = []
-    for capability, wanted in members.items():
-        for mapping in readings[capability].mappings:
-            translator = mapping.translator(wanted)
-            select |= translator.wire
-            translators.append((capability, translator.translate))
-    return _Translation(readings[next(iter(members))], frozenset(select), tuple(translators))
-
-
-def _translated(plan: _Translation, items: Iterable[Any]) -> Iterator[tuple[str, Record]]:
-    """Yield the records of wire structs, each with its capability; what a mapping cannot read is SourceInvalid."""
-    for item in items:
-        for capability, translate in plan.translators:
-            try:
-                found = list(translate(item))
-            except Exception as error:
-                kind = type(error).__name__
-                raise SourceInvalid(f"a record of {capability} could not be translated: {kind}") from error
-            for record in found:
-                yield capability, record
-
-
-def _place(record: Record, question: Question, origin: Origin, found: dict[str, list[Record]]) -> None:
-    """Put a record under the key that it answers; a record that belongs to somebody else goes nowhere."""
-    subjects = question.subjects
-    if not subjects:
-        record.origin = origin
-        found.setdefault(NO_KEY, []).append(record)
-        return
-    key = _answered_key(record, question)
-    subject = subjects.get(key) if key is not None else None
-    if key is None or subject is None or (record.owner is not None and record.owner not in subject.owners):
-        return
-    record.origin = Origin(origin.source, subject.customer_id, origin.fetched_at)
-    found.setdefault(key, []).append(record)
-
-
-def _answered_key(record: Record, question: Question) -> str | None:
-    if len(question.keys) == 1:
-        return question.keys[0]
-    return record.record_id if question.by_record else record.owner
-
-
 def _written(mapping: RecordMapping[Any], call: Call[Any], reply: Reply) -> Written:
     translator = mapping.translator(WITHOUT_MEMBERS)
     try:
@@ -258,6 +218,12 @@ def _written(mapping: RecordMapping[Any], call: Call[Any], reply: Reply) -> Writ
         # The status said that it was done; what was done cannot be named, so it must not be called applied.
         raise SourceInvalid("the answer to a write does not say what was written") from error
     return Written(record.record_id, record.version)
+
+
+@lru_cache(maxsize=1024)
+def encoded(headers: tuple[tuple[str, str], ...]) -> tuple[tuple[bytes, bytes], ...]:
+    """Return header lines as bytes; a connector's are the same from call to call."""
+    return tuple((name.encode("latin-1"), value.encode("latin-1")) for name, value in headers)
 
 
 def loop_clock() -> float:
