@@ -102,9 +102,7 @@ def as_error(findings: Iterable[Finding], *, file: str) -> ConfigurationError:
     if len(found) == 1:
         return ConfigurationError(found[0].where, found[0].problem, found[0].mend)
     listed = "".join(f"\n  {finding}" for finding in found)
-    return ConfigurationError(
-        file, f"{len(found)} settings are wrong:{listed}\n", "Nothing starts until all are mended"
-    )
+    return ConfigurationError(file, f"{len(found)} settings are wrong", f"Nothing starts until all are mended:{listed}")
 
 
 def closest(name: str, known: Iterable[str]) -> str:

@@ -19,6 +19,10 @@ from klantbeeld.settings_file import Finding, as_error, closest, given_in
 from klantbeeld.toml_lines import Key
 
 
+# Acts on a record, which go to the source that has it.
+OF_RECORDS = frozenset({"credit_invoice", "comment_on_complaint", "solve_complaint"})
+
+
 def check(config: Path | None) -> int:
     """Print what is found; 2 if the gateway would not start, 0 otherwise. Raises ConfigurationError."""
     settings = settings_of(config)
@@ -100,12 +104,12 @@ def _owners(settings: Settings, loaded: Mapping[str, LoadedConnector]) -> Iterat
             yield Finding(where, f"there is no source `{owner}`", closest(owner, settings.sources))
         elif owner not in {name for names in could.values() for name in names}:
             yield Finding(where, f"the source `{owner}` cannot do that", "Name another, or take the line away")
-    for act in able.keys() - settings.writes.owners.keys():
+    for act in sorted(able.keys() - settings.writes.owners.keys() - OF_RECORDS):
         for role, names in able[act].items():
             if len(names) > 1:
-                problem = f"{' and '.join(names)} could both do it, and a write goes to one owner"
-                mend = f'Name the owner among the {role} sources under [writes.owners]: {act} = "{names[0]}"'
-                yield Finding(f"writes.owners.{act}", problem, mend)
+                problem = f"{' and '.join(names)} could do it as {role}, so it would be refused (OWNER_AMBIGUOUS)"
+                mend = f'Name the owner under [writes.owners]: {act} = "{names[0]}"'
+                yield Finding(f"writes.owners.{act}", problem, mend, stops=False)
 
 
 def _able(settings: Settings, loaded: Mapping[str, LoadedConnector]) -> dict[str, dict[str, list[str]]]:

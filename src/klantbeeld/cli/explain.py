@@ -3,10 +3,11 @@
 Nothing is opened: connectors are loaded for what they can do, no credential is read and no source asked.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
-from graphql import DocumentNode
+from graphql import DocumentNode, GraphQLField
 
 from klantbeeld.access.policy import Policy
 from klantbeeld.access.rights import Rights
@@ -43,7 +44,7 @@ def explain(config: Path | None, operation: Path, *, name: str | None, caller_cl
     except RequestError as error:
         remarks().print(f"{operation}: {error.reason}: {error}", markup=False)
         return 1
-    plan = compile_plan(schema, document.operation(chosen), document.selections, rights)
+    plan = compile_plan(schema, document.operation(chosen), document.selections, rights, _as_written)
     results().print(plan_tree(plan, schema, sources, owners=settings.writes.owners, rights=rights))
     return 0
 
@@ -81,6 +82,11 @@ def _operation(document: Document, name: str | None) -> str | None:
         )
     document.operation(name)
     return name
+
+
+def _as_written(_definition: GraphQLField, values: dict[str, Any]) -> Mapping[str, Any]:
+    """Leave arguments as they are: nothing is asked with them here."""
+    return values
 
 
 def _parser(limits: GatewaySettings) -> Callable[[str], DocumentNode]:

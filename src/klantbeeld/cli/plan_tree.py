@@ -5,7 +5,7 @@ stands side by side starts together, as soon as the field above them has its val
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from graphql import GraphQLObjectType, GraphQLSchema, print_ast
 from rich.markup import escape
@@ -86,7 +86,7 @@ class _Drawing:
         else:
             branch = above.add(f"{_field(joint)}: {_way_in(joint)}")
         for read in ASKED_AT_THE_ROOT.get(joint.node.name.value, ()):
-            planned = PlannedRead(read, frozenset(read.uses))
+            planned = PlannedRead(replace(read, args=()), frozenset(read.uses))
             for line in self._lines(planned):
                 branch.add(f"may ask {line}")
         self._level(branch, joint)
@@ -214,7 +214,7 @@ def _pages(read: Read, reading: Reading) -> str:
 
 def _field(joint: Joint) -> str:
     name, key = joint.node.name.value, joint.path[-1]
-    within = ".".join(joint.route)
+    within = ".".join(part if isinstance(part, str) else part.__name__ for part in joint.route)
     place = f" [dim]under {escape(within)}[/dim]" if within else ""
     return f"[bold]{escape(key)}[/bold]" + (f" ({escape(name)})" if key != name else "") + place
 
