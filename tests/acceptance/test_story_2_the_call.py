@@ -54,7 +54,9 @@ def test_the_number_fills_the_screen_from_four_systems(shown: str, ask: Ask, ids
     assert {status["state"] for status in customer["sources"]} == {"OK"}
 
 
-@pytest.mark.feature("story 2", "The call: billing is down, everything else is there, with plain words on what it means")
+@pytest.mark.feature(
+    "story 2", "The call: billing is down, everything else is there, with plain words on what it means"
+)
 @pytest.mark.parametrize(
     ("language", "words"),
     [

@@ -1,0 +1,39 @@
+"""Mutations as an app or a desktop sends them."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from .running import Ask, Reply
+
+INPUTS = {
+    "giveConsent": "ConsentInput",
+    "withdrawConsent": "ConsentInput",
+}
+PAYLOAD = """
+status operationId consistencyToken
+conflicts {
+  source
+  current {
+    __typename version
+    ... on ContactMedium { kind value }
+    ... on Complaint { subject state }
+  }
+}
+steps { source status recordId version code message reason }
+"""
+
+
+def act(ask: Ask, name: str, given: Mapping[str, Any], *, who: str = "agent", read: str = "") -> Reply:
+    """Send one mutation; `read` is selected on the customer, which is read after the write."""
+    kind = INPUTS.get(name, f"{name[0].upper()}{name[1:]}Input")
+    after = f"customer {{ {read} }}" if read else ""
+    document = f"mutation Act($input: {kind}!) {{ {name}(input: $input) {{ {PAYLOAD} {after} }} }}"
+    return ask(document, {"input": {"channel": "APP" if who != "agent" else "PHONE", **given}}, who=who)
+
+
+def done(reply: Reply, name: str) -> Any:
+    """Give the payload of a mutation that was carried out."""
+    payload = reply.data[name]
+    assert payload["status"] == "APPLIED", payload
+    assert [step["status"] for step in payload["steps"]] == ["APPLIED"]
+    return payload
