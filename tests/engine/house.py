@@ -1,7 +1,7 @@
-"""A house without a network: sources that answer from memory, and an engine over them."""
+"""A house without a network: an engine over sources that answer from memory, and what four of them hold."""
 
 import asyncio
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -10,158 +10,53 @@ from typing import Any
 
 import msgspec
 from graphql import parse
+from tests.engine.memory import (
+    NOW,
+    SETTINGS,
+    MemoryIdentity,
+    MemoryRegister,
+    MemoryRights,
+    MemoryRows,
+    MemorySource,
+    NoTrail,
+    links_of,
+)
 
 from klantbeeld.engine.engine import Engine, EngineParts
-from klantbeeld.errors import SourceError, SourceInvalid, SourceTimeout, SourceUnavailable
 from klantbeeld.gateway import errors as gateway_errors
 from klantbeeld.graph.schema import build_schema
-from klantbeeld.identity.links import Link, Links, Reference
+from klantbeeld.identity.links import Links
 from klantbeeld.sdk import records, words
-from klantbeeld.sdk.connector import Doing, Reading
-from klantbeeld.sdk.mapping import ALWAYS
-from klantbeeld.sdk.records import Money, Origin, Record
-from klantbeeld.sdk.roles import BILLING, COMPLAINTS, CRM, MARKETING, Role
-from klantbeeld.settings import Bilingual, Settings, SourceSettings
-from klantbeeld.sources.health import Health
-from klantbeeld.sources.questions import Outcome, Question, SourceState, state_of
+from klantbeeld.sdk.records import Money
+from klantbeeld.sdk.roles import BILLING, COMPLAINTS, CRM, MARKETING
+from klantbeeld.settings import Settings
 from klantbeeld.sources.translation import NO_KEY
 from klantbeeld.writes.writer import Writer
 
-NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
+__all__ = [
+    "CUSTOMER",
+    "NOW",
+    "OTHER",
+    "SCHEMA",
+    "SETTINGS",
+    "STRANGER",
+    "House",
+    "MemoryIdentity",
+    "MemoryRights",
+    "MemoryRows",
+    "MemorySource",
+    "complaint",
+    "four_sources",
+    "invoice",
+    "links_of",
+    "three_customers",
+]
+
 CUSTOMER = "01900000-0000-7000-8000-000000000001"
 OTHER = "01900000-0000-7000-8000-000000000002"
 STRANGER = "01900000-0000-7000-8000-00000000000f"
-
-PROBLEMS: Mapping[str, type[SourceError]] = {
-    "timeout": SourceTimeout,
-    "unavailable": SourceUnavailable,
-    "invalid": SourceInvalid,
-}
-
-SETTINGS = SourceSettings(
-    connector="memory",
-    base_url="http://127.0.0.1",
-    importance="important",
-    risk_when_missing=Bilingual(nl="ontbreekt", en="missing"),
-    hosted_in="NL",
-    processor="nobody",
-    retention="P1Y",
-)
-
-
-@dataclass
-class MemorySource:
-    """Answers from `held`: records by capability and by the source's id of the customer or, by record, of the record.
-
-    `problem` makes every question fail; `asked` keeps the questions.
-    """
-
-    name: str
-    role: Role
-    held: dict[str, dict[str, list[Record]]]
-    problem: str | None = None
-    asked: list[Question] = field(default_factory=list)
-    by_record: tuple[str, ...] = ("product", "complaint", "invoice", "order", "interaction", "comments")
-    batch: int = 1
-    settings: SourceSettings = SETTINGS
-    categories: tuple[words.Category, ...] = ()
-    health: Health = field(default_factory=Health)
-    doings: dict[str, Doing] = field(default_factory=dict)
-
-    @property
-    def roles(self) -> frozenset[str]:
-        return frozenset({self.role.name})
-
-    @property
-    def readings(self) -> dict[str, Reading]:
-        return {call: Reading(call, (), call, batch=self.batch, by_record=call in self.by_record) for call in self.held}
-
-    async def ask(self, question: Question, deadline: float) -> Outcome:
-        self.asked.append(question)
-        await asyncio.sleep(0)
-        if self.problem:
-            problem = PROBLEMS[self.problem]("made up")
-            return Outcome(state_of(problem), problem=problem)
-        found = {
-            call: {key: self._records(call, key, question) for key in question.keys or (NO_KEY,)}
-            for call in question.members
-        }
-        return Outcome(SourceState.OK, found)
-
-    def _records(self, call: str, key: str, question: Question) -> list[Record]:
-        subject = question.subjects.get(key)
-        kept = []
-        for record in self.held[call].get(key, []):
-            origin = Origin(self.name, subject.customer_id if subject else "", NOW)
-            shown = {
-                name: getattr(record, name)
-                for name in record.__struct_fields__
-                if (name in question.members[call] or name in ALWAYS) and name not in {"origin", "choices"}
-            }
-            kept.append(type(record)(**shown, origin=origin))
-        return kept
-
-
-@dataclass
-class MemoryIdentity:
-    """Customers and their links."""
-
-    customers: dict[str, Links]
-    by_key: dict[tuple[str, str], tuple[str, ...]] = field(default_factory=dict)
-
-    async def links_of(self, ids: Sequence[str]) -> dict[str, Links]:
-        return {one: self.customers[one] for one in ids if one in self.customers}
-
-    async def by_reference(self, source: str, record_id: str) -> str | None:
-        return (await self.by_references([(source, record_id)])).get(Reference(source, record_id))
-
-    async def by_references(self, references: Collection[tuple[str, str]]) -> dict[Reference, str]:
-        owned = {
-            (link.source, link.record_id): links.customer_id
-            for links in self.customers.values()
-            for link in links.links
-        }
-        return {Reference(*one): owned[one] for one in map(tuple, references) if one in owned}
-
-    async def by_match_key(self, kind: Any, value: str) -> tuple[str, ...]:
-        return self.by_key.get((kind.value, value), ())
-
-
-@dataclass(frozen=True)
-class MemoryRights:
-    """All rights, but for some scopes."""
-
-    without: frozenset[str] = frozenset()
-
-    @property
-    def fingerprint(self) -> str:
-        return ",".join(sorted(self.without))
-
-    def refusal(self, scope: str, *, category: str, sensitivity: str) -> str | None:
-        return "SCOPE_MISSING" if scope in self.without else None
-
-
-class EveryRow:
-    """All customers but one."""
-
-    async def releases(self, caller: Any, ids: Collection[str]) -> dict[str, Any]:
-        return {one: SimpleNamespace(covers=lambda scope, coordinate: True) for one in ids if one != STRANGER}
-
-    async def own(self, caller: Any) -> str | None:
-        return CUSTOMER
-
-
-class NoTrail:
-    def check(self) -> None: ...
-
-    def read(self, caller: Any, reading: Any) -> None: ...
-
-
-def links_of(customer_id: str, **record_ids: str) -> Links:
-    links = tuple(
-        Link(source, record_id, NOW, "IMPORT", None, "test", ()) for source, record_id in sorted(record_ids.items())
-    )
-    return Links(customer_id, customer_id, (), links)
+SECRET = b"s" * 32
+CURSOR_KEY = b"c" * 32
 
 
 def invoice(number: int, **more: Any) -> records.Invoice:
@@ -266,38 +161,47 @@ def four_sources() -> dict[str, MemorySource]:
 SCHEMA = build_schema()
 
 
+def three_customers() -> dict[str, Links]:
+    """One whom all four sources know, one whom the CRM alone knows, and one who is nobody's to see."""
+    return {
+        CUSTOMER: links_of(CUSTOMER, crm="p1", billing="cus_1", complaints="z1", marketing="m1"),
+        OTHER: links_of(OTHER, crm="p2"),
+        STRANGER: links_of(STRANGER, crm="p3"),
+    }
+
+
 @dataclass
 class House:
     """An engine over sources in memory; `ask` gives the response as a client would read it."""
 
     sources: dict[str, MemorySource] = field(default_factory=four_sources)
+    customers: dict[str, Links] = field(default_factory=three_customers)
+    rows: MemoryRows = field(default_factory=lambda: MemoryRows(CUSTOMER, frozenset({STRANGER})))
+    by_key: dict[tuple[str, str], tuple[str, ...]] = field(default_factory=dict)
+    register: MemoryRegister = field(default_factory=MemoryRegister)
     fallbacks: int = 0
     faults: list[BaseException] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.identity = MemoryIdentity(
-            {
-                CUSTOMER: links_of(CUSTOMER, crm="p1", billing="cus_1", complaints="z1", marketing="m1"),
-                OTHER: links_of(OTHER, crm="p2"),
-                STRANGER: links_of(STRANGER, crm="p3"),
-            }
-        )
-        settings = Settings(sources={name: source.settings for name, source in self.sources.items()})
+        self.identity = MemoryIdentity(self.customers, self.by_key)
+        self.settings = Settings(sources={name: source.settings for name, source in self.sources.items()})
         opened: Any = self.sources
+        self.writer = Writer(opened, declared={}, secret=SECRET, new_id=lambda: "op-1")
         self.engine = Engine(
             EngineParts(
                 schema=SCHEMA,
-                settings=settings,
+                settings=self.settings,
                 sources=opened,
                 identity=self.identity,  # type: ignore[arg-type]  # the part that finds customers
-                rows=EveryRow(),
-                writer=Writer(opened, declared={}, secret=b"s" * 32, new_id=lambda: "op-1"),
+                rows=self.rows,
+                writer=self.writer,
                 trail=NoTrail(),
+                register=self.register,
                 errors=SimpleNamespace(
                     shown=gateway_errors.shown, shown_before_execution=gateway_errors.shown_before_execution
                 ),
                 parse=parse,
-                cursor_key=b"c" * 32,
+                cursor_key=CURSOR_KEY,
                 count_fallback=self._count,
                 failed=self.faults.append,
                 now=lambda: NOW,
@@ -311,11 +215,8 @@ class House:
         self, query: str, variables: Mapping[str, Any] | None = None, *, without: Iterable[str] = ()
     ) -> dict[str, Any]:
         request = SimpleNamespace(query=query, operation_name=None, variables=variables or {}, extensions={})
-        caller = SimpleNamespace(
-            rights=MemoryRights(frozenset(without)), issuer="i", client_id="c", subject="s", deadline_seconds=5
-        )
         context = SimpleNamespace(
-            caller=caller, deadline=asyncio.get_running_loop().time() + 5, language="en", is_get=False
+            caller=caller_of(without), deadline=asyncio.get_running_loop().time() + 60, language="en", is_get=False
         )
         answer = await self.engine.execute(request, context)
         response: dict[str, Any] = msgspec.json.decode(answer.body)
@@ -328,3 +229,10 @@ class House:
             for name, source in self.sources.items()
             for question in source.asked
         ]
+
+
+def caller_of(without: Iterable[str] = ()) -> SimpleNamespace:
+    """Make a caller who lacks some scopes."""
+    return SimpleNamespace(
+        rights=MemoryRights(frozenset(without)), issuer="i", client_id="c", subject="s", deadline_seconds=60
+    )
