@@ -22,6 +22,7 @@ from klantbeeld.access.admission import Admission, make_admission
 from klantbeeld.access.grants import Grants
 from klantbeeld.access.keys import over_http
 from klantbeeld.access.recording import Recording
+from klantbeeld.access.register import DataUseRegister
 from klantbeeld.access.rows import Rows
 from klantbeeld.access.trail import Trail
 from klantbeeld.access.trail_opening import open_trail
@@ -155,6 +156,7 @@ def _make_engine(
                 new_id=CustomerIds(given.now).new,
             ),
             trail=Recording(opened.trail),
+            register=DataUseRegister(opened.store),
             errors=shows,
             parse=_parser(settings.gateway),
             cursor_key=opened.ring.current,

@@ -21,6 +21,7 @@ from klantbeeld.engine.documents import Document, Documents, Invalid, Parse
 from klantbeeld.engine.fetch import Fetch
 from klantbeeld.engine.plan import Joint, Plan, compile_plan
 from klantbeeld.engine.ports import Answer, Asked, Errors, Reading, Rights, Rows, Surroundings, Trail
+from klantbeeld.engine.register import OwnRegister, Register
 from klantbeeld.engine.roots import RunRoots
 from klantbeeld.engine.run import Run, deny
 from klantbeeld.engine.variables import InvalidVariables, Variables
@@ -49,6 +50,7 @@ class EngineParts:
     rows: Rows
     writer: Writer
     trail: Trail
+    register: Register
     errors: Errors
     parse: Parse
     cursor_key: bytes
@@ -66,7 +68,7 @@ class Engine:
         self._scalars = parts.schema.schema_converter.scalar_registry
         self._documents = Documents(self._schema, parts.parse)
         self._plans: OrderedDict[tuple[str, str | None, str], Plan] = OrderedDict()
-        self._fetch = Fetch(parts.sources)
+        self._fetch = Fetch(parts.sources, OwnRegister(parts.register, parts.sources.values()))
         self._cursors = Cursors(parts.cursor_key)
         self._encode = msgspec.json.Encoder().encode
 
@@ -186,7 +188,9 @@ class Engine:
         if not run.customers:
             return
         name = run.plan.operation.name.value if run.plan.operation.name else "anonymous"
-        asked = {answer.source for answers in run.asked.values() for answer in answers if answer.delivered}
+        asked = {
+            answer.source for answers in run.asked.values() for answer in answers if answer.delivered and answer.source
+        }
         reading = Reading(
             customers=tuple(run.customers),
             fields=tuple(sorted(run.plan.released)),

@@ -11,6 +11,7 @@ from operator import attrgetter
 from typing import Any
 
 from klantbeeld.engine.plan import Joint, PlannedRead
+from klantbeeld.engine.register import OwnRegister
 from klantbeeld.engine.run import Arguments, Run
 from klantbeeld.engine.walk import parents_of
 from klantbeeld.errors import RequestError, Unanswered
@@ -21,6 +22,7 @@ from klantbeeld.sources.source import Source
 from klantbeeld.sources.translation import NO_KEY
 
 Kind = tuple[Any, ...]
+Askable = Source | OwnRegister
 
 START = Position()
 
@@ -49,7 +51,7 @@ class _Want:
 
     planned: PlannedRead
     arguments: Arguments
-    source: Source
+    source: Askable
     subject: Subject
     key: str
     position: Position
@@ -59,7 +61,7 @@ class _Want:
 class _Batch:
     """What one call can answer: wants of one resource of one source that have their arguments in common."""
 
-    source: Source
+    source: Askable
     arguments: Arguments
     by_record: bool
     after: str | None
@@ -72,10 +74,10 @@ class _Batch:
 class Fetch:
     """Carries out plans over the sources of one configuration; lives as long as that."""
 
-    def __init__(self, sources: Mapping[str, Source]) -> None:
-        self._sources = [sources[name] for name in sorted(sources)]
-        self._by_role: dict[str, list[Source]] = {}
-        for source in self._sources:
+    def __init__(self, sources: Mapping[str, Source], register: OwnRegister) -> None:
+        self._by_role: dict[str, list[Askable]] = {}
+        asked: list[Askable] = [register, *(sources[name] for name in sorted(sources))]
+        for source in asked:
             for role in source.roles:
                 self._by_role.setdefault(role, []).append(source)
 
@@ -178,7 +180,7 @@ class Fetch:
         subjects = _subjects(customer)
         for planned in reads:
             role, call = planned.read.role.name, planned.read.call
-            sources: Sequence[Source] = self._by_role.get(role, ())
+            sources: Sequence[Askable] = self._by_role.get(role, ())
             if planned.read.optional:
                 sources = [source for source in sources if call in source.readings]
             elif not sources:
@@ -233,12 +235,13 @@ def _subjects(customer: Customer) -> dict[str, Subject]:
         for link in customer.known.links:
             owners.setdefault(link.source, []).append(link.record_id)
         customer_id = str(customer.id)
+        owners[OwnRegister.name] = [customer_id, *customer.known.redirected_from]  # we know them by their own ids
         customer.subjects = {source: Subject(customer_id, frozenset(found)) for source, found in owners.items()}
     return customer.subjects
 
 
 def _want(
-    place: _Place, planned: PlannedRead, source: Source, subject: Subject, positions: Mapping[str, Position]
+    place: _Place, planned: PlannedRead, source: Askable, subject: Subject, positions: Mapping[str, Position]
 ) -> None:
     for key in _keys(planned, place.parent, subject.owners):
         position = positions.get(f"{source.name}/{planned.read.call}/{key}", START) if positions else START

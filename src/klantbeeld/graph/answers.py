@@ -69,6 +69,11 @@ class Answer(Generic[R]):
 class Rights(Protocol):
     """What the caller may see, as far as a field's function has to know."""
 
+    @property
+    def is_partner(self) -> bool:
+        """Whether the caller is another organisation."""
+        ...
+
     def refusal(self, scope: str, *, category: str, sensitivity: str) -> str | None:
         """Return the code of the refusal, or None."""
         ...

@@ -12,6 +12,7 @@ from klantbeeld.graph.billing import FINANCIAL, BillingAccount, Invoice, balance
 from klantbeeld.graph.complaints import COMPLAINED, Complaint, is_open
 from klantbeeld.graph.connections import After, Connection, First, merge_pages
 from klantbeeld.graph.data import Data
+from klantbeeld.graph.data_use import USED, DataUse
 from klantbeeld.graph.eligibility import ELIGIBLE, Eligibility, ProductArgument, eligibility_of
 from klantbeeld.graph.gaps import ProfileGap, profile_gaps
 from klantbeeld.graph.joined import Ruled, joined
@@ -260,6 +261,11 @@ class Customer(Node):
     ) -> list[ProfileGap] | None:
         """What is still missing for a view, most useful first; at the end what must not be asked."""
         return profile_gaps(answers, view)
+
+    @joined(data=USED)
+    def data_use(answers: Parent[Answers[records.Record]]) -> DataUse | None:
+        """For the customer: what is held of them, why and where, and who received it and when."""
+        return DataUse(known=answers.parent.known)
 
     @joined()
     def sources(answers: Parent[Answers[records.Record]]) -> list[SourceStatus]:

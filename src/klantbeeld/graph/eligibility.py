@@ -5,7 +5,7 @@ say it is a rule of its own. Whoever asks needs no right to what is read: only t
 cut to what the caller may see.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Annotated, Any
@@ -91,6 +91,22 @@ class BlockerCode(StrEnum):
     AGE_UNKNOWN = "AGE_UNKNOWN"
     PARTY_UNKNOWN = "PARTY_UNKNOWN"
     SOURCE_MISSING = "SOURCE_MISSING"
+    WITHHELD = "WITHHELD"
+
+
+# What a partner must be allowed to read to be told which it is.
+TOLD: Mapping[BlockerCode, Data] = {
+    BlockerCode.NO_CONSENT: ALLOWED,
+    BlockerCode.CONSENT_WITHDRAWN: ALLOWED,
+    BlockerCode.OPTED_OUT: ALLOWED,
+    BlockerCode.OPEN_COMPLAINT: COMPLAINED,
+    BlockerCode.REPEATED_COMPLAINTS: COMPLAINED,
+    BlockerCode.OVERDUE_INVOICE: FINANCIAL,
+    BlockerCode.DECEASED: PERSONAL,
+    BlockerCode.MINOR: PERSONAL,
+    BlockerCode.AGE_UNKNOWN: PERSONAL,
+    BlockerCode.PARTY_UNKNOWN: PERSONAL,
+}
 
 
 @strawberry.type(description="One thing that speaks against approaching the customer.")
@@ -121,7 +137,7 @@ class Eligibility:
     @joined(*NEEDED, NARROWED, *PURCHASES)
     def blockers(answers: Parent[Answers[Record]]) -> list[Blocker]:
         """What speaks against it."""
-        return blockers_of(answers)
+        return told(answers, blockers_of(answers))
 
     @joined(*NEEDED, NARROWED)
     def as_of(answers: Parent[Answers[Record]]) -> datetime:
@@ -147,13 +163,27 @@ def blockers_of(answers: Answers[Any]) -> list[Blocker]:
     ]
 
 
+def told(answers: Answers[Any], blockers: Sequence[Blocker]) -> list[Blocker]:
+    """Cut blockers to what the caller may know: a partner who may not read a thing is told that something is, no more.
+
+    Within the organisation the kind of blocker is the result; to a partner "overdue" would be payment data.
+    """
+    if not answers.moment.rights.is_partner:
+        return list(blockers)
+    known = [blocker for blocker in blockers if blocker.code not in TOLD or answers.may(TOLD[blocker.code])]
+    if len(known) == len(blockers):
+        return known
+    message = say("WITHHELD", answers.moment.language)
+    return [*known, Blocker(code=BlockerCode.WITHHELD, message=message, source=None, evidence=[])]
+
+
 def _unsaid(answers: Answers[Any]) -> Iterator[Blocker]:
     """Yield a blocker for each source, or role without one, that did not say all that is needed."""
-    told = set()
+    named = set()
     for read in NEEDED:
         for source in _silent(answers, read):
-            if (source or read.role.name) not in told:
-                told.add(source or read.role.name)
+            if (source or read.role.name) not in named:
+                named.add(source or read.role.name)
                 yield _missing(answers, source, read.role.name)
 
 
