@@ -32,7 +32,7 @@ from klantbeeld.engine.plan import Path, Plan
 from klantbeeld.engine.run import Run
 from klantbeeld.engine.selections import Selected, SelectedField, Selections, holds
 from klantbeeld.errors import Unanswered
-from klantbeeld.graph.joined import Computed, Entered, Joined
+from klantbeeld.graph.joined import Entered, Joined
 from klantbeeld.graph.published import publishes
 
 INT_32 = 2**31
@@ -50,35 +50,53 @@ class Unassembled(Exception):
 def compile_assembly(
     schema: GraphQLSchema, plan: Plan, selections: Selections, conditions: Mapping[str, Any]
 ) -> Assemble | None:
-    """Write out the assembly of a plan, given the variables of its conditions; None for what it cannot express."""
+    """Write out the assembly of a plan, given the variables of its conditions; None for what it cannot express.
+
+    What it raises, whatever it is, leaves the answer to graphql-core.
+    """
     root = schema.get_root_type(plan.operation.operation)
     assert root is not None  # noqa: S101 - a valid operation has a root type
     writer = _Writer(schema, plan, selections, conditions)
     try:
-        name = writer.selection(root, [Selected(plan.operation.selection_set)], ())
+        fill = writer.selection(root, [Selected(plan.operation.selection_set)], (), missing="")
     except Unassembled:
         return None
-    scope = writer.scope
-    exec("\n".join(writer.lines), scope)  # noqa: S102 - made of our own names; response keys go in as constants
-    fill: Callable[..., Any] = scope[name]
-    return lambda run, errors: fill(None, (), run, errors)
+    writer.lines += ["def assemble(r, e):", "    p = ()", f"    return {fill.of('None', 'p')}"]
+    exec("\n".join(writer.lines), writer.scope)  # noqa: S102 - made of our own names; keys and types are constants
+    assemble: Assemble = writer.scope["assemble"]
+    return assemble
+
+
+@dataclass(frozen=True, slots=True)
+class _Function:
+    """A function that was written: `v` is its value; `needs` says what else it is given.
+
+    `p` is the place of the value, `r` the run, `e` the list that errors go to.
+    """
+
+    name: str
+    needs: frozenset[str] = frozenset()
+
+    def of(self, value: str, place: str) -> str:
+        """Return its call."""
+        given = {"p": place, "r": "r", "e": "e"}
+        return f"{self.name}({', '.join([value, *(given[need] for need in sorted(self.needs))])})"
+
+
+FAILING = frozenset("pre")
+NOTHING = frozenset[str]()
 
 
 @dataclass(slots=True)
 class _Writer:
-    """Writes the functions; every foreign thing they use is a constant in `scope`, under a name of ours.
-
-    A function is `def oN(v, p, r, e)`: the value, its place, the run, and the list that errors go to.
-    """
+    """Writes the functions; every foreign thing they use is a constant in `scope`, under a name of ours."""
 
     schema: GraphQLSchema
     plan: Plan
     selections: Selections
     conditions: Mapping[str, Any]
     lines: list[str] = field(default_factory=list)
-    scope: dict[str, Any] = field(
-        default_factory=lambda: {"U": Unassembled, "failed": _failed, "integer": _integer, "number": _number}
-    )
+    scope: dict[str, Any] = field(default_factory=lambda: dict(SCOPE))
 
     def constant(self, value: Any) -> str:
         """Give a value a name that the functions can use."""
@@ -86,131 +104,136 @@ class _Writer:
         self.scope[name] = value
         return name
 
-    def function(self, body: list[str]) -> str:
-        """Write a function; returns its name."""
+    def function(self, body: list[str], needs: frozenset[str]) -> _Function:
+        """Write a function."""
         name = f"f{len(self.scope)}"
         self.scope[name] = None
-        self.lines += [f"def {name}(v, p, r, e):", *(f"    {line}" for line in body)]
-        return name
+        self.lines += [f"def {name}({', '.join(['v', *sorted(needs)])}):", *(f"    {line}" for line in body)]
+        return _Function(name, needs)
 
-    def selection(self, kind: GraphQLObjectType, selected: list[Selected], path: Path) -> str:
-        """Write what fills a selection on an object type; returns the function's name."""
+    def selection(self, kind: GraphQLObjectType, selected: list[Selected], path: Path, *, missing: str) -> _Function:
+        """Write what fills a selection on an object type; `missing` is what is done about a null."""
         keys, values = [], []
+        needs = NOTHING
         for key, found in self.selections.fields_of(kind, selected).items():
             chosen = [one for one in found if holds([one.condition], self.conditions)]
             if chosen:
+                value, wanted = self.value(kind, key, chosen, (*path, key))
                 keys.append(key)
-                values.append(self.value(kind, key, chosen, (*path, key)))
-        if not keys:
-            return self.function(["return {}"])
+                values.append(value)
+                needs |= wanted
         # The struct's own names are ours; the response keys are what it is called on the wire.
         names = [f"a{number}" for number in range(len(keys))]
-        struct = msgspec.defstruct("Selection", names, rename=dict(zip(names, keys, strict=True)), gc=False)
-        return self.function([f"return {self.constant(struct)}({', '.join(values)})"])
+        renamed = dict(zip(names, keys, strict=True))
+        struct = self.constant(msgspec.defstruct("Selection", names, rename=renamed, gc=False))
+        check = [f"if v is None: {missing}"] if missing else []
+        return self.function([*check, f"return {struct}({', '.join(values)})"], needs)
 
-    def value(self, kind: GraphQLObjectType, key: str, found: list[SelectedField], path: Path) -> str:
-        """Return the expression of one field's completed value."""
+    def value(
+        self, kind: GraphQLObjectType, key: str, found: list[SelectedField], path: Path
+    ) -> tuple[str, frozenset[str]]:
+        """Return the expression of one field's completed value, and what it needs."""
         name = found[0].node.name.value
         if name == "__typename":
-            return self.constant(kind.name)
+            return self.constant(kind.name), NOTHING
         definition = kind.fields.get(name)
         if definition is None:
             raise Unassembled  # __schema and __type
         nodes = [one.node for one in found]
         if refusal := self.plan.denied.get((path, kind.name)):
-            return self.refused(refusal, definition, nodes, key)
+            if isinstance(definition.type, GraphQLNonNull):
+                raise Unassembled
+            error = self.constant(Unanswered(refusal))
+            return f"failed({error}, {self.constant(nodes)}, (p, {key!r}), e)", frozenset("pe")
         below = [Selected(one.node.selection_set, one.condition) for one in found if one.node.selection_set]
         declared = definition.extensions["strawberry-definition"]
-        extension = next((made for made in declared.extensions if isinstance(made, Joined | Entered | Computed)), None)
-        if isinstance(extension, Joined | Entered):
-            joint = self.constant(self.plan.joints[path, kind.name])
-            got = f"r.taken({joint}, v)" if isinstance(extension, Joined) else f"r.entered_at({joint})"
-            return self.guarded(got, definition, nodes, below, path)
-        if declared.base_resolver is not None:
-            return self.guarded(self.computed(declared), definition, nodes, below, path)
-        return self.completed(definition.type, f"v.{declared.python_name}", below, path)
+        extension = next((made for made in declared.extensions if isinstance(made, Joined | Entered)), None)
+        if extension:
+            return self.guarded(extension, kind, definition, nodes, below, path), FAILING
+        if declared.base_resolver is None:
+            got, needs = f"v.{declared.python_name}", NOTHING
+        else:
+            got, needs = self.computed(declared)
+        completed, wanted = self.completed(definition.type, got, below, path, f"(p, {key!r})")
+        return completed, needs | wanted
 
-    def computed(self, declared: Any) -> str:
+    def computed(self, declared: Any) -> tuple[str, frozenset[str]]:
         """Return the call of a field's own function."""
         resolver = declared.base_resolver
         if resolver.arguments or resolver.is_async:
             raise Unassembled
-        info = f", {resolver.info_parameter.name}=r.info" if resolver.info_parameter else ""
-        return f"{self.constant(resolver.wrapped_func)}(v{info})"
-
-    def refused(self, code: str, definition: GraphQLField, nodes: list[FieldNode], key: str) -> str:
-        """Return what a refused field is: null, with its error."""
-        if isinstance(definition.type, GraphQLNonNull):
-            raise Unassembled
-        return f"failed({self.constant(Unanswered(code))}, {self.constant(nodes)}, (p, {key!r}), e)"
+        function = self.constant(resolver.wrapped_func)
+        if resolver.info_parameter:
+            return f"{function}(v, {resolver.info_parameter.name}=r.info)", frozenset("r")
+        return f"{function}(v)", NOTHING
 
     def guarded(
-        self, got: str, definition: GraphQLField, nodes: list[FieldNode], below: list[Selected], path: Path
+        self,
+        extension: Joined | Entered,
+        kind: GraphQLObjectType,
+        definition: GraphQLField,
+        nodes: list[FieldNode],
+        below: list[Selected],
+        path: Path,
     ) -> str:
-        """Write a field whose function may fail, which costs the field alone; returns the call."""
-        key = path[-1]
-        completed = self.completed(definition.type, "x", below, path, place=f"(p, {key!r})")
-        failed = (
-            "raise U" if isinstance(definition.type, GraphQLNonNull) else "return failed(error, {0}, (p, {1!r}), e)"
-        )
-        name = self.function(
-            [
-                "try:",
-                f"    x = {got}",
-                "except Exception as error:",
-                f"    {failed.format(self.constant(nodes), key)}",
-                f"return {completed}",
-            ]
-        )
-        return f"{name}(v, p, r, e)"
+        """Write a field whose function may fail, which costs the field alone; returns its call."""
+        joint = self.constant(self.plan.joints[path, kind.name])
+        got = f"r.taken({joint}, v)" if isinstance(extension, Joined) else f"r.entered_at({joint})"
+        place = f"(p, {path[-1]!r})"
+        completed, _ = self.completed(definition.type, "x", below, path, place)
+        failed = f"return failed(error, {self.constant(nodes)}, {place}, e)"
+        body = [
+            "try:",
+            f"    x = {got}",
+            "except Exception as error:",
+            "    raise U" if isinstance(definition.type, GraphQLNonNull) else f"    {failed}",
+            f"return {completed}",
+        ]
+        return self.function(body, FAILING).of("v", "p")
 
     def completed(
-        self, kind: GraphQLOutputType, value: str, below: list[Selected], path: Path, *, place: str | None = None
-    ) -> str:
-        """Return the expression that completes a value of a type (GraphQL, section 6.4.3)."""
-        where = place or f"(p, {path[-1]!r})"
+        self, kind: GraphQLOutputType, value: str, below: list[Selected], path: Path, place: str
+    ) -> tuple[str, frozenset[str]]:
+        """Return the expression that completes a value of a type (GraphQL, section 6.4.3), and what it needs."""
+        missing = "return None"
         if isinstance(kind, GraphQLNonNull):
-            inner = self.completed(kind.of_type, "v", below, path, place="p")
-            filled = self.function([f"x = {inner}", "if x is None: raise U", "return x"])
-            return f"{filled}({value}, {where}, r, e)"
-        if isinstance(kind, GraphQLList):
-            inner = self.completed(kind.of_type, "x", below, path, place="(p, i)")
-            lines = ["if v is None: return None", f"return [{inner} for i, x in enumerate(v)]"]
-            return f"{self.function(lines)}({value}, {where}, r, e)"
+            kind, missing = kind.of_type, "raise U"
         if isinstance(kind, GraphQLScalarType | GraphQLEnumType):
-            return self.leaf(kind, value)
-        return self.composite(kind, value, below, path, where)
+            leaf = self.leaf(kind, value)
+            return (leaf if missing == "return None" else f"present({leaf})"), NOTHING
+        if isinstance(kind, GraphQLList):
+            inner, needs = self.completed(kind.of_type, "x", below, path, "(p, i)")
+            loop = "for i, x in enumerate(v)" if "p" in needs else "for x in v"
+            filled = self.function([f"if v is None: {missing}", f"return [{inner} {loop}]"], needs)
+        elif isinstance(kind, GraphQLObjectType):
+            filled = self.selection(kind, below, path, missing=missing)
+        else:
+            filled = self.abstract(kind, below, path, missing)
+        return filled.of(value, place), filled.needs
 
     def leaf(self, kind: GraphQLScalarType | GraphQLEnumType, value: str) -> str:
         """Return the expression of a scalar or an enum; JSON's encoder knows dates, decimals and enums."""
         if isinstance(kind, GraphQLEnumType):
             members = [found.value for found in kind.values.values()]
-            by_name = all(
-                getattr(member, "value", member) == name for name, member in zip(kind.values, members, strict=True)
-            )
-            return value if by_name else f"{self.constant(_name_of)}({value})"
-        checks = {"Int": "integer", "Float": "number"}
-        if kind.name == "ID":
-            return f"{self.constant(_text)}({value})"
-        return f"{checks[kind.name]}({value})" if kind.name in checks else value
+            named = zip(kind.values, members, strict=True)
+            is_named_alike = all(getattr(member, "value", member) == name for name, member in named)
+            return value if is_named_alike else f"name({value})"
+        check = {"Int": "integer", "Float": "number", "ID": "text"}.get(kind.name)
+        return f"{check}({value})" if check else value
 
-    def composite(self, kind: Any, value: str, below: list[Selected], path: Path, where: str) -> str:
-        """Return the expression of an object, or of whatever an interface stands for."""
-        if isinstance(kind, GraphQLObjectType):
-            fill = self.selection(kind, below, path)
-            lines = ["if v is None: return None", f"return {fill}(v, p, r, e)"]
-            return f"{self.function(lines)}({value}, {where}, r, e)"
+    def abstract(self, kind: Any, below: list[Selected], path: Path, missing: str) -> _Function:
+        """Write what fills whatever an interface or a union stands for."""
         assert isinstance(kind, GraphQLInterfaceType | GraphQLUnionType)  # noqa: S101 - no other output types are left
-        fills = {_class_of(each): self.selection(each, below, path) for each in self.schema.get_possible_types(kind)}
+        possible = self.schema.get_possible_types(kind)
+        fills = {_class_of(each): self.selection(each, below, path, missing="") for each in possible}
+        needs = NOTHING.union(*(fill.needs for fill in fills.values()))
         table = self.constant({})
-        self.lines += [f"{table}[{self.constant(cls)}] = {fill}" for cls, fill in fills.items()]
-        lines = [
-            "if v is None: return None",
-            f"f = {table}.get(type(v))",
-            "if f is None: raise U",
-            "return f(v, p, r, e)",
-        ]
-        return f"{self.function(lines)}({value}, {where}, r, e)"
+        for cls, fill in fills.items():
+            given = ", ".join(["v", *sorted(needs)])
+            self.lines.append(f"{table}[{self.constant(cls)}] = lambda {given}: {fill.of('v', 'p')}")
+        call = _Function("f", needs).of("v", "p")
+        lines = [f"if v is None: {missing}", f"f = {table}.get(type(v))", "if f is None: raise U", f"return {call}"]
+        return self.function(lines, needs)
 
 
 def _class_of(kind: GraphQLObjectType) -> type[Any]:
@@ -240,9 +263,26 @@ def _number(value: Any) -> Any:
     return value
 
 
-def _text(value: Any) -> str | None:
-    return None if value is None else str(value)
+def _text(value: Any) -> Any:
+    return value if value is None or type(value) is str else str(value)
 
 
 def _name_of(value: Enum | None) -> str | None:
     return None if value is None else value.name
+
+
+def _present(value: Any) -> Any:
+    if value is None:
+        raise Unassembled
+    return value
+
+
+SCOPE: Mapping[str, Any] = {
+    "U": Unassembled,
+    "failed": _failed,
+    "integer": _integer,
+    "name": _name_of,
+    "number": _number,
+    "present": _present,
+    "text": _text,
+}
