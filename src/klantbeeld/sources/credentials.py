@@ -18,20 +18,33 @@ from klantbeeld.sdk.replies import Reply
 RENEW_BEFORE = 60.0
 
 FetchToken = Callable[[Call[TokenReply], float], Awaitable[Reply]]
+Close = Callable[[], Awaitable[None]]
+
+
+async def nothing_to_close() -> None:
+    """Do nothing; for credentials that need no connection."""
 
 
 class Credentials:
     """The credentials of one source; lives as long as the source.
 
-    `fetch_token` sends the call to the token endpoint, with an absolute deadline. `clock` is monotonic, in seconds.
+    `fetch_token` sends the call to the token endpoint, with an absolute deadline; `close` ends its connections. `clock`
+    is monotonic, in seconds.
     """
 
     def __init__(
-        self, auth: Auth, secrets: Mapping[str, str], *, fetch_token: FetchToken, clock: Callable[[], float]
+        self,
+        auth: Auth,
+        secrets: Mapping[str, str],
+        *,
+        fetch_token: FetchToken,
+        clock: Callable[[], float],
+        close: Close = nothing_to_close,
     ) -> None:
         self._auth = auth
         self._secrets = dict(secrets)
         self._fetch_token = fetch_token
+        self.aclose = close
         self._clock = clock
         self._renew_at = float("-inf")
         self._renewing = asyncio.Lock()

@@ -11,7 +11,7 @@ from klantbeeld.sdk.auth import ClientCredentials
 from klantbeeld.sdk.calls import Call
 from klantbeeld.sdk.replies import Reply
 from klantbeeld.settings import SourceSettings
-from klantbeeld.sources.credentials import Credentials
+from klantbeeld.sources.credentials import Close, Credentials, FetchToken, nothing_to_close
 from klantbeeld.sources.source import Count, Source, loop_clock, uncounted
 from klantbeeld.sources.transport import Transport, open_transport
 
@@ -43,12 +43,8 @@ def open_source(
         if need not in secrets:
             mend = f'Name where it stands: {need} = {{ env = "…" }}'
             raise ConfigurationError(f"sources.{name}.credentials", f"`{need}` is missing", mend)
-    credentials = Credentials(
-        connector.auth,
-        secrets,
-        fetch_token=_token_fetcher(connector.auth, connector.options, settings, make),
-        clock=loop_clock,
-    )
+    fetch_token, close = _token_fetcher(connector.auth, connector.options, settings, make)
+    credentials = Credentials(connector.auth, secrets, fetch_token=fetch_token, clock=loop_clock, close=close)
     return Source(
         name,
         settings,
@@ -84,9 +80,9 @@ def _options(name: str, settings: SourceSettings, loaded: LoadedConnector) -> Ma
 
 def _token_fetcher(
     auth: Any, options: Mapping[str, str], settings: SourceSettings, make: MakeTransport
-) -> Callable[[Call[Any], float], Any]:
+) -> tuple[FetchToken, Close]:
     if not isinstance(auth, ClientCredentials):
-        return _no_token
+        return _no_token, nothing_to_close
     known = {**options, "base_url": settings.base_url.rstrip("/")}
     address = auth.token_url.format(**known)
     transport = make(address, settings)
@@ -97,7 +93,7 @@ def _token_fetcher(
         headers = [(b"content-type", (media_type or "").encode()), (b"accept", b"application/json")]
         return await transport.exchange("POST", target, headers, body, deadline=deadline)
 
-    return fetch
+    return fetch, transport.aclose
 
 
 async def _no_token(_call: Call[Any], _deadline: float) -> Reply:

@@ -131,7 +131,8 @@ class Source:
             self._note(self._monotonic() - began, problem)
 
     async def aclose(self) -> None:
-        """Close the connections."""
+        """Close the connections, those to a token endpoint too."""
+        await self._credentials.aclose()
         await self._transport.aclose()
 
     def _note(self, seconds: float, problem: SourceError | None) -> None:
