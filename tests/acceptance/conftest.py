@@ -4,37 +4,19 @@ Every test begins with the sandbox as it was at its start: its stores, its logs,
 carry `xdist_group("acceptance")`, so that one worker runs them, one after another.
 """
 
-import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Iterator
 
 import httpx
 import pytest
-import uvloop
 
-from klantbeeld.access.issuer import DemoIssuer
-from klantbeeld.cli.demo_people import settle
-from klantbeeld.cli.demo_settings import demo_settings, write_settings
 from klantbeeld.cli.views import view
 from klantbeeld.sandbox.facts import SYSTEMS
 from klantbeeld.sandbox.launcher import Sandbox
-from klantbeeld.settings import Settings
 
-from .running import ANSWER_SECONDS, Ask, Gateway, free_port, running
+from .running import ANSWER_SECONDS, Ask, Calls, Deployment, Gateway, deploy, running
 
 CROWD = 40
 LAST = "test_promise_1_nothing_copied.py"
-
-
-@dataclass(frozen=True, slots=True)
-class Deployment:
-    """The demo's settings over the sandbox, with the map filled: what `klantbeeld demo` would serve."""
-
-    file: Path
-    settings: Settings
-    issuer: DemoIssuer
-    customers: dict[str, str]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -52,11 +34,7 @@ def servers() -> Iterator[Sandbox]:
 @pytest.fixture(scope="session")
 def deployment(servers: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Deployment:
     """Write the demo's configuration, and fill its identity map."""
-    folder = tmp_path_factory.mktemp("gateway")
-    issuer = DemoIssuer.new(clock=time.time)
-    file = write_settings(folder, servers, issuer, port=free_port())
-    settings = demo_settings(file)
-    return Deployment(file, settings, issuer, uvloop.run(settle(settings, servers, issuer)))
+    return deploy(tmp_path_factory.mktemp("gateway"), servers)
 
 
 @pytest.fixture(scope="session")
@@ -100,7 +78,7 @@ def call_view() -> str:
 
 
 @pytest.fixture
-def calls(sandbox: Sandbox) -> Callable[[], dict[str, list[str]]]:
+def calls(sandbox: Sandbox) -> Calls:
     """Count what each system was asked: method and path of every call, log-ins apart."""
 
     def count() -> dict[str, list[str]]:

@@ -1,5 +1,6 @@
 """The product as a user runs it: `klantbeeld serve` in a process of its own, and clients that ask it over HTTP."""
 
+import asyncio
 import os
 import socket
 import subprocess
@@ -14,7 +15,10 @@ from typing import Any, Self
 import httpx
 
 from klantbeeld.access.issuer import DemoIssuer
+from klantbeeld.cli.demo_people import settle
+from klantbeeld.cli.demo_settings import demo_settings, write_settings
 from klantbeeld.cli.demo_tokens import token_for
+from klantbeeld.sandbox.launcher import Sandbox
 from klantbeeld.settings import Settings
 
 KLANTBEELD = Path(sys.executable).with_name("klantbeeld")
@@ -23,7 +27,27 @@ STOP_SECONDS = 10.0
 POLL_SECONDS = 0.02
 ANSWER_SECONDS = 20.0
 
+Calls = Callable[[], dict[str, list[str]]]
+
 PURPOSES = {"agent": "service", "app": "self-service", "partner": "fulfilment"}
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """The demo's settings over the sandbox, with the map filled: what `klantbeeld demo` would serve."""
+
+    file: Path
+    settings: Settings
+    issuer: DemoIssuer
+    customers: dict[str, str]
+
+
+def deploy(folder: Path, sandbox: Sandbox) -> Deployment:
+    """Write the demo's configuration into a folder, and fill its identity map."""
+    issuer = DemoIssuer.new(clock=time.time)
+    file = write_settings(folder, sandbox, issuer, port=free_port())
+    settings = demo_settings(file)
+    return Deployment(file, settings, issuer, asyncio.run(settle(settings, sandbox, issuer)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +96,7 @@ class Gateway:
     file: Path
     port: int
     environ: Mapping[str, str] = field(default_factory=dict)
+    name: str = "gateway"
     process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -82,7 +107,7 @@ class Gateway:
     @property
     def log(self) -> Path:
         """What it wrote to its standard output and standard error."""
-        return self.folder / "gateway.log"
+        return self.folder / f"{self.name}.log"
 
     @property
     def address(self) -> str:

@@ -12,8 +12,7 @@ from klantbeeld.access.issuer import DemoIssuer
 from klantbeeld.sandbox.facts import SYSTEMS, System
 from klantbeeld.sandbox.launcher import Sandbox
 
-from .conftest import Deployment
-from .running import Ask, Gateway, Reply
+from .running import Ask, Deployment, Gateway, Reply
 
 pytestmark = pytest.mark.xdist_group("acceptance")
 

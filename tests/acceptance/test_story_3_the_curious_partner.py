@@ -1,0 +1,94 @@
+"""Story 3. The curious partner.
+
+A partner asks for payment data to make offers: refused, and billing's own log shows no call. The customer consents:
+only the granted fields come. The consent is withdrawn: refused at the next request.
+
+A later capability completes it: the customer gives and withdraws the grant in the app by a mutation, and reads both in
+`dataUse`. Until then the operator's own store of grants is written to.
+"""
+
+import asyncio
+from datetime import UTC, datetime
+
+import pytest
+
+from klantbeeld.access.grants import Grants, Partner, Terms
+from klantbeeld.cli.demo_people import PARTNER
+from klantbeeld.store import open_store
+
+from .running import Ask, Calls, Deployment, Reply
+
+pytestmark = pytest.mark.xdist_group("acceptance")
+
+PAYMENTS = """
+query Payments($id: ID!) {
+  customer(id: $id) { id balances { amount currency } invoices { nodes { number } } party { fullName } }
+}
+"""
+TERMS = Terms(frozenset({"customer:read", "billing:read"}), frozenset({"Query.customer", "Customer.balances"}))
+KEY = "daan-van-dijk"
+
+
+def curious(ask: Ask, customer_id: str) -> Reply:
+    """Ask as the partner, to make offers."""
+    return ask(PAYMENTS, {"id": customer_id}, who="partner", purpose="offers")
+
+
+async def give(deployment: Deployment) -> str:
+    """Keep the customer's grant, as the app's consent will; returns its id."""
+    async with open_store(deployment.settings.store) as store:
+        grant = await Grants(store).give(
+            Partner(deployment.issuer.issuer, PARTNER),
+            deployment.customers[KEY],
+            purpose="offers",
+            terms=TERMS,
+            evidence="APP 2026-01",
+            valid_from=datetime.now(UTC),
+        )
+    return grant.id
+
+
+async def withdraw(deployment: Deployment, grant_id: str) -> None:
+    """End the grant."""
+    async with open_store(deployment.settings.store) as store:
+        assert await Grants(store).withdraw(grant_id, deployment.customers[KEY], now=datetime.now(UTC))
+
+
+@pytest.mark.feature("story 3", "The curious partner: refused, and billing's own log shows no call")
+def test_without_a_grant_the_partner_is_refused_and_billing_is_not_called(
+    ask: Ask, ids: dict[str, str], calls: Calls
+) -> None:
+    assert curious(ask, ids[KEY]).data == {"customer": None}
+    assert not any(calls().values())
+
+
+@pytest.mark.feature("story 3", "The curious partner: a stranger and somebody who granted nothing look the same")
+def test_unknown_and_forbidden_look_the_same(ask: Ask, ids: dict[str, str]) -> None:
+    stranger = curious(ask, "01900000-0000-7000-8000-000000000000")
+    assert stranger.body == curious(ask, ids[KEY]).body
+
+
+@pytest.mark.feature("story 3", "The curious partner: only the granted fields come, until the grant is withdrawn")
+def test_a_grant_releases_its_fields_alone_until_it_is_withdrawn(
+    ask: Ask, ids: dict[str, str], deployment: Deployment, calls: Calls
+) -> None:
+    grant_id = asyncio.run(give(deployment))
+    try:
+        reply = curious(ask, ids[KEY])
+        assert reply.part["customer"] == {
+            "id": ids[KEY],
+            "balances": [{"amount": "0.00", "currency": "EUR"}],
+            "invoices": None,
+            "party": None,
+        }
+        assert reply.errors == {
+            "customer.invoices": ("NOT_GRANTED", None),
+            "customer.party": ("NOT_GRANTED", None),
+        }
+        asked = calls()
+        assert [path for path in asked["stripe"] if "invoices" in path] == []
+        assert asked["dataverse"] == []
+        assert ask(PAYMENTS, {"id": ids[KEY]}, who="partner", purpose="fulfilment").data == {"customer": None}
+    finally:
+        asyncio.run(withdraw(deployment, grant_id))
+    assert curious(ask, ids[KEY]).data == {"customer": None}

@@ -1,0 +1,76 @@
+"""Story 6. From app to phone.
+
+A chat complaint about yesterday's delivery, then a call from a shared household phone: two masked candidates, one
+verified by a question. The agent sees chat, delivery and overdue invoice, solves it with a credit, and the app shows
+it.
+
+A later capability completes it: the open app gets `customerChanged`. Until then it shows the change at its next read.
+"""
+
+import pytest
+
+from klantbeeld.cli.views import view
+
+from .acting import act, done
+from .running import Ask
+
+pytestmark = pytest.mark.xdist_group("acceptance")
+
+KEY = "mila-hendriks"
+CHAT = "Barst in het scherm van de tablet die gisteren kwam"
+WHO = """
+query Who($answer: VerificationInput) {
+  identify(by: { phone: "020 555 0101", verification: $answer }) {
+    outcome customer { id } candidates { maskedName asks }
+  }
+}
+"""
+SCREEN = """
+query Screen($id: ID!) {
+  customer(id: $id) {
+    interactions(first: 30) { nodes { kind channel subject } }
+    orders(first: 5) { nodes { deliveries { status deliveredAt } } }
+    invoices(state: OVERDUE) { nodes { id number daysOverdue due { amount } } }
+    complaints(open: true) { nodes { id subject channel version about { name } } }
+  }
+}
+"""
+
+
+@pytest.mark.feature(
+    "story 6", "From app to phone: a chat, a shared phone, one question, a credit, and the app shows it"
+)
+def test_a_chat_a_call_and_a_credit(ask: Ask, ids: dict[str, str]) -> None:
+    filed = {"customerId": ids[KEY], "channel": "CHAT", "subject": CHAT, "description": CHAT, "idempotencyKey": "barst"}
+    done(act(ask, "fileComplaint", filed, who=KEY), "fileComplaint")
+
+    asked = ask(WHO).data["identify"]
+    assert (asked["outcome"], asked["customer"]) == ("CANDIDATES", None)
+    assert {candidate["maskedName"] for candidate in asked["candidates"]} == {"M. H.", "T. H."}
+    assert all("birthDate" in candidate["asks"] for candidate in asked["candidates"])
+    verified = ask(WHO, {"answer": {"birthDate": "1990-12-21"}}).data["identify"]
+    assert (verified["outcome"], verified["customer"]["id"]) == ("ONE", ids[KEY])
+
+    screen = ask(SCREEN, {"id": ids[KEY]}).data["customer"]
+    assert ("COMPLAINT", "CHAT", CHAT) in {
+        (entry["kind"], entry["channel"], entry["subject"]) for entry in screen["interactions"]["nodes"]
+    }
+    assert screen["orders"]["nodes"][0]["deliveries"][0]["status"] == "DELIVERED"
+    (overdue,) = screen["invoices"]["nodes"]
+    assert overdue["daysOverdue"] > 0
+    complaint = next(one for one in screen["complaints"]["nodes"] if one["subject"] == CHAT)
+
+    credit = {"invoiceId": overdue["id"], "reason": "Goedgemaakt", "idempotencyKey": "barst-credit"}
+    done(act(ask, "creditInvoice", credit), "creditInvoice")
+    solved = {"complaintId": complaint["id"], "resolution": "Tegoed gegeven.", "expectedVersion": complaint["version"]}
+    done(act(ask, "solveComplaint", solved), "solveComplaint")
+
+    shown = ask(view("self-service"), who=KEY).data["me"]
+    assert {one["state"] for one in shown["complaints"]["nodes"] if one["subject"] == CHAT} == {"SOLVED"}
+    assert "OVERDUE" not in {invoice["state"] for invoice in shown["invoices"]["nodes"]}
+
+
+@pytest.mark.feature("story 6", "From app to phone: a wrong answer verifies nobody")
+def test_a_wrong_answer_verifies_nobody(ask: Ask) -> None:
+    found = ask(WHO, {"answer": {"birthDate": "1970-01-01"}}).data["identify"]
+    assert (found["outcome"], found["customer"]) == ("NONE", None)
