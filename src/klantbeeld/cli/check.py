@@ -18,7 +18,6 @@ from klantbeeld.settings_check import check as check_settings
 from klantbeeld.settings_file import Finding, as_error, closest, given_in
 from klantbeeld.toml_lines import Key
 
-
 # Acts on a record, which go to the source that has it.
 OF_RECORDS = frozenset({"credit_invoice", "comment_on_complaint", "solve_complaint"})
 

@@ -138,6 +138,38 @@ def query(
 
 
 @app.command()
+def eligibility(
+    file: Annotated[Path, typer.Argument(help="Recipients: customer, or source and record_id; CSV or JSON lines.")],
+    *,
+    channel: Annotated[str, typer.Option(help="Channel on which they are to be approached, as in the schema.")],
+    product: Annotated[str | None, typer.Option(help="Product that it is about, as billing calls it.")] = None,
+    url: Annotated[str, typer.Option(help="Address of the gateway.")] = "http://127.0.0.1:8000/graphql",
+    token: Annotated[str | None, typer.Option(envvar="KLANTBEELD_TOKEN", help="Access token.")] = None,
+    purpose: Annotated[str | None, typer.Option(help="Purpose; the caller class's first without it.")] = None,
+    chunk: Annotated[int, typer.Option(help="Recipients that are asked about together.", min=1, max=500)] = 50,
+    at_once: Annotated[int, typer.Option(help="Chunks that are asked at once.", min=1, max=16)] = 2,
+) -> None:
+    """Say of each recipient of a list whether they may be approached; the list is stored nowhere.
+
+    Leaves with 1 if a line could not be judged.
+    """
+    from klantbeeld.cli.eligibility import Pace, channel_of
+    from klantbeeld.cli.eligibility import eligibility as run
+
+    raise typer.Exit(
+        run(
+            url,
+            file,
+            channel=channel_of(channel),
+            product=product,
+            token=token,
+            purpose=purpose,
+            pace=Pace(chunk=chunk, at_once=at_once),
+        )
+    )
+
+
+@app.command()
 def token(
     who: Annotated[str, typer.Argument(help="agent, partner, or the key of a customer of the cast for the app.")],
     folder: Annotated[Path, typer.Option(help="Folder of the demo.")],
