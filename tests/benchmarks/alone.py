@@ -1,6 +1,6 @@
 """The engine and the wire in Starlette alone: no token, no rights, no trail, no metrics, no log, a map in memory.
 
-    python -m tests.benchmarks.alone --port 5101 --ids ids.txt [--upstreams 9100]
+    python -m tests.benchmarks.alone --port 5101 --ids ids.txt --upstreams http://127.0.0.1:910
 
 It is not a way to run Klantbeeld: it says what the engine and the wire cost, so that the rest can be told from them.
 """
@@ -124,11 +124,30 @@ class Endpoint:
 WHOLE = Whole()
 
 
+class NoRegister:
+    """Nobody asks what was disclosed."""
+
+    async def disclosures(self, customer_id: str) -> list[Any]:
+        """Give none."""
+        return []
+
+    async def grants(self, customer_id: str) -> list[Any]:
+        """Give none."""
+        return []
+
+
 def make_engine(
-    customers: Mapping[str, str], *, upstreams: int, make_transport: MakeTransport | None = None
+    customers: Mapping[str, str],
+    *,
+    upstreams: str,
+    ca_bundle: Path | None = None,
+    make_transport: MakeTransport | None = None,
 ) -> tuple[Engine, dict[str, Source]]:
-    """Make the engine over the four plain systems; `customers` are record ids by customer id."""
-    settings = Settings(sources=source_settings(upstreams), language="en")
+    """Make the engine over the four plain systems.
+
+    `customers` are record ids by customer id, `upstreams` the systems' addresses without their last digit.
+    """
+    settings = Settings(sources=source_settings(upstreams, ca_bundle), language="en")
     connectors = load_connectors((HERE / "connectors",))
     sources = {
         name: open_source(name, one, connectors.load(one.connector), {}, make_transport=make_transport)
@@ -144,6 +163,7 @@ def make_engine(
             identity=identity,
             rows=EveryRow(),
             writer=Writer(sources, declared={}, secret=b"bench", new_id=CustomerIds().new),
+            register=NoRegister(),
             trail=NoTrail(),
             errors=shows,
             parse=partial(parse, limits=settings.gateway),
@@ -156,12 +176,12 @@ def make_engine(
     return engine, sources
 
 
-def source_settings(upstreams: int, *, scheme: str = "http", ca_bundle: Path | None = None) -> dict[str, Any]:
-    """Return the four sources; the upstreams listen on the four ports behind `upstreams`."""
+def source_settings(upstreams: str, ca_bundle: Path | None) -> dict[str, Any]:
+    """Return the settings of the four sources."""
     return {
         name: SourceSettings(
             connector=f"plain_{name}",
-            base_url=f"{scheme}://127.0.0.1:{upstreams + number}",
+            base_url=f"{upstreams}{digit}",
             ca_bundle=ca_bundle,
             importance="important",
             risk_when_missing={"nl": "ontbreekt", "en": "is missing"},
@@ -170,7 +190,7 @@ def source_settings(upstreams: int, *, scheme: str = "http", ca_bundle: Path | N
             retention="P1Y",
             max_connections=256,
         )
-        for number, name in enumerate(SOURCES, 1)
+        for digit, name in enumerate(SOURCES, 1)
     }
 
 
@@ -207,11 +227,13 @@ def main() -> None:
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--port", type=int, required=True)
     options.add_argument("--ids", type=Path, required=True)
-    options.add_argument("--upstreams", type=int, default=9100)
+    options.add_argument("--upstreams", required=True, help="addresses of the four systems without their last digit")
+    options.add_argument("--ca", type=Path, help="certificates to trust")
     asked = options.parse_args()
 
     async def serve() -> None:
-        engine, _ = make_engine(read_ids(asked.ids.read_text().splitlines()), upstreams=asked.upstreams)
+        customers = read_ids(asked.ids.read_text().splitlines())
+        engine, _ = make_engine(customers, upstreams=asked.upstreams, ca_bundle=asked.ca)
         app = Starlette(routes=[Route("/graphql", Endpoint(engine))])
         await uvicorn.Server(
             uvicorn.Config(app, port=asked.port, http="httptools", lifespan="off", log_level="error", access_log=False)

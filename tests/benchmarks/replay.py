@@ -33,7 +33,7 @@ from klantbeeld.settings import SourceSettings
 from klantbeeld.sources.questions import Outcome, Question
 from klantbeeld.sources.source import Source
 
-UPSTREAMS = 9100
+UPSTREAMS = "http://127.0.0.1:910"
 CUSTOMERS = 200
 HEADERS = ((b"content-type", b"application/json"),)
 
@@ -83,7 +83,7 @@ async def measure(asked: argparse.Namespace, replies: Mapping[str, Mapping[str, 
     customers = {new(): f"C{number:05d}" for number in range(1, 501)}
 
     def make_transport(address: str, _settings: SourceSettings) -> Replay:
-        return Replay(replies[SOURCES[int(address.rpartition(":")[2]) - UPSTREAMS - 1]])
+        return Replay(replies[SOURCES[int(address[-1]) - 1]])
 
     engine, sources = make_engine(customers, upstreams=UPSTREAMS, make_transport=make_transport)
     text = " ".join((HERE / f"queries/{asked.query}.graphql").read_text().split())
