@@ -1,7 +1,6 @@
 """The look-ups that every request makes: one small adapter a database answers them."""
 
 import json
-import sqlite3
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, Protocol
@@ -9,7 +8,6 @@ from typing import Any, Protocol
 import msgspec
 
 from klantbeeld.identity.links import Link, Reference
-from klantbeeld.store import Store
 
 MOST_HOLDERS = 100
 """Most customers that a match key gives: a key of more (a switchboard, a shared mailbox) tells nobody apart."""
@@ -44,17 +42,6 @@ class Lookups(Protocol):
     async def holders(self, kind: str, hashes: Sequence[bytes]) -> list[Owner]:
         """Find up to MOST_HOLDERS customers that have a match key with one of the hashes."""
         ...
-
-
-def lookups_of(store: Store) -> Lookups:
-    """Choose the adapter for a store."""
-    if isinstance(store.reader, sqlite3.Connection):
-        from klantbeeld.identity.sqlite_lookups import SqliteLookups  # noqa: PLC0415  # only one of the two is needed
-
-        return SqliteLookups(store.reader)
-    from klantbeeld.identity.postgresql_lookups import PostgresqlLookups  # noqa: PLC0415  # needs an extra
-
-    return PostgresqlLookups(store.reader)
 
 
 def by_source(references: Iterable[Reference]) -> Mapping[str, list[str]]:

@@ -1,5 +1,6 @@
 """The cross-reference map in the store."""
 
+import sqlite3
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from sqlalchemy import func, select
@@ -9,7 +10,7 @@ from klantbeeld.identity import writing
 from klantbeeld.identity.blind_index import KeyRing
 from klantbeeld.identity.ids import CANONICAL, Clock, CustomerIds, parse_customer_id, utc_now
 from klantbeeld.identity.links import FIRST_SIGHT, Decision, Links, Reference, Sighting
-from klantbeeld.identity.lookups import Found, lookups_of
+from klantbeeld.identity.lookups import Found, Lookups
 from klantbeeld.identity.match_keys import MatchKey, MatchKeyKind, is_text, normalise
 from klantbeeld.identity.tables import match_keys
 from klantbeeld.store import Store
@@ -178,3 +179,14 @@ class StoredIdentityMap:
 
 def _taken() -> RequestError:
     return RequestError("the record is linked to another customer", code="CONFLICT", status=409)
+
+
+def lookups_of(store: Store) -> Lookups:
+    """Choose the adapter for a store."""
+    if isinstance(store.reader, sqlite3.Connection):
+        from klantbeeld.identity.sqlite_lookups import SqliteLookups  # noqa: PLC0415  # only one of the two is needed
+
+        return SqliteLookups(store.reader)
+    from klantbeeld.identity.postgresql_lookups import PostgresqlLookups  # noqa: PLC0415  # needs an extra
+
+    return PostgresqlLookups(store.reader)
