@@ -131,7 +131,7 @@ class AskedGateway:
         for name, one in zip(names, recipients, strict=True):
             customer = data.get(name)
             code = codes.get(name, "CUSTOMER_UNKNOWN") if data else codes.get("", "NOT_ANSWERED")
-            verdicts.append(_verdict(one, customer["judged"] if customer else None, code))
+            verdicts.append(_verdict(one, customer["marketingEligibility"] if customer else None, code))
         return verdicts
 
     async def _ask(self, document: str, variables: Mapping[str, Any]) -> tuple[Mapping[str, Any], Mapping[str, str]]:
@@ -241,7 +241,7 @@ def _by_references(names: Sequence[str]) -> str:
     declared = "".join(f", ${name}s: String!, ${name}i: String!" for name in names)
     fields = "".join(
         f" {name}: customerByReference(source: ${name}s, recordId: ${name}i)"
-        " { judged: marketingEligibility(channel: $channel, product: $product) { ...Judged } }"
+        " { marketingEligibility(channel: $channel, product: $product) { ...Judged } }"
         for name in names
     )
     return f"query Eligibility($channel: Channel!, $product: ID{declared}) {{{fields} }} {JUDGED}"
