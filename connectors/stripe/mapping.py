@@ -102,7 +102,7 @@ def postal_address(address: wire.Address) -> records.PostalAddress:
     return records.PostalAddress(
         street=street,
         house_number=number,
-        addition=addition or address.line2,
+        addition=addition or address.line2 or None,
         postcode=address.postal_code,
         city=address.city,
         country=address.country,
