@@ -16,6 +16,7 @@ from klantbeeld.access.rights import Caller
 from klantbeeld.access.rows import WHOLE, Rows
 from klantbeeld.access.tokens import AccessToken
 from klantbeeld.errors import RequestError
+from klantbeeld.identity.links import subject_reference
 from klantbeeld.settings import StoreSettings
 from klantbeeld.store import Store, open_store
 
@@ -78,7 +79,7 @@ def grants(store: Store) -> Grants:
 
 @pytest.fixture
 def rows(grants: Grants, now: Now) -> Rows:
-    return Rows(FakeMap({(SHOP.issuer, "login-7"): ANNA}), grants, clock=now)
+    return Rows(FakeMap({subject_reference(SHOP.issuer, "login-7"): ANNA}), grants, clock=now)
 
 
 async def give(grants: Grants, customer: str = ANNA, **changes: Any) -> Grant:
