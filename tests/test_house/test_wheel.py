@@ -18,7 +18,7 @@ import pytest
 
 PLAIN = {"PATH": "/usr/local/bin:/usr/bin:/bin", "PYTHONUNBUFFERED": "1"}
 PATIENCE = 120.0  # seconds for the demo to come up
-SHIPPED = ("src", "connectors", "pyproject.toml", "README.md", "LICENSE", "NOTICE", ".gitignore")
+SHIPPED = ("src", "connectors", "docs/views", "pyproject.toml", "README.md", "LICENSE", "NOTICE", ".gitignore")
 
 
 @pytest.fixture(scope="module")
@@ -60,6 +60,12 @@ def test_every_file_of_the_package_is_in_the_wheel(in_wheel: set[str], root: Pat
 def test_the_connectors_are_in_the_wheel_with_their_facts_and_examples(in_wheel: set[str], root: Path) -> None:
     shipped = {f"klantbeeld/_connectors/{name}" for name in _files(root / "connectors")}
     assert any(name.endswith("/connector.toml") for name in shipped)
+    assert shipped - in_wheel == set()
+
+
+def test_the_views_are_in_the_wheel(in_wheel: set[str], root: Path) -> None:
+    shipped = {f"klantbeeld/_views/{name.name}" for name in (root / "docs" / "views").glob("*.graphql")}
+    assert shipped
     assert shipped - in_wheel == set()
 
 
@@ -137,6 +143,34 @@ def test_the_wheel_alone_runs_the_demo_in_an_empty_environment(installed: Path, 
         watchdog.cancel()
         process.send_signal(signal.SIGINT)
         process.communicate(timeout=30)
+
+
+@pytest.mark.slow
+def test_the_wheel_alone_runs_the_demo(installed: Path, tmp_path: Path) -> None:
+    command: list[str | Path] = [
+        installed / "klantbeeld",
+        "demo",
+        "--port",
+        "0",
+        "--size",
+        "0",
+        "--folder",
+        tmp_path / "demo",
+    ]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=tmp_path, env={}, text=True) as process:
+        assert process.stdout is not None
+        page = ""
+        for line in process.stdout:
+            page += line
+            if line.startswith("Stop everything"):
+                break
+        (printed,) = re.findall(r"^As agent: service call\n(.*?\n)\n", page, re.MULTILINE | re.DOTALL)
+        answer = subprocess.run(["bash", "-c", printed], check=True, capture_output=True, text=True).stdout
+        process.terminate()
+        process.communicate()
+    assert json.loads(answer)["data"]["customer"]["complaints"] is not None
+    assert "errors" not in json.loads(answer)
+    assert process.returncode == 0
 
 
 def _files(folder: Path) -> Iterator[str]:

@@ -1,0 +1,146 @@
+"""`klantbeeld demo` as a newcomer meets it: it comes up, answers what it prints, stops whole, and comes up again."""
+
+import os
+import re
+import shlex
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import pairwise
+from pathlib import Path
+
+import httpx
+import pytest
+
+from klantbeeld.cli.demo_settings import refuse_settings_of_others
+from klantbeeld.cli.listening import listen, port_of
+from klantbeeld.errors import ConfigurationError
+
+from .conftest import Klantbeeld
+
+KLANTBEELD = Path(sys.executable).with_name("klantbeeld")
+LAST_LINE = "Stop everything with Ctrl-C.\n"
+STOP_SECONDS = 30
+
+
+@contextmanager
+def demo(*arguments: str | Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """Run a small demo on a free port; give the process and its page."""
+    command = [KLANTBEELD, "demo", "--port", "0", "--size", "0", *arguments]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            page = ""
+            for line in process.stdout:
+                page += line
+                if line == LAST_LINE:
+                    break
+            yield process, page
+        finally:
+            process.terminate()
+
+
+def stopped(process: subprocess.Popen[str], number: signal.Signals) -> tuple[int, str]:
+    """Send a signal; return the exit code and what was said."""
+    process.send_signal(number)
+    _, said = process.communicate(timeout=STOP_SECONDS)
+    return process.returncode, said
+
+
+def commands_in(page: str) -> list[list[str]]:
+    """Return the printed requests, as a shell would split them."""
+    joined = page.replace("\\\n", " ")
+    return [shlex.split(line) for line in joined.splitlines() if line.startswith("curl ")]
+
+
+def ids_in(page: str) -> dict[str, str]:
+    """Return the printed customer ids, by the key of the cast."""
+    return dict(re.findall(r"^([a-z-]+) +([0-9a-f]{8}-[0-9a-f-]{27}) ", page, re.MULTILINE))
+
+
+def is_there(process_id: int) -> bool:
+    """Say whether a process runs."""
+    try:
+        os.kill(process_id, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def posted(command: list[str]) -> httpx.Response:
+    """Do what a printed command does."""
+    _, _, url, *options = command
+    headers = dict(value.split(": ", 1) for flag, value in pairwise(options) if flag == "-H")
+    return httpx.post(url, content=options[options.index("-d") + 1], headers=headers, timeout=10)
+
+
+def test_the_printed_requests_are_answered_and_everything_stops(tmp_path: Path) -> None:
+    with demo("--folder", tmp_path / "demo") as (process, page):
+        answers = [posted(command) for command in commands_in(page)]
+        servers = [int(number) for number in re.findall(r"kill (\d+)", page)]
+        graphiql = httpx.get(re.findall(r"GraphiQL.*: (http\S+)", page)[0], headers={"Accept": "text/html"})
+        code, said = stopped(process, signal.SIGTERM)
+    assert [list(answer.json()) for answer in answers] == [["data"]] * 4
+    assert graphiql.status_code == 200
+    assert len(ids_in(page)) == 12
+    assert len(servers) == 4
+    assert (code, said) == (0, "Everything is stopped.\n")
+    assert [server for server in servers if is_there(server)] == []
+
+
+def test_the_same_folder_gives_the_same_ids_and_its_tokens_stay_good(tmp_path: Path) -> None:
+    with demo("--folder", tmp_path) as (process, first):
+        code, _ = stopped(process, signal.SIGINT)
+    with demo("--folder", tmp_path) as (_, second):
+        old = commands_in(first)[0]
+        old[2] = commands_in(second)[0][2]
+        answer = posted(old).json()
+    assert code == 0
+    assert ids_in(first) == ids_in(second)
+    assert answer["data"]["customer"]["id"] in ids_in(second).values()
+    assert answer["data"]["customer"]["party"]["fullName"]
+
+
+def test_without_a_folder_nothing_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    with demo() as (process, _):
+        kept = list(tmp_path.glob("klantbeeld-demo-*"))
+        code, _ = stopped(process, signal.SIGTERM)
+    assert (len(kept), code) == (1, 0)
+    assert list(tmp_path.glob("klantbeeld-demo-*")) == []
+
+
+def test_a_signal_before_it_is_up_stops_it_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    command: list[str | Path] = [KLANTBEELD, "demo", "--port", "0", "--size", "0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        deadline = time.monotonic() + STOP_SECONDS
+        while not list(tmp_path.glob("klantbeeld-demo-*")) and time.monotonic() < deadline:
+            time.sleep(0.01)
+        code, said = stopped(process, signal.SIGTERM)
+    assert (code, said) == (0, "Everything is stopped.\n")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_port_that_is_taken_is_said_before_anything_starts(klantbeeld: Klantbeeld, tmp_path: Path) -> None:
+    with listen("127.0.0.1", 0) as taken:
+        done = klantbeeld("demo", "--port", port_of(taken), "--folder", tmp_path / "demo")
+    assert (done.code, done.out) == (2, "")
+    assert "choose another with --port" in done.err
+    assert not (tmp_path / "demo").exists()
+
+
+def test_settings_of_somebody_else_are_not_overwritten(tmp_path: Path) -> None:
+    (tmp_path / "klantbeeld.toml").write_text('language = "en"\n', encoding="utf-8")
+    with pytest.raises(ConfigurationError, match="is not a demo's settings file"):
+        refuse_settings_of_others(tmp_path)
+
+
+def test_the_settings_that_a_demo_leaves_are_sound(klantbeeld: Klantbeeld, tmp_path: Path) -> None:
+    with demo("--folder", tmp_path / 'a "quoted" place') as (process, page):
+        stopped(process, signal.SIGTERM)
+    done = klantbeeld("check", "-c", tmp_path / 'a "quoted" place' / "klantbeeld.toml")
+    assert (done.code, len(ids_in(page))) == (0, 12)

@@ -1,0 +1,68 @@
+"""`klantbeeld serve` as a process of its own: ready, drained, refused."""
+
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+
+from klantbeeld.cli.listening import listen, port_of
+
+from .conftest import Klantbeeld
+
+KLANTBEELD = Path(sys.executable).with_name("klantbeeld")
+STOP_SECONDS = 20
+
+
+@contextmanager
+def serving(file: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """Run the gateway on a free port; give the process and the first line that it said, once it is up."""
+    command: list[str | Path] = [KLANTBEELD, "serve", "-c", file, "--port", "0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stderr is not None
+            yield process, process.stderr.readline()
+        finally:
+            process.kill()
+
+
+def test_the_address_is_said_on_standard_error_and_answers(file: Path) -> None:
+    with serving(file) as (_, said):
+        assert said.startswith("Klantbeeld answers at http://127.0.0.1:")
+        address = said.split()[-1].removesuffix("/graphql")
+        assert httpx.get(f"{address}/ready").status_code == 200
+
+
+def test_sigterm_ends_it_with_0_and_without_a_word(file: Path) -> None:
+    with serving(file) as (process, _):
+        process.send_signal(signal.SIGTERM)
+        _, said = process.communicate(timeout=STOP_SECONDS)
+    assert (process.returncode, said) == (0, "")
+
+
+def test_ctrl_c_ends_it_with_0(file: Path) -> None:
+    with serving(file) as (process, _):
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=STOP_SECONDS)
+    assert (process.returncode, said) == (0, "")
+
+
+def test_bad_configuration_starts_nothing(klantbeeld: Klantbeeld, file: Path) -> None:
+    (file.parent / "secrets" / "trail_key").unlink()
+    (file.parent / "klantbeeld.sqlite").unlink()
+    done = klantbeeld("serve", "-c", file)
+    assert (done.code, done.out) == (2, "")
+    assert f"{file}, line " in done.err
+    assert "access.trail.key" in done.err
+    assert not (file.parent / "klantbeeld.sqlite").exists()
+
+
+def test_a_port_that_is_taken_leaves_with_2(klantbeeld: Klantbeeld, file: Path) -> None:
+    with listen("127.0.0.1", 0) as taken:
+        done = klantbeeld("serve", "-c", file, "--port", port_of(taken))
+    assert done.code == 2
+    assert "gateway.port" in done.err
+    assert "Address already in use" in done.err
