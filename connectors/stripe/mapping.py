@@ -151,6 +151,13 @@ def invoice_state(status: str | None) -> InvoiceState | None:
     return SETTLEMENTS.get(status) if status else None
 
 
+def amount_left(remaining: int | None, due: int | None, paid: int | None, currency: str | None) -> records.Money | None:
+    """Return what is still to be paid; where it is not said, it is what was due without what was paid."""
+    if remaining is None and due is not None and paid is not None:
+        remaining = due - paid
+    return from_minor(remaining, currency)
+
+
 def article(price: wire.Price | None) -> str | None:
     """Return the id of the article, which is the product in the other systems too."""
     return price.product if price else None
@@ -182,7 +189,7 @@ INVOICE = Mapping(
         "due_on": take("due_date", via=day),
         "settlement": take("status", via=invoice_state),
         "total": take("total", "currency", via=from_minor),
-        "due": take("amount_remaining", "currency", via=from_minor),
+        "due": take("amount_remaining", "amount_due", "amount_paid", "currency", via=amount_left),
         "lines": take("lines", via=invoice_lines),
     },
 )
@@ -193,11 +200,9 @@ def price_of(items: wire.Items | None, default: wire.Price | None) -> wire.Price
     return items.data[0].price if items and items.data else default
 
 
-def product_name(
-    name: str | None, description: str | None, items: wire.Items | None, default: wire.Price | None
-) -> str | None:
+def product_name(name: str | None, description: str | None, items: wire.Items | None) -> str | None:
     """Return an article's name; a subscription's description, else what its price or its article is called."""
-    price = price_of(items, default)
+    price = price_of(items, None)
     called = price.nickname or price.product if price else None
     return name or description or called
 
@@ -238,7 +243,7 @@ PRODUCT = Mapping(
     {
         "record_id": take("id"),
         "owner": take("customer"),
-        "name": take("name", "description", "items", "default_price", via=product_name),
+        "name": take("name", "description", "items", via=product_name),
         "code": take("items", "id", via=product_code),
         "status": take("status", via=product_status),
         "started_on": take("start_date", via=day),

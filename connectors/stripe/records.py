@@ -118,6 +118,8 @@ class Invoice(Struct, kw_only=True):
     status: str | None = None
     currency: str | None = None
     total: int | None = None
+    amount_due: int | None = None
+    amount_paid: int | None = None
     amount_remaining: int | None = None
     lines: Lines | None = None
 
