@@ -85,10 +85,10 @@ def billing_lacks(keys: BillingKeys) -> dict[str, Lack]:
             asks=reading("invoices", keys.debtor, arguments={"state": "OPEN"}),
             because="its list of invoices takes no status, and fails with 500",
         ),
-        "what is due": Lack(
+        "number and due date of an invoice": Lack(
             asks=reading("invoices", keys.debtor),
-            because="its invoices have amount_due and not amount_remaining, and neither number nor due date",
-            is_right=lambda found: all("due" in invoice and "number" in invoice for invoice in found),
+            because="its invoices have neither",
+            is_right=lambda found: all("number" in invoice and "due_on" in invoice for invoice in found),
         ),
         "products with a price": Lack(
             asks=reading("products", keys.payer),
