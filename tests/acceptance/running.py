@@ -42,10 +42,11 @@ class Deployment:
     customers: dict[str, str]
 
 
-def deploy(folder: Path, sandbox: Sandbox) -> Deployment:
-    """Write the demo's configuration into a folder, and fill its identity map."""
+def deploy(folder: Path, sandbox: Sandbox, *, change: Callable[[str], str] = str) -> Deployment:
+    """Write the demo's configuration into a folder, changed if asked, and fill its identity map."""
     issuer = DemoIssuer.new(clock=time.time)
     file = write_settings(folder, sandbox, issuer, port=free_port())
+    file.write_text(change(file.read_text(encoding="utf-8")), encoding="utf-8")
     settings = demo_settings(file)
     return Deployment(file, settings, issuer, asyncio.run(settle(settings, sandbox, issuer)))
 
@@ -87,6 +88,12 @@ class Reply:
     def codes(self) -> list[str]:
         """The codes of the errors, in their order."""
         return [error["extensions"]["code"] for error in self.body.get("errors", ())]
+
+
+def command(*arguments: str | Path, environ: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+    """Run `klantbeeld` with arguments, as in a shell, until it ends."""
+    given = {"PATH": os.environ["PATH"], "COLUMNS": "200", **(environ or {})}
+    return subprocess.run([KLANTBEELD, *arguments], env=given, capture_output=True, text=True, check=False, timeout=60)
 
 
 @dataclass(slots=True)
