@@ -179,12 +179,14 @@ class House:
     rows: MemoryRows = field(default_factory=lambda: MemoryRows(CUSTOMER, frozenset({STRANGER})))
     by_key: dict[tuple[str, str], tuple[str, ...]] = field(default_factory=dict)
     register: MemoryRegister = field(default_factory=MemoryRegister)
+    more_settings: Mapping[str, Any] = field(default_factory=dict)
     fallbacks: int = 0
     faults: list[BaseException] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.identity = MemoryIdentity(self.customers, self.by_key)
-        self.settings = Settings(sources={name: source.settings for name, source in self.sources.items()})
+        sources = {name: source.settings for name, source in self.sources.items()}
+        self.settings = Settings(sources=sources, **self.more_settings)
         opened: Any = self.sources
         self.writer = Writer(opened, declared={}, secret=SECRET, new_id=lambda: "op-1")
         self.engine = Engine(
@@ -212,11 +214,17 @@ class House:
         self.fallbacks += 1
 
     async def ask(
-        self, query: str, variables: Mapping[str, Any] | None = None, *, without: Iterable[str] = ()
+        self,
+        query: str,
+        variables: Mapping[str, Any] | None = None,
+        *,
+        without: Iterable[str] = (),
+        is_partner: bool = False,
     ) -> dict[str, Any]:
         request = SimpleNamespace(query=query, operation_name=None, variables=variables or {}, extensions={})
+        caller = caller_of(without, is_partner=is_partner)
         context = SimpleNamespace(
-            caller=caller_of(without), deadline=asyncio.get_running_loop().time() + 60, language="en", is_get=False
+            caller=caller, deadline=asyncio.get_running_loop().time() + 60, language="en", is_get=False
         )
         answer = await self.engine.execute(request, context)
         response: dict[str, Any] = msgspec.json.decode(answer.body)
@@ -231,8 +239,7 @@ class House:
         ]
 
 
-def caller_of(without: Iterable[str] = ()) -> SimpleNamespace:
+def caller_of(without: Iterable[str] = (), *, is_partner: bool = False) -> SimpleNamespace:
     """Make a caller who lacks some scopes."""
-    return SimpleNamespace(
-        rights=MemoryRights(frozenset(without)), issuer="i", client_id="c", subject="s", deadline_seconds=60
-    )
+    rights = MemoryRights(frozenset(without), is_partner)
+    return SimpleNamespace(rights=rights, issuer="i", client_id="c", subject="s", deadline_seconds=60)

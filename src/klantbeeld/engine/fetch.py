@@ -16,6 +16,7 @@ from klantbeeld.engine.run import Arguments, Run
 from klantbeeld.engine.walk import parents_of
 from klantbeeld.errors import RequestError, Unanswered
 from klantbeeld.graph.answers import Answer, Position
+from klantbeeld.graph.connections import check_size
 from klantbeeld.graph.customer import Customer
 from klantbeeld.sources.questions import Outcome, Question, SourceState, Subject
 from klantbeeld.sources.source import Source
@@ -55,6 +56,7 @@ class _Want:
     subject: Subject
     key: str
     position: Position
+    size: int | None = None
 
 
 @dataclass(slots=True)
@@ -162,6 +164,7 @@ class Fetch:
     def _prepare(self, run: Run, joint: Joint, place: _Place, customer: Customer) -> None:
         """Settle what can be said without a call, and note what has to be asked."""
         try:
+            check_size(place.arguments.get("first"))
             positions = run.positions(joint, place.customer_id, place.arguments)
         except RequestError as error:
             run.refuse(joint, place.parent, error)
@@ -265,18 +268,27 @@ def _batches(wants: Iterable[_Want]) -> Iterable[_Batch]:
     for want in wants:
         read, reading = want.planned.read, want.source.readings[want.planned.read.call]
         handed = {name: value for name in want.planned.handed if (value := want.arguments[name]) is not None}
-        kind = (want.source.name, reading.resource, repr(handed) if handed else None, want.position.token)
-        batch = _room(open_batches.setdefault(kind, []), want.key, reading.batch)
+        kind = (want.source.name, reading.resource, repr(handed) if handed else None, want.position)
+        most = reading.batch if want.position == START else 1  # a position is that of one key
+        batch = _room(open_batches.setdefault(kind, []), want.key, most)
         if batch is None:
             batch = _Batch(want.source, handed, reading.by_record, want.position.token)
             open_batches[kind].append(batch)
         batch.wants.append(want)
         batch.subjects[want.key] = want.subject
-        first = want.arguments.get("first") if "first" in read.args else None
+        first = want.position.size or (want.arguments.get("first") if "first" in read.args else None)
         batch.everything |= read.everything or (first is not None and reading.newest_first is None)
         if first is not None and (batch.first is None or first > batch.first):
             batch.first = first
-    return [batch for batches in open_batches.values() for batch in batches]
+    return [_settled(batch) for batches in open_batches.values() for batch in batches]
+
+
+def _settled(batch: _Batch) -> _Batch:
+    """Settle how a batch is paged: keys that share a call share its page, so they are read whole."""
+    batch.everything |= len(batch.subjects) > 1 and batch.first is not None
+    for want in batch.wants:
+        want.size = None if batch.everything else batch.first
+    return batch
 
 
 def _room(batches: Sequence[_Batch], key: str, most: int) -> _Batch | None:
@@ -315,6 +327,7 @@ def _answer(want: _Want, outcome: Outcome) -> Answer[Any]:
         key=want.key,
         customer_id=want.subject.customer_id,
         position=want.position,
+        size=want.size,
         next_page=outcome.next_page,
         complete=outcome.complete,
         seconds=outcome.seconds,

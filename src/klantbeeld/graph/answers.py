@@ -29,11 +29,13 @@ TROUBLED = frozenset({SourceState.TIMEOUT, SourceState.UNAVAILABLE, SourceState.
 class Position:
     """Where a page begins in one source: its own token, and the key of the last record that was delivered.
 
+    `size` is the size in which the source gave the page behind the token: within a page it is asked again in that size.
     `ended` when everything of the source was delivered already.
     """
 
     token: str | None = None
     after: tuple[str, str] | None = None
+    size: int | None = None
     ended: bool = False
 
 
@@ -51,6 +53,7 @@ class Answer(Generic[R]):
     key: str = ""
     customer_id: str = ""
     position: Position = Position()
+    size: int | None = None
     next_page: str | None = None
     complete: bool = True
     seconds: float = 0.0

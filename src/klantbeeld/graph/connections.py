@@ -4,6 +4,7 @@ The order is total: newest first, then source, then record id. A cursor holds ea
 state on the server; a source that failed on a page keeps its position, and the next page delivers it.
 """
 
+from bisect import bisect_right
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -44,33 +45,42 @@ class Ranked:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """The records of one page in their order, and what else arrived; cursors are made only when they are asked for."""
+    """The records of one page in their order, and what else arrived; cursors are made only when they are asked for.
+
+    `ends` has the last record, delivered or not, of each source's page that is not its last.
+    """
 
     answers: Answers[Any]
     ranked: Sequence[Ranked]
+    ends: Mapping[str, "Rank"]
     size: int
 
     def cursor(self, number: int) -> str:
         """Seal where each source stands behind a record of the page."""
-        return self.answers.seal(self._positions(number + 1))
+        return self.answers.seal(self.positions(number + 1))
 
-    def end(self) -> Mapping[str, Position]:
-        """Return where each source's next page begins; one that failed stays where it was."""
-        end = self._positions(self.size)
-        left = {entry.answer.slot for entry in self.ranked[self.size :]}
+    def positions(self, delivered: int) -> dict[str, Position]:
+        """Return where each source stands behind so many records; one that failed stays where it was."""
+        positions = {answer.slot: answer.position for answer in self.answers}
+        for entry in self.ranked[:delivered]:
+            answer = entry.answer
+            positions[answer.slot] = Position(answer.position.token, _mark(entry.rank), answer.size)
+        left = {entry.answer.slot for entry in self.ranked[delivered:]}
         for answer in self.answers:
             if answer.position.ended or (answer.state in EXPECTED and not answer.delivered):
-                end[answer.slot] = Position(ended=True)
+                positions[answer.slot] = Position(ended=True)
             elif answer.delivered and answer.slot not in left:
-                end[answer.slot] = Position(token=answer.next_page, ended=answer.next_page is None)
-        return end
-
-    def _positions(self, delivered: int) -> dict[str, Position]:
-        positions = {answer.slot: answer.position for answer in self.answers}
-        for entry in self.ranked[: min(delivered, self.size)]:
-            answer = entry.answer
-            positions[answer.slot] = Position(answer.position.token, _mark(entry.rank))
+                positions[answer.slot] = self._next(answer)
         return positions
+
+    def _next(self, answer: Answer[Any]) -> Position:
+        """Return where a source goes on when its page is used up; what it still has to pass over stays known."""
+        if answer.next_page is None:
+            return Position(ended=True)
+        # A mark without a size was made when all of the source was read: it holds on every page up to its own time.
+        behind = answer.position.after if answer.position.size is None else None
+        is_ahead = behind is not None and behind[0] >= _mark(self.ends[answer.slot])[0]
+        return Position(answer.next_page, behind if is_ahead else None)
 
 
 @strawberry.type(description="Where a page ends, and whether more follows.")
@@ -134,14 +144,13 @@ def merge_pages(
     keep: Callable[[R], bool] | None = None,
 ) -> "Connection[Any] | None":
     """Merge what arrived into one page; None when no source knows the customer, Unanswered when every source failed."""
-    if not 1 <= first <= MOST:
-        raise RequestError(f"first must be 1 to {MOST}", code="BAD_USER_INPUT")
     if not answers.some():
         return None
     ranked = sorted(_ranked(answers, by, keep), key=RANK)
-    page = Page(answers, ranked, first)
+    ends = {answer.slot: _end(answer, by) for answer in answers if answer.next_page is not None}
+    page = Page(answers, ranked, ends, min(first, _complete(ranked, ends)))
     return Connection(
-        nodes=[entry.record for entry in ranked[:first]],
+        nodes=[entry.record for entry in ranked[: page.size]],
         incomplete=[status_of(answer, answers.moment) for answer in answers.missing],
         make_edges=partial(_edges, page),
         make_page_info=partial(_page_info, page),
@@ -150,6 +159,9 @@ def merge_pages(
 
 Rank = tuple[float, str, str]
 RANK = attrgetter("rank")
+
+# Before every record: where a page ends that has none.
+NOWHERE: Rank = (float("-inf"), "", "")
 
 
 def _ranked(
@@ -163,13 +175,32 @@ def _ranked(
                 yield Ranked(rank, record, answer)
 
 
+def check_size(first: int | None) -> None:
+    """Raise RequestError with BAD_USER_INPUT for a page of a size that is not given."""
+    if first is not None and not 1 <= first <= MOST:
+        raise RequestError(f"first must be 1 to {MOST}", code="BAD_USER_INPUT")
+
+
+def _complete(ranked: Sequence[Ranked], ends: Mapping[str, Rank]) -> int:
+    """Return how many records are certain to be the newest.
+
+    Where a source has more pages, nothing older than the last record of this one is delivered yet: it could be older
+    than what that source still has.
+    """
+    return bisect_right(ranked, min(ends.values()), key=RANK) if ends else len(ranked)
+
+
+def _end(answer: Answer[R], by: Callable[[R], date | datetime | None]) -> Rank:
+    return max(((-_seconds(by(record)), answer.slot, record.record_id) for record in answer.records), default=NOWHERE)
+
+
 def _edges(page: Page) -> list[Edge[Any]]:
     entries = page.ranked[: page.size]
     return [Edge(node=entry.record, seal=partial(page.cursor, number)) for number, entry in enumerate(entries)]
 
 
 def _page_info(page: Page) -> PageInfo:
-    end = page.end()
+    end = page.positions(page.size)
     return PageInfo(
         has_next_page=any(not position.ended for position in end.values()),
         has_previous_page=any(answer.position != Position() for answer in page.answers),
@@ -180,6 +211,8 @@ def _page_info(page: Page) -> PageInfo:
 
 def _mark(rank: Rank) -> tuple[str, str]:
     """Return a rank within one slot as text that sorts alike."""
+    if rank is NOWHERE:
+        return ("", "")
     return (f"{rank[0] + 1e12:020.6f}", rank[2])
 
 

@@ -3,7 +3,7 @@
 Each measure says its formula and the fields that it counted. What could not be read is unknown, and counts for nothing.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import combinations
@@ -63,22 +63,22 @@ class DataQuality:
     @joined(*PROFILE)
     def completeness(answers: Parent[Answers[Record]]) -> Measure:
         """How much of what is needed is there."""
-        return _measure(answers, "QUALITY_COMPLETENESS", _is_complete)
+        return measure_of("completeness", answers)
 
     @joined(*PROFILE)
     def accuracy(answers: Parent[Answers[Record]]) -> Measure:
         """How much of what is there has the right form."""
-        return _measure(answers, "QUALITY_ACCURACY", _is_accurate)
+        return measure_of("accuracy", answers)
 
     @joined(*PROFILE)
     def currency(answers: Parent[Answers[Record]]) -> Measure:
         """How much of what is there was given or verified lately."""
-        return _measure(answers, "QUALITY_CURRENCY", _is_current)
+        return measure_of("currency", answers)
 
     @joined(*PROFILE, *ELSEWHERE)
     def conflicts(answers: Parent[Answers[Record]]) -> Measure:
         """On how much of what several systems hold they contradict each other."""
-        return _measure(answers, "QUALITY_CONFLICTS", _is_contradicted)
+        return measure_of("conflicts", answers)
 
 
 def quality_of(view: str | None, answers: Answers[Any]) -> DataQuality:
@@ -101,21 +101,25 @@ UNKNOWN = Verdict(None)
 Judge = Callable[[Field, Answers[Any]], Verdict | None]
 
 
-def _measure(answers: Answers[Any], code: str, judge: Judge) -> Measure:
+def measure_of(name: str, answers: Answers[Any]) -> Measure:
+    """Measure over the fields of the view; `answers` are to the profile, and for conflicts to what is elsewhere."""
+    judge = JUDGES[name]
     counted, unknown = [], []
-    for name, field, weight in suited(answers, answers.parent.view):
+    for field_name, field, weight in suited(answers, answers.parent.view):
         verdict = judge(field, answers)
         if verdict is None:
             continue
         if verdict.counts is None:
-            unknown.append(own_word(name))
+            unknown.append(own_word(field_name))
         else:
             sources = sorted(set(verdict.sources))
-            counted.append(MeasuredField(field=own_word(name), counts=verdict.counts, weight=weight, sources=sources))
+            counted.append(
+                MeasuredField(field=own_word(field_name), counts=verdict.counts, weight=weight, sources=sources)
+            )
     total = sum(field.weight for field in counted)
     value = round(sum(field.weight for field in counted if field.counts) / total, 4) if total else None
     days = answers.moment.settings.quality.current_days
-    formula = say(code, answers.moment.language, days=days)
+    formula = say(f"QUALITY_{name.upper()}", answers.moment.language, days=days)
     return Measure(value=value, formula=formula, fields=counted, unknown=unknown)
 
 
@@ -176,3 +180,11 @@ def _plain_values(field: Field, answers: Answers[Any]) -> dict[str, set[str]]:
 
 def _sources(field: Field, answers: Answers[Any]) -> tuple[str, ...]:
     return tuple(one.source for one in field.held(answers))
+
+
+JUDGES: Mapping[str, Judge] = {
+    "completeness": _is_complete,
+    "accuracy": _is_accurate,
+    "currency": _is_current,
+    "conflicts": _is_contradicted,
+}

@@ -4,7 +4,7 @@ from functools import partial
 from typing import Any
 
 from klantbeeld.errors import RequestError
-from klantbeeld.graph.connections import MOST, Connection, Edge, PageInfo
+from klantbeeld.graph.connections import Connection, Edge, PageInfo, check_size
 from klantbeeld.graph.customer import Customer
 from klantbeeld.graph.roots import Roots
 from klantbeeld.graph.statuses import status_of
@@ -25,8 +25,7 @@ async def search_customers(roots: Roots, text: str, first: int, after: str | Non
     wanted = text.strip()
     if len(wanted) < SHORTEST:
         raise RequestError(f"a search needs {SHORTEST} characters", code="TEXT_TOO_SHORT")
-    if not 1 <= first <= MOST:
-        raise RequestError(f"first must be 1 to {MOST}", code="BAD_USER_INPUT")
+    check_size(first)
     binding = ("Query.searchCustomers", wanted)
     begin = roots.open(after, binding) if after else 0
     answers = await roots.ask(FOUND, text=wanted, first=min(begin + first + 1, MOST_HITS))

@@ -1,0 +1,387 @@
+"""A third executor, as plain as can be: graphql-core asks for each field by itself.
+
+No plan, no batches, nothing shared: a joined field asks each of its reads, one call for each key, for all members, when
+graphql-core comes to it. It shares the declarations of the graph and the format of errors with the engine, and nothing
+of how the engine plans, fetches or assembles.
+"""
+
+from collections.abc import Coroutine, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+import msgspec
+from graphql import FieldNode, FragmentDefinitionNode, GraphQLResolveInfo, MiddlewareManager, execute, parse
+from graphql.execution.values import get_directive_values, get_variable_values
+from graphql.type import GraphQLIncludeDirective, GraphQLSkipDirective
+from strawberry.types.arguments import convert_arguments
+from tests.engine.house import CURSOR_KEY, SCHEMA, House, caller_of
+from tests.engine.memory import NOW
+
+from klantbeeld.engine.cursors import Cursors, binding_of
+from klantbeeld.errors import RequestError, Unanswered
+from klantbeeld.gateway import errors as gateway_errors
+from klantbeeld.graph.answers import Answer, Answers, Moment, Position
+from klantbeeld.graph.customer import Customer, customer_of
+from klantbeeld.graph.data import Data
+from klantbeeld.graph.data_use import REGISTER, Holding
+from klantbeeld.graph.eligibility import Eligibility
+from klantbeeld.graph.joined import Entered, Joined
+from klantbeeld.identity.ids import parse_customer_id
+from klantbeeld.identity.links import Reference
+from klantbeeld.sdk.connector import Reading
+from klantbeeld.sdk.read import Read
+from klantbeeld.sdk.records import Record
+from klantbeeld.sources.questions import Outcome, Question, SourceState, Subject
+from klantbeeld.sources.translation import NO_KEY
+from klantbeeld.writes.writer import Intent
+
+CORE = SCHEMA._schema
+TO_PYTHON = {"scalar_registry": SCHEMA.schema_converter.scalar_registry, "config": SCHEMA.config}
+
+
+def answer_naively(
+    house: House, again: House, query: str, variables: Mapping[str, Any], *, without: Sequence[str] = ()
+) -> dict[str, Any]:
+    """Answer a valid document, without suspending; gives the response as a client reads it.
+
+    It takes two houses that hold the same: what an operation asked is known at its end, and `sources` tells it at its
+    own place, so the operation is answered a second time with what the first one asked.
+    """
+    first = _Naive(house, query, variables, without)
+    first.answer()
+    return _Naive(again, query, variables, without, told=first.asked).answer()
+
+
+@dataclass
+class _Naive:
+    """One operation; `told` are the answers that `sources` speaks of."""
+
+    house: House
+    query: str
+    variables: Mapping[str, Any]
+    without: Sequence[str]
+    told: Mapping[str, list[Answer[Any]]] = field(default_factory=dict)
+    asked: dict[str, list[Answer[Any]]] = field(default_factory=dict)
+    customers: dict[str, Customer] = field(default_factory=dict)
+    releases: dict[str, Any] = field(default_factory=dict)
+    parents: dict[tuple[Any, ...], Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.caller = caller_of(self.without)
+        self.moment = Moment(NOW, "en", self.house.settings, self.caller.rights)
+        self.cursors = Cursors(CURSOR_KEY)
+        self.document = parse(self.query)
+        own: Any = _OwnSource(self.house)
+        self.sources = [own, *(self.house.sources[name] for name in sorted(self.house.sources))]
+
+    def answer(self) -> dict[str, Any]:
+        operation: Any = self.document.definitions[0]
+        coerced = get_variable_values(CORE, operation.variable_definitions or (), dict(self.variables), max_errors=20)
+        if isinstance(coerced, list):
+            return {"errors": gateway_errors.shown_before_execution(coerced, "en")}
+        result: Any = execute(
+            CORE,
+            self.document,
+            context_value=self,
+            variable_values=dict(self.variables),
+            middleware=MiddlewareManager(self.resolve),
+        )
+        response: dict[str, Any] = {"data": result.data}
+        if result.errors:
+            response["errors"] = [gateway_errors.shown(error, "en") for error in result.errors]
+        plain: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(response))
+        return plain
+
+    def resolve(self, next_: Any, source: Any, info: GraphQLResolveInfo[Any], **arguments: Any) -> Any:
+        """Resolve one field: asking, where it is joined; with its function, where it is entered."""
+        self.parents[tuple(info.path.prev.as_list()) if info.path.prev else ()] = source
+        definition = info.parent_type.fields.get(info.field_name)
+        declared = definition.extensions.get("strawberry-definition") if definition else None
+        if declared is None:
+            return next_(source, info, **arguments)
+        data = next((one for one in declared.directives if isinstance(one, Data)), None)
+        if refusal := data and self._refusal(data):
+            raise Unanswered(refusal)
+        given = convert_arguments(arguments, declared.arguments, **TO_PYTHON)
+        for extension in declared.extensions:
+            if isinstance(extension, Entered):
+                return finish(extension.enter(roots=NaiveRoots(self), **given))
+            if isinstance(extension, Joined):
+                answers = self._joined(extension, source, info, given, data)
+                return extension.combine(answers=answers, **given)
+        return next_(source, info, **arguments)
+
+    def _refusal(self, data: Data) -> str | None:
+        refusal: str | None = self.caller.rights.refusal(
+            data.scope, category=data.category.value, sensitivity=data.sensitivity.value
+        )
+        return refusal
+
+    def _joined(
+        self, extension: Joined, parent: Any, info: GraphQLResolveInfo[Any], given: Mapping[str, Any], data: Data | None
+    ) -> Answers[Any]:
+        customer = self._customer_at(info.path.prev.as_list() if info.path.prev else [])
+        customer_id, coordinate = str(customer.id), f"{info.parent_type.name}.{info.field_name}"
+        binding = binding_of(coordinate, customer_id, given)
+        positions = self.cursors.open(given["after"], binding) if given.get("after") else {}
+        release = self.releases[customer_id]
+        if data and not release.covers(data.scope, coordinate):
+            raise Unanswered("NOT_GRANTED")
+        every: list[Answer[Any]] = []
+        for read in extension.reads:
+            rule = extension.rules.get(read)
+            if rule and (self._refusal(rule) or not release.covers(rule.scope, coordinate)):
+                continue
+            if read.only_when is None or read.only_when in _selected_below(info):
+                every += self.ask(read, customer, parent, given, positions)
+        every.sort(key=lambda answer: (answer.source, answer.call, answer.key))
+        self.asked.setdefault(customer_id, []).extend(every)
+        return Answers(
+            parent=parent,
+            moment=self.moment,
+            every=tuple(every),
+            seal=partial(self.cursors.seal, binding=binding),
+            asked=lambda: self.told.get(customer_id, []),
+            covers=lambda scope: release.covers(scope, coordinate),
+        )
+
+    def ask(
+        self, read: Read, customer: Customer, parent: Any, given: Mapping[str, Any], positions: Mapping[str, Position]
+    ) -> Iterator[Answer[Any]]:
+        """Ask one read, a call for each key."""
+        customer_id = str(customer.id)
+        of_role = [source for source in self.sources if read.role.name in source.roles]
+        if not of_role and not read.optional:
+            yield _unasked("", read, customer_id, SourceState.NOT_CONFIGURED)
+        for source in of_role:
+            if read.call not in source.readings:
+                if not read.optional:
+                    yield _unasked(source.name, read, customer_id, SourceState.NOT_SUPPORTED)
+                continue
+            owners = {link.record_id for link in customer.known.links if link.source == source.name}
+            if not source.name:
+                owners = {customer_id, *customer.known.redirected_from}
+            if not owners:
+                yield _unasked(source.name, read, customer_id, SourceState.NOT_LINKED)
+                continue
+            keys = sorted(owners) if read.key is None else [getattr(parent, read.key)]
+            for key in filter(None, keys):
+                position = positions.get(f"{source.name}/{read.call}/{key}", Position())
+                yield self._call(source, read, Subject(customer_id, frozenset(owners)), key, given, position)
+
+    def _call(
+        self, source: Any, read: Read, subject: Subject, key: str, given: Mapping[str, Any], position: Position
+    ) -> Answer[Any]:
+        if position.ended:
+            return _told(source, read, subject, key, Outcome(SourceState.NOT_ASKED), position)
+        handed = {name: given[name] for name in read.args if name not in {"first", "after"} and given[name] is not None}
+        question = Question(
+            subjects={key: subject},
+            members={read.call: frozenset(read.role.reads[read.call].__struct_fields__)},
+            arguments=handed,
+            by_record=source.readings[read.call].by_record,
+            everything=True,
+        )
+        return _told(source, read, subject, key, source.answer(question), position)
+
+    def _customer_at(self, path: Sequence[Any]) -> Customer:
+        """Return the customer on whose behalf an object is there: what lies above it tells."""
+        for end in range(len(path), -1, -1):
+            found = _customer_id(self.parents.get(tuple(path[:end])))
+            if found:
+                return self.customers[found]
+        message = f"nobody's object at {path}"
+        raise AssertionError(message)
+
+
+class NaiveRoots:
+    """What root fields ask for."""
+
+    def __init__(self, naive: _Naive) -> None:
+        self.naive, self.house, self.moment = naive, naive.house, naive.moment
+        self.opened = naive.house.sources.values()
+
+    def covers(self, customer: Customer, scope: str, coordinate: str) -> bool:
+        covered: bool = self.naive.releases[str(customer.id)].covers(scope, coordinate)
+        return covered
+
+    async def me(self) -> Customer | None:
+        own = await self.house.rows.own(self.naive.caller)
+        return await self._customer(own) if own else None
+
+    async def customers(self, ids: Sequence[str]) -> list[Customer | None]:
+        return [await self._customer(one) for one in [parse_customer_id(str(one)) for one in ids]]
+
+    async def by_reference(self, source: str, record_id: str) -> Customer | None:
+        if source not in self.house.sources:
+            raise RequestError("no such source", code="UNKNOWN_SOURCE")
+        found = await self.house.identity.by_reference(source, record_id)
+        return await self._customer(found) if found else None
+
+    async def by_match_key(self, kind: Any, value: str) -> list[Customer]:
+        found = [await self._customer(one) for one in await self.house.identity.by_match_key(kind, value)]
+        return [one for one in found if one]
+
+    async def ask(self, read: Read, **arguments: Any) -> Answers[Any]:
+        asked = [one for one in self.naive.sources if read.role.name in one.roles and read.call in one.readings]
+        members = {read.call: frozenset(read.role.reads[read.call].__struct_fields__)}
+        question = Question(subjects={}, members=members, arguments=arguments, first=arguments.get("first"))
+        nobody = Subject("", frozenset())
+        return self._answers([_told(one, read, nobody, NO_KEY, one.answer(question), Position()) for one in asked])
+
+    async def read_of(self, read: Read, customers: Sequence[Customer]) -> dict[str, Answers[Any]]:
+        return {str(one.id): self._answers([*self.naive.ask(read, one, one, {}, {})]) for one in customers}
+
+    async def of_records(self, records: Sequence[Record]) -> list[Customer | None]:
+        references = [(one.origin.source, one.record_id) for one in records if one.origin]
+        known = await self.house.identity.by_references(references)
+        return [await self._customer(known.get(Reference(*one), "")) for one in references]
+
+    async def record(self, read: Read, wanted: Any) -> Record | None:
+        customer = await self._customer(parse_customer_id(wanted.customer_id))
+        if customer is None:
+            return None
+        if not self.covers(customer, f"{read.role.name.lower()}:read", f"{wanted.kind}.id"):
+            raise Unanswered("NOT_GRANTED")
+        told = [one for one in self.naive.ask(read, customer, wanted, {}, {}) if one.source == wanted.source]
+        found: Record | None = self._answers(told).one()
+        return found
+
+    async def write(
+        self, role: Any, act: str, customer: Customer, values: Any, safety: Any, *, source: str | None = None
+    ) -> Any:
+        caller = self.naive.caller
+        intent = Intent(
+            role=role,
+            act=act,
+            values=values,
+            customer=customer.known,
+            channel=safety.channel,
+            caller=f"{caller.issuer} {caller.client_id} {caller.subject}",
+            key=safety.idempotency_key,
+            expected=getattr(safety, "expected_version", None),
+            source=source,
+        )
+        return await self.house.writer.write(intent, 0)
+
+    def seal(self, place: int, binding: tuple[str, str]) -> str:
+        return self.naive.cursors.seal({"": Position(token=str(place))}, repr(binding).encode())
+
+    def open(self, cursor: str, binding: tuple[str, str]) -> int:
+        return int(self.naive.cursors.open(cursor, repr(binding).encode())[""].token or 0)
+
+    def _answers(self, told: Sequence[Answer[Any]]) -> Answers[Any]:
+        return Answers(None, self.moment, tuple(told), lambda _: "", lambda: told)
+
+    async def _customer(self, customer_id: str) -> Customer | None:
+        links = (await self.house.identity.links_of([customer_id])).get(customer_id)
+        if links is None:
+            return None
+        released = await self.house.rows.releases(self.naive.caller, {links.customer_id})
+        if links.customer_id not in released:
+            return None
+        self.naive.releases.update(released)
+        return self.naive.customers.setdefault(links.customer_id, customer_of(links))
+
+
+class _OwnSource:
+    """What we keep of a customer ourselves, asked like a source."""
+
+    name = ""
+    roles = frozenset({REGISTER.name})
+
+    def __init__(self, house: House) -> None:
+        self.readings = {call: Reading(call, (), call) for call in REGISTER.reads}
+        self._house = house
+
+    def answer(self, question: Question) -> Outcome:
+        (call,), (key,) = question.members, question.keys
+        kept: dict[str, Any] = {
+            "disclosures": self._house.register.disclosed,
+            "grants": self._house.register.granted,
+            "holdings": [_holding(source) for source in self._house.sources.values()],
+        }
+        return Outcome(SourceState.OK, {call: {key: list(kept[call])}})
+
+
+def finish(coroutine: Coroutine[Any, Any, Any]) -> Any:
+    """Run a coroutine that waits for nothing."""
+    try:
+        coroutine.send(None)
+    except StopIteration as end:
+        return end.value
+    coroutine.close()
+    message = "something waits"
+    raise AssertionError(message)
+
+
+def _holding(source: Any) -> Holding:
+    return Holding(
+        record_id=source.name,
+        source=source.name,
+        roles=sorted(source.roles),
+        categories=list(source.categories),
+        hosted_in=source.settings.hosted_in,
+        processor=source.settings.processor,
+        retention=source.settings.retention,
+    )
+
+
+def _customer_id(value: Any) -> str | None:
+    if isinstance(value, Customer):
+        return str(value.id)
+    if isinstance(value, Eligibility):
+        return value.customer_id
+    return value.origin.customer_id if isinstance(value, Record) and value.origin else None
+
+
+def _told(
+    source: Any, read: Read, subject: Subject, key: str, outcome: Outcome, position: Position
+) -> Answer[Any]:
+    return Answer(
+        source=source.name,
+        role=read.role.name,
+        call=read.call,
+        state=outcome.state,
+        records=list(outcome.records.get(read.call, {}).get(key, ())),
+        code=outcome.problem.code if outcome.problem else None,
+        retryable=bool(outcome.problem and outcome.problem.retryable),
+        key=key,
+        customer_id=subject.customer_id,
+        position=position,
+        next_page=outcome.next_page,
+        complete=outcome.complete,
+    )
+
+
+def _unasked(source: str, read: Read, customer_id: str, state: SourceState) -> Answer[Any]:
+    return Answer(source, read.role.name, read.call, state, [], code=state.value, customer_id=customer_id)
+
+
+def _selected_below(info: GraphQLResolveInfo[Any]) -> set[str]:
+    """Return the paths that are selected below a field, by the names of the fields in Python, conditions decided."""
+    found: set[str] = set()
+    for node in info.field_nodes:
+        _note(node.selection_set, (), info, found)
+    return found
+
+
+def _note(selection_set: Any, above: tuple[str, ...], info: GraphQLResolveInfo[Any], found: set[str]) -> None:
+    for node in selection_set.selections if selection_set else ():
+        if not _is_selected(node, info):
+            continue
+        if isinstance(node, FieldNode):
+            path = (*above, node.name.value)
+            found.add(".".join(path))
+            _note(node.selection_set, path, info, found)
+        else:
+            below: Any = node if hasattr(node, "selection_set") else info.fragments[node.name.value]
+            assert not isinstance(below, FragmentDefinitionNode) or below.name
+            _note(below.selection_set, above, info, found)
+
+
+def _is_selected(node: Any, info: GraphQLResolveInfo[Any]) -> bool:
+    skip = get_directive_values(GraphQLSkipDirective, node, info.variable_values)
+    include = get_directive_values(GraphQLIncludeDirective, node, info.variable_values)
+    return not (skip and skip["if"]) and not (include and not include["if"])
