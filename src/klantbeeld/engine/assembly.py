@@ -28,7 +28,7 @@ from graphql import (
     GraphQLUnionType,
 )
 
-from klantbeeld.engine.plan import Path, Plan
+from klantbeeld.engine.plan import Joint, Path, Plan
 from klantbeeld.engine.run import Run
 from klantbeeld.engine.selections import Selected, SelectedField, Selections, holds
 from klantbeeld.errors import Unanswered
@@ -145,16 +145,15 @@ class _Writer:
                 raise Unassembled
             error = self.constant(Unanswered(refusal))
             return f"failed({error}, {self.constant(nodes)}, (p, {key!r}), e)", frozenset("pe")
-        below = [Selected(one.node.selection_set, one.condition) for one in found if one.node.selection_set]
         declared = definition.extensions["strawberry-definition"]
         extension = next((made for made in declared.extensions if isinstance(made, Joined | Entered)), None)
         if extension:
-            return self.guarded(extension, kind, definition, nodes, below, path), FAILING
+            return self.guarded(extension, definition, found, self.plan.joints[path, kind.name]), FAILING
         if declared.base_resolver is None:
             got, needs = f"v.{declared.python_name}", NOTHING
         else:
             got, needs = self.computed(declared)
-        completed, wanted = self.completed(definition.type, got, below, path, f"(p, {key!r})")
+        completed, wanted = self.completed(definition.type, got, _below(found), path, f"(p, {key!r})")
         return completed, needs | wanted
 
     def computed(self, declared: Any) -> tuple[str, frozenset[str]]:
@@ -168,19 +167,14 @@ class _Writer:
         return f"{function}(v)", NOTHING
 
     def guarded(
-        self,
-        extension: Joined | Entered,
-        kind: GraphQLObjectType,
-        definition: GraphQLField,
-        nodes: list[FieldNode],
-        below: list[Selected],
-        path: Path,
+        self, extension: Joined | Entered, definition: GraphQLField, found: list[SelectedField], joint: Joint
     ) -> str:
         """Write a field whose function may fail, which costs the field alone; returns its call."""
-        joint = self.constant(self.plan.joints[path, kind.name])
-        got = f"r.taken({joint}, v)" if isinstance(extension, Joined) else f"r.entered_at({joint})"
-        place = f"(p, {path[-1]!r})"
-        completed, _ = self.completed(definition.type, "x", below, path, place)
+        name = self.constant(joint)
+        got = f"r.taken({name}, v)" if isinstance(extension, Joined) else f"r.entered_at({name})"
+        nodes = [one.node for one in found]
+        place = f"(p, {joint.path[-1]!r})"
+        completed, _ = self.completed(definition.type, "x", _below(found), joint.path, place)
         failed = f"return failed(error, {self.constant(nodes)}, {place}, e)"
         body = [
             "try:",
@@ -234,6 +228,10 @@ class _Writer:
         call = _Function("f", needs).of("v", "p")
         lines = [f"if v is None: {missing}", f"f = {table}.get(type(v))", "if f is None: raise U", f"return {call}"]
         return self.function(lines, needs)
+
+
+def _below(found: list[SelectedField]) -> list[Selected]:
+    return [Selected(one.node.selection_set, one.condition) for one in found if one.node.selection_set]
 
 
 def _class_of(kind: GraphQLObjectType) -> type[Any]:
