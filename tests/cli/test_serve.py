@@ -3,7 +3,8 @@
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -48,6 +49,33 @@ def test_ctrl_c_ends_it_with_0(file: Path) -> None:
         process.send_signal(signal.SIGINT)
         _, said = process.communicate(timeout=STOP_SECONDS)
     assert (process.returncode, said) == (0, "")
+
+
+def test_what_is_under_way_is_finished_after_sigterm(
+    klantbeeld: Klantbeeld, file: Path, tmp_path: Path, change: Callable[[str, str], None]
+) -> None:
+    known = tmp_path / "known.jsonl"
+    known.write_text('{"source": "stripe", "record_id": "cus_1"}', encoding="utf-8")
+    klantbeeld("identity", "import", known, "--decided-by", "me", "-c", file)
+    token = klantbeeld("token", "agent", "--folder", file.parent).out.strip()
+    with listen("127.0.0.1", 0) as slow, ThreadPoolExecutor() as pool:
+        change('"stripe"\nbase_url = "http://127.0.0.1:9"', f'"stripe"\nbase_url = "http://127.0.0.1:{port_of(slow)}"')
+        with serving(file) as (process, said):
+            asking = pool.submit(
+                httpx.post,
+                said.split()[-1],
+                json={"query": '{ customerByReference(source: "stripe", recordId: "cus_1") { balances { amount } } }'},
+                headers={"Authorization": f"Bearer {token}"},
+                timeout=STOP_SECONDS,
+            )
+            asked, _ = slow.accept()  # the request is under way, and its source says nothing
+            process.send_signal(signal.SIGTERM)
+            answer = asking.result().json()
+            asked.close()
+            process.communicate(timeout=STOP_SECONDS)
+    assert answer["data"] == {"customerByReference": {"balances": None}}
+    assert [error["extensions"]["code"] for error in answer["errors"]] == ["SOURCE_TIMEOUT"]
+    assert process.returncode == 0
 
 
 def test_bad_configuration_starts_nothing(klantbeeld: Klantbeeld, file: Path) -> None:
