@@ -142,6 +142,8 @@ class AskedGateway:
             answer = response.json()
             errors = answer.get("errors") or []
             codes = {str((error.get("path") or [""])[0]): str(error["extensions"]["code"]) for error in errors}
+        except httpx.UnsupportedProtocol:
+            raise  # the address is wrong, and will be for every line
         except (httpx.TransportError, ValueError, KeyError, TypeError, AttributeError):
             return {}, {"": "NOT_ANSWERED"}
         return answer.get("data") or {}, codes
@@ -179,7 +181,8 @@ def eligibility(
     columns = (SpinnerColumn(), TextColumn("Judging recipients"), MofNCompleteColumn(), TimeElapsedColumn())
 
     async def run() -> int:
-        with Progress(*columns, console=remarks(), transient=True) as progress:
+        console = remarks()
+        with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
             task = progress.add_task("", total=None)
             async with httpx.AsyncClient(headers=headers) as client:
                 asked = AskedGateway(client, url, channel, product)
@@ -196,7 +199,7 @@ def eligibility(
         mend = "Write http://HOST:PORT/graphql"
         raise ConfigurationError("--url", "is not the address of a gateway", mend) from error
     if unjudged:
-        remarks().print(f"{unjudged} lines could not be judged; none of them is allowed.", markup=False)
+        remarks().print(f"Lines that could not be judged: {unjudged}. None of them is allowed.", markup=False)
     return 1 if unjudged else 0
 
 
