@@ -125,8 +125,9 @@ async def report(parts: Mapping[str, Step], requests: int, rounds: int) -> None:
             found[name].append((time.process_time() - began) / requests * 1e6)
     for name, values in found.items():
         say(f"{name:50} {min(values):8.1f} {statistics.median(values):8.1f} {max(values):8.1f} us")
-    known = sum(min(values) for name, values in found.items() if name != "whole")
-    say(f"{'the rest: plan, fetch, assembly':50} {min(found['whole']) - known:8.1f} us")
+    if "whole" in found:
+        known = sum(min(values) for name, values in found.items() if name != "whole")
+        say(f"{'the rest: plan, fetch, assembly':50} {min(found['whole']) - known:8.1f} us")
 
 
 async def profile(whole: Step, requests: int) -> None:
