@@ -143,3 +143,13 @@ async def test_abstract_types_are_told_apart() -> None:
     for asked in (node, CUSTOMER):
         answer = await both(house, query, {"id": asked})
         assert answer["data"]["node"]["id"] == asked
+
+
+@pytest.mark.parametrize(
+    "query", ["{ __schema { queryType { name } } }", '{ me { id } __type(name: "Query") { name } }']
+)
+async def test_introspection_needs_its_scope(query: str) -> None:
+    answer = await House().ask(query, without=["introspect"])
+
+    assert [error["extensions"]["code"] for error in answer["errors"]] == ["SCOPE_MISSING"]
+    assert "queryType" not in str(answer["data"])

@@ -125,6 +125,7 @@ SCHEMA = strawberry.Schema(
 @dataclass(frozen=True, slots=True)
 class FakeCaller:
     deadline_seconds: float = 5.0
+    caller_class: str = "agent"
     expires_at: float | None = None
 
 
@@ -132,6 +133,9 @@ class FakeCaller:
 class FakeAnswer:
     body: bytes
     executed: bool = True
+    is_partial: bool = False
+    document: str | None = None
+    waited: float = 0.0
     status: int | None = None
     headers: tuple[tuple[bytes, bytes], ...] = ()
 

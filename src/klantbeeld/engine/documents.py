@@ -4,6 +4,7 @@ Validation is quadratic in the size of a document, so the limits are checked fir
 refuses what is too large.
 """
 
+import hashlib
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -30,8 +31,10 @@ Parse = Callable[[str], DocumentNode]
 class Document:
     """A document that may be executed: its syntax tree, operations by name, and how its selections open.
 
-    `deciding` are the variables of `@skip` and `@include`.
+    `deciding` are the variables of `@skip` and `@include`, `digest` is the SHA-256 of its text, in hexadecimal digits.
     """
+
+    digest: str
 
     tree: DocumentNode
     operations: dict[str, OperationDefinitionNode]
@@ -89,4 +92,10 @@ class Documents:
                 operations[definition.name.value if definition.name else ""] = definition
             elif isinstance(definition, FragmentDefinitionNode):
                 fragments[definition.name.value] = definition
-        return Document(tree, operations, Selections(self._schema, fragments), condition_variables(tree))
+        return Document(
+            digest=hashlib.sha256(text.encode()).hexdigest(),
+            tree=tree,
+            operations=operations,
+            selections=Selections(self._schema, fragments),
+            deciding=condition_variables(tree),
+        )

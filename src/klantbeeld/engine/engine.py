@@ -1,10 +1,9 @@
 """The engine: document, plan, fetch, assembly."""
 
 import asyncio
-import hashlib
 import inspect
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -28,7 +27,7 @@ from klantbeeld.engine.variables import InvalidVariables, Variables
 from klantbeeld.errors import KlantbeeldError, RequestError
 from klantbeeld.graph.answers import Moment
 from klantbeeld.identity.map import IdentityMap
-from klantbeeld.settings import Settings
+from klantbeeld.settings import Language, Settings
 from klantbeeld.sources.source import Source
 from klantbeeld.writes.writer import Writer
 
@@ -89,8 +88,8 @@ class Engine:
         run = self._run(plan, variables, context)
         await self._carry_out(run, context)
         data, errors = await self._assemble(run, document, request)
-        self._leave_trail(run, text, is_partial=bool(errors), caller=context.caller)
-        return self._encoded(data, errors, context)
+        self._leave_trail(run, document, is_partial=bool(errors), caller=context.caller)
+        return self._encoded(data, errors, run, document, context.language)
 
     def explain(self, text: str, operation_name: str | None, rights: Rights) -> Plan:
         """Return the plan of an operation without running it; raises Invalid or RequestError."""
@@ -184,7 +183,7 @@ class Engine:
         done: ExecutionResult = await result if inspect.isawaitable(result) else result
         return done
 
-    def _leave_trail(self, run: Run, text: str, *, is_partial: bool, caller: Any) -> None:
+    def _leave_trail(self, run: Run, document: Document, *, is_partial: bool, caller: Any) -> None:
         if not run.customers:
             return
         name = run.plan.operation.name.value if run.plan.operation.name else "anonymous"
@@ -193,22 +192,29 @@ class Engine:
         }
         reading = Reading(
             customers=tuple(run.customers),
-            fields=tuple(sorted(run.plan.released)),
+            fields=run.plan.released,
             sources=tuple(sorted(asked)),
             operation=name,
-            document=hashlib.sha256(text.encode()).hexdigest(),
+            document=document.digest,
             outcome="PARTIAL" if is_partial else "COMPLETE",
             writes=run.plan.is_serial,
         )
         self._parts.trail.read(caller, reading)
 
-    def _encoded(self, data: Any, errors: Iterable[GraphQLError], context: Surroundings) -> Answer:
+    def _encoded(
+        self, data: Any, errors: Sequence[GraphQLError], run: Run, document: Document, language: Language
+    ) -> Answer:
         shown = []
         for error in errors:
             if error.original_error and not isinstance(error.original_error, KlantbeeldError):
                 self._parts.failed(error.original_error)
-            shown.append(self._parts.errors.shown(error, context.language))
-        return Answer(self._encode({"errors": shown, "data": data} if shown else {"data": data}))
+            shown.append(self._parts.errors.shown(error, language))
+        return Answer(
+            self._encode({"errors": shown, "data": data} if shown else {"data": data}),
+            is_partial=bool(shown),
+            document=document.digest,
+            waited=max((answer.seconds for asked in run.asked.values() for answer in asked), default=0.0),
+        )
 
     def _refused(self, errors: Any, context: Surroundings) -> Answer:
         shown = self._parts.errors.shown_before_execution(errors, context.language)

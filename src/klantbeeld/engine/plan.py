@@ -32,6 +32,7 @@ from klantbeeld.graph.data import Data
 from klantbeeld.graph.joined import Computed, Entered, Joined
 from klantbeeld.graph.published import publishes
 from klantbeeld.sdk.read import Read
+from klantbeeld.sdk.words import Category
 
 Path = tuple[str, ...]
 
@@ -104,7 +105,7 @@ class Plan:
     operation: OperationDefinitionNode
     roots: tuple[Joint, ...]
     joints: Mapping[tuple[Path, str], Joint]
-    released: frozenset[str]
+    released: tuple[str, ...]
     denied: Mapping[tuple[Path, str], str]
     variables: VariableReader
     assemblies: dict[Any, Any] = field(default_factory=dict, compare=False, repr=False)
@@ -114,6 +115,11 @@ class Plan:
         """Whether the root fields are carried out one after another (GraphQL, section 6.2.2)."""
         return self.operation.operation is OperationType.MUTATION
 
+
+INTROSPECTION = frozenset({"__schema", "__type"})
+
+# What the schema is for those who read it: nobody's data, and yet not for every token.
+MAY_INTROSPECT = Data(owner="", category=Category.SYSTEM, scope="introspect")
 
 ToPython = Callable[[GraphQLField, dict[str, Any]], Mapping[str, Any]]
 
@@ -135,7 +141,7 @@ def compile_plan(
         operation=operation,
         roots=tuple(top.joints),
         joints=compiler.joints,
-        released=frozenset(compiler.released),
+        released=tuple(sorted(compiler.released)),
         denied=compiler.denied,
         variables=VariableReader(schema, operation),
     )
@@ -214,6 +220,8 @@ class _Compiler:
             node = fields[0].node
             definition = parent.fields.get(node.name.value)
             if definition is None:  # __typename, __schema and __type, which graphql-core answers
+                if node.name.value in INTROSPECTION and (refusal := refusal_of(MAY_INTROSPECT, self.rights)):
+                    self.denied[(*at.path, key), parent.name] = refusal
                 continue
             declared = definition.extensions["strawberry-definition"]
             here = _Place((*at.path, key), at.route)

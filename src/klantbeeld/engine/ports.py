@@ -135,9 +135,16 @@ class Trail(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One complete answer, as JSON; without `data` when `executed` is false."""
+    """One complete answer, as JSON; without `data` when `executed` is false.
+
+    `document` is the SHA-256 of the document, `waited` the time of the slowest call to a source, in seconds: for the
+    log and the metrics.
+    """
 
     body: bytes
     executed: bool = True
+    is_partial: bool = False
+    document: str | None = None
+    waited: float = 0.0
     status: int | None = None
     headers: tuple[tuple[bytes, bytes], ...] = ()

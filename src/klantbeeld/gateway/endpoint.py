@@ -32,6 +32,8 @@ from klantbeeld.gateway.reading import CLOSE, ClientGone, read_body, request_of_
 from klantbeeld.gateway.replies import GZIP, compressed, send_reply, send_stream
 from klantbeeld.gateway.streams import Streams
 from klantbeeld.settings import GatewaySettings, Language
+from klantbeeld.telemetry.observe import KEY as OBSERVED
+from klantbeeld.telemetry.observe import Observation
 
 GRACE: Final = 0.25  # the engine ends at its deadline with what it has; this long after, it is ended
 BEAT_EVERY: Final = 12.0
@@ -162,6 +164,7 @@ class GraphQLEndpoint:
             raise Refusal("DEADLINE_EXCEEDED", status=504) from error
         if isinstance(answer, AsyncIterator):
             return await self._stream(exchange, context, answer)
+        _note(exchange.scope, caller, answer)
         return await self._complete(exchange, answer)
 
     def _refuse_unfit(self, exchange: Exchange) -> None:
@@ -268,6 +271,20 @@ class GraphQLEndpoint:
         finally:
             self._streams.give_back(reply.place)
             await reply.parts.aclose()  # also where not one frame was read
+
+
+def _note(scope: Scope, caller: Caller, answer: Answer) -> None:
+    """Tell the log and the metrics what only the endpoint knows."""
+    observed: Observation | None = scope.get(OBSERVED)
+    if observed is None:
+        return
+    observed.caller_class = caller.caller_class
+    observed.document = answer.document
+    observed.waited = answer.waited
+    if answer.executed:
+        observed.outcome = "partial" if answer.is_partial else "ok"
+    else:
+        observed.outcome = "refused"
 
 
 def loop_time(unix_time: float | None) -> float | None:

@@ -31,6 +31,10 @@ class Caller(Protocol):
     """Who asks; the rest of it is between the authenticator and the engine."""
 
     @property
+    def caller_class(self) -> str:
+        """Class of callers, as the settings name it."""
+
+    @property
     def deadline_seconds(self) -> float:
         """Longest that one of its requests may take, in seconds."""
 
@@ -78,6 +82,18 @@ class Answer(Protocol):
     @property
     def executed(self) -> bool:
         """False: refused before execution (syntax, validation, variables, operation name), so without `data`."""
+
+    @property
+    def is_partial(self) -> bool:
+        """Executed, with errors."""
+
+    @property
+    def document(self) -> str | None:
+        """SHA-256 of the document, hexadecimal."""
+
+    @property
+    def waited(self) -> float:
+        """Time of the slowest call to a source, in seconds."""
 
     @property
     def status(self) -> int | None:
