@@ -50,7 +50,7 @@ def url(deployment: Deployment) -> Iterator[str]:
         yield f"{gateway.address}{settings.path}"
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def run() -> Run:
     """Give what runs a script of this folder with arguments; it returns what the script printed, as JSON."""
 
