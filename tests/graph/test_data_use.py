@@ -13,6 +13,7 @@ from klantbeeld.errors import StoreError
 from klantbeeld.graph.data_use import Disclosure, Granted
 from klantbeeld.sdk.words import Category
 
+MERGED = "01900000-0000-7000-8000-0000000000aa"
 DISCLOSURES = """query Use($id: ID!, $after: String) { customer(id: $id) { dataUse {
   disclosures(first: 2, after: $after) {
     nodes { at changed client callerClass purpose purposeTitle fields sources channel }
@@ -137,10 +138,27 @@ async def test_purposes_are_told_with_their_titles_and_who_may_use_them() -> Non
     assert [one["purposeTitle"] for one in told] == ["Customer service", None]
 
 
+class FailsForOne(MemoryRegister):
+    """Does not give what is kept under one id."""
+
+    async def grants(self, customer_id: str, /) -> list[Granted]:
+        if customer_id == MERGED:
+            raise StoreError("down")
+        return await super().grants(customer_id)
+
+
+@pytest.mark.asyncio
+async def test_grants_of_which_a_part_cannot_be_read_are_not_told() -> None:
+    house = House(register=FailsForOne(granted=[grant()]))
+    house.customers[CUSTOMER] = msgspec.structs.replace(house.customers[CUSTOMER], redirected_from=(MERGED,))
+    response = await house.ask(GRANTS, {"id": CUSTOMER})
+    assert response["data"]["customer"]["dataUse"]["grants"] is None
+    assert [error["extensions"]["code"] for error in response["errors"]] == ["STORE_UNAVAILABLE"]
+
+
 @pytest.mark.asyncio
 async def test_what_was_kept_under_an_id_that_was_merged_is_told_too() -> None:
     house = House(register=MemoryRegister(granted=[grant()]))
-    merged = "01900000-0000-7000-8000-0000000000aa"
-    house.customers[CUSTOMER] = msgspec.structs.replace(house.customers[CUSTOMER], redirected_from=(merged,))
+    house.customers[CUSTOMER] = msgspec.structs.replace(house.customers[CUSTOMER], redirected_from=(MERGED,))
     assert len((await used(house, GRANTS))["grants"]) == 2
     assert len((await used(house, WHERE))["holdings"]) == 4

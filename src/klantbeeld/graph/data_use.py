@@ -214,6 +214,6 @@ def _not_for_partners(answers: Answers[Any]) -> list[Any]:
 
 def _kept(answers: Answers[Any]) -> list[Any]:
     """Return what we keep ourselves; raises Unanswered when the store does not give all of it."""
-    if not all(answer.delivered or answer.position.ended for answer in answers):
+    if not answers.every or not all(answer.delivered or answer.position.ended for answer in answers):
         raise Unanswered("STORE_UNAVAILABLE", retryable=True)
     return answers.records
