@@ -32,7 +32,7 @@ class Demo:
     @property
     def address(self) -> str:
         """Where GraphiQL is."""
-        return re.findall(r"GraphiQL.*?(http://\S+)", self.printed)[0]
+        return str(re.findall(r"GraphiQL.*?(http://\S+)", self.printed)[0])
 
     def requests(self) -> list[list[str]]:
         """Give the printed commands as a shell would read them."""
