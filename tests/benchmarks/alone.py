@@ -58,6 +58,7 @@ class Anybody:
     """Whoever asks."""
 
     rights: EveryRight = EveryRight()
+    caller_class: str = "agent"
     deadline_seconds: float = DEADLINE
     expires_at: float | None = None
 
@@ -92,8 +93,8 @@ class NoTrail:
 class Map:
     """Customers and their links, in memory."""
 
-    def __init__(self, customers: Mapping[str, str]) -> None:
-        self._links = {one: links_of(one, record_id) for one, record_id in customers.items()}
+    def __init__(self, links: Mapping[str, Links]) -> None:
+        self._links = links
 
     async def links_of(self, customer_ids: Sequence[str]) -> dict[str, Links]:
         return {one: self._links[one] for one in customer_ids if one in self._links}
@@ -136,7 +137,7 @@ class NoRegister:
         return []
 
 
-def make_engine(
+def plain_engine(
     customers: Mapping[str, str],
     *,
     upstreams: str,
@@ -148,13 +149,21 @@ def make_engine(
     `customers` are record ids by customer id, `upstreams` the systems' addresses without their last digit.
     """
     settings = Settings(sources=source_settings(upstreams, ca_bundle), language="en")
+    links = {one: links_of(one, dict.fromkeys(SOURCES, record_id)) for one, record_id in customers.items()}
+    return make_engine(settings, Map(links), make_transport=make_transport)
+
+
+def make_engine(
+    settings: Settings, identity: Any, *, make_transport: MakeTransport | None = None
+) -> tuple[Engine, dict[str, Source]]:
+    """Make the engine over some sources; what they need as credentials is `benchmark`."""
     connectors = load_connectors((HERE / "connectors",))
-    sources = {
-        name: open_source(name, one, connectors.load(one.connector), {}, make_transport=make_transport)
-        for name, one in settings.sources.items()
-    }
+    sources = {}
+    for name, one in settings.sources.items():
+        loaded = connectors.load(one.connector)
+        secrets = dict.fromkeys(loaded.make.auth.needs, "benchmark")
+        sources[name] = open_source(name, one, loaded, secrets, make_transport=make_transport)
     shows = SimpleNamespace(shown=gateway_errors.shown, shown_before_execution=gateway_errors.shown_before_execution)
-    identity: Any = Map(customers)
     engine = Engine(
         EngineParts(
             schema=build_schema(),
@@ -194,9 +203,9 @@ def source_settings(upstreams: str, ca_bundle: Path | None) -> dict[str, Any]:
     }
 
 
-def links_of(customer_id: str, record_id: str) -> Links:
-    """Return the links of a customer who has the same id in all systems."""
-    links = (Link(source, record_id, SINCE, IMPORT, None, "benchmark", ()) for source in sorted(SOURCES))
+def links_of(customer_id: str, records: Mapping[str, str]) -> Links:
+    """Return the links of a customer; `records` are the ids in each source."""
+    links = (Link(source, records[source], SINCE, IMPORT, None, "benchmark", ()) for source in sorted(records))
     return Links(customer_id, customer_id, (), tuple(links))
 
 
@@ -233,7 +242,7 @@ def main() -> None:
 
     async def serve() -> None:
         customers = read_ids(asked.ids.read_text().splitlines())
-        engine, _ = make_engine(customers, upstreams=asked.upstreams, ca_bundle=asked.ca)
+        engine, _ = plain_engine(customers, upstreams=asked.upstreams, ca_bundle=asked.ca)
         app = Starlette(routes=[Route("/graphql", Endpoint(engine))])
         await uvicorn.Server(
             uvicorn.Config(app, port=asked.port, http="httptools", lifespan="off", log_level="error", access_log=False)

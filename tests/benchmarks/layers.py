@@ -24,9 +24,9 @@ from pydantic import SecretStr
 from starlette.applications import Starlette
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
-from tests.benchmarks.alone import HERE, SOURCES, Anybody, Endpoint, make_engine
+from tests.benchmarks.alone import HERE, SOURCES, Anybody, Endpoint, plain_engine
 from tests.benchmarks.deployment import Deployment, deploy
-from tests.benchmarks.replay import UPSTREAMS, Replay, Step, profile, replies_in, report
+from tests.benchmarks.replay import UPSTREAMS, Step, profile, replies_in, report, transports
 from tests.benchmarks.upstream.bodies import write_bodies
 
 from klantbeeld.access.admission import make_admission
@@ -42,7 +42,7 @@ from klantbeeld.gateway.reading import request_of_body
 from klantbeeld.identity.blind_index import load_key_ring
 from klantbeeld.identity.stored_map import StoredIdentityMap
 from klantbeeld.sdk.replies import Reply
-from klantbeeld.settings import Secret, Settings, SourceSettings
+from klantbeeld.settings import Secret, Settings
 from klantbeeld.settings_file import load_settings, read_secret
 from klantbeeld.store import open_store
 from klantbeeld.telemetry.logs import Vocabulary, make_log
@@ -72,12 +72,9 @@ async def measure(asked: argparse.Namespace, replies: Mapping[str, Mapping[str, 
     """Run the layers, one after the other, round by round."""
     deployment = await deploy(asked.folder.resolve())
     bodies = bodies_of(asked, deployment.ids)
-
-    def make_transport(address: str, _settings: SourceSettings) -> Replay:
-        return Replay(replies[SOURCES[int(address[-1]) - 1]])
-
+    make_transport = transports(replies)
     customers = {one: f"C{number:05d}" for number, one in enumerate(deployment.ids, 1)}
-    engine, _ = make_engine(customers, upstreams=UPSTREAMS, make_transport=make_transport)
+    engine, _ = plain_engine(customers, upstreams=UPSTREAMS, make_transport=make_transport)
     caller = Anybody()
 
     async def execute(number: int) -> bytes:

@@ -22,14 +22,14 @@ from typing import Any
 
 import msgspec
 import uvloop
-from tests.benchmarks.alone import HERE, SOURCES, Anybody, make_engine
+from tests.benchmarks.alone import HERE, SOURCES, Anybody, plain_engine
 from tests.benchmarks.upstream.bodies import write_bodies
 
 from klantbeeld.gateway.ports import RequestContext
 from klantbeeld.gateway.reading import request_of_body
 from klantbeeld.identity.ids import CustomerIds
 from klantbeeld.sdk.replies import Reply
-from klantbeeld.settings import SourceSettings
+from klantbeeld.sources.opening import MakeTransport
 from klantbeeld.sources.questions import Outcome, Question
 from klantbeeld.sources.source import Source
 
@@ -81,11 +81,7 @@ async def measure(asked: argparse.Namespace, replies: Mapping[str, Mapping[str, 
     """Run the rounds."""
     new = CustomerIds().new
     customers = {new(): f"C{number:05d}" for number in range(1, 501)}
-
-    def make_transport(address: str, _settings: SourceSettings) -> Replay:
-        return Replay(replies[SOURCES[int(address[-1]) - 1]])
-
-    engine, sources = make_engine(customers, upstreams=UPSTREAMS, make_transport=make_transport)
+    engine, sources = plain_engine(customers, upstreams=UPSTREAMS, make_transport=transports(replies))
     text = " ".join((HERE / f"queries/{asked.query}.graphql").read_text().split())
     ids = list(customers)
     variables = [{"ids": ids[: asked.n]}] if "$ids" in text else [{"id": one} for one in ids[:CUSTOMERS]]
@@ -155,6 +151,11 @@ async def questions_of(sources: Mapping[str, Source], whole: Step) -> dict[str, 
     for source in sources.values():
         del source.ask
     return asked
+
+
+def transports(replies: Mapping[str, Mapping[str, Reply]]) -> MakeTransport:
+    """Return what makes a transport for each of the plain systems, told by the last digit of its address."""
+    return lambda address, _settings: Replay(replies[SOURCES[int(address[-1]) - 1]])
 
 
 def asking(source: Source, questions: Sequence[Question]) -> Step:
