@@ -61,6 +61,14 @@ def test_every_command_that_is_named_exists() -> None:
     assert wrong == []
 
 
+def test_every_command_is_named_somewhere() -> None:
+    known = [" ".join(path) for path, _ in options_of(typer.main.get_command(app)) if path]
+    groups = ("identity", "connector")
+    lines = [line for _, line in said("klantbeeld")]
+    unnamed = [path for path in known if not any(line.startswith(f"klantbeeld {path}") for line in lines)]
+    assert sorted(set(unnamed) - set(groups)) == []
+
+
 def test_every_target_of_make_that_is_named_exists() -> None:
     targets = set(TARGET.findall((ROOT / "Makefile").read_text(encoding="utf-8")))
     wrong = [f"{place}: {line}" for place, line in said("make") if not set(shlex.split(line)[1:2]) <= targets]
