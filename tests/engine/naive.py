@@ -5,8 +5,8 @@ graphql-core comes to it. It shares the declarations of the graph and the format
 of how the engine plans, fetches or assembles.
 """
 
-from collections.abc import Coroutine, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -22,6 +22,7 @@ from klantbeeld.engine.cursors import Cursors, binding_of
 from klantbeeld.errors import RequestError, Unanswered
 from klantbeeld.gateway import errors as gateway_errors
 from klantbeeld.graph.answers import Answer, Answers, Moment, Position
+from klantbeeld.graph.connections import check_size
 from klantbeeld.graph.customer import Customer, customer_of
 from klantbeeld.graph.data import Data
 from klantbeeld.graph.data_use import REGISTER, Holding
@@ -37,7 +38,7 @@ from klantbeeld.sources.translation import NO_KEY
 from klantbeeld.writes.writer import Intent
 
 CORE = SCHEMA._schema
-TO_PYTHON = {"scalar_registry": SCHEMA.schema_converter.scalar_registry, "config": SCHEMA.config}
+SCALARS = SCHEMA.schema_converter.scalar_registry
 
 
 def answer_naively(
@@ -85,7 +86,7 @@ class _Naive:
             self.document,
             context_value=self,
             variable_values=dict(self.variables),
-            middleware=MiddlewareManager(self.resolve),
+            middleware=MiddlewareManager(self),
         )
         response: dict[str, Any] = {"data": result.data}
         if result.errors:
@@ -93,7 +94,7 @@ class _Naive:
         plain: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(response))
         return plain
 
-    def resolve(self, next_: Any, source: Any, info: GraphQLResolveInfo[Any], **arguments: Any) -> Any:
+    def resolve(self, next_: Any, source: Any, info: GraphQLResolveInfo[Any], /, **arguments: Any) -> Any:
         """Resolve one field: asking, where it is joined; with its function, where it is entered."""
         self.parents[tuple(info.path.prev.as_list()) if info.path.prev else ()] = source
         definition = info.parent_type.fields.get(info.field_name)
@@ -103,7 +104,7 @@ class _Naive:
         data = next((one for one in declared.directives if isinstance(one, Data)), None)
         if refusal := data and self._refusal(data):
             raise Unanswered(refusal)
-        given = convert_arguments(arguments, declared.arguments, **TO_PYTHON)
+        given = convert_arguments(arguments, declared.arguments, scalar_registry=SCALARS, config=SCHEMA.config)
         for extension in declared.extensions:
             if isinstance(extension, Entered):
                 return finish(extension.enter(roots=NaiveRoots(self), **given))
@@ -123,6 +124,7 @@ class _Naive:
     ) -> Answers[Any]:
         customer = self._customer_at(info.path.prev.as_list() if info.path.prev else [])
         customer_id, coordinate = str(customer.id), f"{info.parent_type.name}.{info.field_name}"
+        check_size(given.get("first"))
         binding = binding_of(coordinate, customer_id, given)
         positions = self.cursors.open(given["after"], binding) if given.get("after") else {}
         release = self.releases[customer_id]
@@ -135,6 +137,9 @@ class _Naive:
                 continue
             if read.only_when is None or read.only_when in _selected_below(info):
                 every += self.ask(read, customer, parent, given, positions)
+        if info.field_name == "party":  # `origins` tells of the members that are selected beside it, skipped or not
+            wanted = {_snake(path) for path in _selected_below(info, decided=False)}
+            every = [replace(answer, records=[_of(one, wanted) for one in answer.records]) for answer in every]
         every.sort(key=lambda answer: (answer.source, answer.call, answer.key))
         self.asked.setdefault(customer_id, []).extend(every)
         return Answers(
@@ -174,7 +179,7 @@ class _Naive:
         self, source: Any, read: Read, subject: Subject, key: str, given: Mapping[str, Any], position: Position
     ) -> Answer[Any]:
         if position.ended:
-            return _told(source, read, subject, key, Outcome(SourceState.NOT_ASKED), position)
+            return _told(source, read, subject, key, outcome=Outcome(SourceState.NOT_ASKED), position=position)
         handed = {name: given[name] for name in read.args if name not in {"first", "after"} and given[name] is not None}
         question = Question(
             subjects={key: subject},
@@ -183,7 +188,7 @@ class _Naive:
             by_record=source.readings[read.call].by_record,
             everything=True,
         )
-        return _told(source, read, subject, key, source.answer(question), position)
+        return _told(source, read, subject, key, outcome=source.answer(question), position=position)
 
     def _customer_at(self, path: Sequence[Any]) -> Customer:
         """Return the customer on whose behalf an object is there: what lies above it tells."""
@@ -228,7 +233,9 @@ class NaiveRoots:
         members = {read.call: frozenset(read.role.reads[read.call].__struct_fields__)}
         question = Question(subjects={}, members=members, arguments=arguments, first=arguments.get("first"))
         nobody = Subject("", frozenset())
-        return self._answers([_told(one, read, nobody, NO_KEY, one.answer(question), Position()) for one in asked])
+        return self._answers(
+            [_told(one, read, nobody, NO_KEY, outcome=one.answer(question), position=Position()) for one in asked]
+        )
 
     async def read_of(self, read: Read, customers: Sequence[Customer]) -> dict[str, Answers[Any]]:
         return {str(one.id): self._answers([*self.naive.ask(read, one, one, {}, {})]) for one in customers}
@@ -244,7 +251,8 @@ class NaiveRoots:
             return None
         if not self.covers(customer, f"{read.role.name.lower()}:read", f"{wanted.kind}.id"):
             raise Unanswered("NOT_GRANTED")
-        told = [one for one in self.naive.ask(read, customer, wanted, {}, {}) if one.source == wanted.source]
+        every = self.naive.ask(read, customer, wanted, {}, {})
+        told = [one for one in every if one.source in {"", wanted.source}]
         found: Record | None = self._answers(told).one()
         return found
 
@@ -305,13 +313,12 @@ class _OwnSource:
         return Outcome(SourceState.OK, {call: {key: list(kept[call])}})
 
 
-def finish(coroutine: Coroutine[Any, Any, Any]) -> Any:
+def finish(waiting: Awaitable[Any]) -> Any:
     """Run a coroutine that waits for nothing."""
     try:
-        coroutine.send(None)
+        next(waiting.__await__())
     except StopIteration as end:
         return end.value
-    coroutine.close()
     message = "something waits"
     raise AssertionError(message)
 
@@ -336,9 +343,7 @@ def _customer_id(value: Any) -> str | None:
     return value.origin.customer_id if isinstance(value, Record) and value.origin else None
 
 
-def _told(
-    source: Any, read: Read, subject: Subject, key: str, outcome: Outcome, position: Position
-) -> Answer[Any]:
+def _told(source: Any, read: Read, subject: Subject, key: str, *, outcome: Outcome, position: Position) -> Answer[Any]:
     return Answer(
         source=source.name,
         role=read.role.name,
@@ -359,26 +364,42 @@ def _unasked(source: str, read: Read, customer_id: str, state: SourceState) -> A
     return Answer(source, read.role.name, read.call, state, [], code=state.value, customer_id=customer_id)
 
 
-def _selected_below(info: GraphQLResolveInfo[Any]) -> set[str]:
-    """Return the paths that are selected below a field, by the names of the fields in Python, conditions decided."""
+def _of(record: Record, members: set[str]) -> Record:
+    """Return a record without the members that nobody asked for."""
+    carried = set(Record.__struct_fields__)
+    others = [name for name in record.__struct_fields__ if name not in members | carried]
+    return msgspec.structs.replace(record, **dict.fromkeys(others))
+
+
+def _snake(name: str) -> str:
+    return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in name)
+
+
+def _selected_below(info: GraphQLResolveInfo[Any], *, decided: bool = True) -> set[str]:
+    """Return the paths that are selected below a field; with the conditions `decided`, or whatever they are."""
     found: set[str] = set()
     for node in info.field_nodes:
-        _note(node.selection_set, (), info, found)
+        _note(node.selection_set, (), info if decided else None, info.fragments, found)
     return found
 
 
-def _note(selection_set: Any, above: tuple[str, ...], info: GraphQLResolveInfo[Any], found: set[str]) -> None:
+def _note(
+    selection_set: Any,
+    above: tuple[str, ...],
+    info: GraphQLResolveInfo[Any] | None,
+    fragments: Mapping[str, FragmentDefinitionNode],
+    found: set[str],
+) -> None:
     for node in selection_set.selections if selection_set else ():
-        if not _is_selected(node, info):
+        if info and not _is_selected(node, info):
             continue
         if isinstance(node, FieldNode):
             path = (*above, node.name.value)
             found.add(".".join(path))
-            _note(node.selection_set, path, info, found)
+            _note(node.selection_set, path, info, fragments, found)
         else:
-            below: Any = node if hasattr(node, "selection_set") else info.fragments[node.name.value]
-            assert not isinstance(below, FragmentDefinitionNode) or below.name
-            _note(below.selection_set, above, info, found)
+            below = node if hasattr(node, "selection_set") else fragments[node.name.value]
+            _note(below.selection_set, above, info, fragments, found)
 
 
 def _is_selected(node: Any, info: GraphQLResolveInfo[Any]) -> bool:
