@@ -71,6 +71,7 @@ class Joined(FieldExtension):
         next_: SyncExtensionResolver,
         source: Any,
         info: Info[Any, Any],
+        /,  # a field's argument may be called `source`
         **arguments: Any,
     ) -> Any:
         """Take what the engine combined, or have it combined now."""
@@ -98,6 +99,7 @@ class Entered(FieldExtension):
         next_: AsyncExtensionResolver,
         source: Any,
         info: Info[Any, Any],
+        /,  # a field's argument may be called `source`
         **arguments: Any,
     ) -> Any:
         """Take the value that was found or written."""
