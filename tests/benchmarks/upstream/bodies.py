@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 CUSTOMERS = 500
-LISTS = (5, 50, 200, 500)
+LISTS = (5, 50, 100, 200, 500)
 FIRST = ("Ada", "Grace", "Linus", "Ken", "Edsger", "Barbara", "Radia", "Margaret", "Alan", "Donald")
 LAST = ("Lovelace", "Hopper", "Torvalds", "Thompson", "Dijkstra", "Liskov", "Perlman", "Hamilton", "Turing", "Knuth")
 NOTE = "Prefers contact by e-mail in the mornings; has asked for paper invoices twice and for a call back once. "
