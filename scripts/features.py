@@ -70,7 +70,7 @@ def _test(nodeid: str) -> str:
 def main(arguments: list[str]) -> int:
     """Run, and write."""
     features = Features()
-    code = pytest.main([str(ACCEPTANCE), "-q", "-p", "no:xdist", *arguments], plugins=[features])
+    code = pytest.main([str(ACCEPTANCE), "-q", "-n", "0", *arguments], plugins=[features])
     if features.capabilities:
         PAGE.write_text(features.page(), encoding="utf-8")
     return int(code)
