@@ -1,14 +1,17 @@
 """Story 3. The curious partner.
 
 A partner asks for payment data to make offers: refused, and billing's own log shows no call. The customer consents:
-only the granted fields come. The consent is withdrawn: refused at the next request.
+only the granted fields come. The consent is withdrawn: refused at the next request. The customer reads both in
+`dataUse`.
 
-A later capability completes it: the customer gives and withdraws the grant in the app by a mutation, and reads both in
-`dataUse`. Until then the operator's own store of grants is written to.
+A later capability completes it: the customer gives and withdraws the grant in the app by a mutation. Until then the
+operator's own store of grants is written to.
 """
 
 import asyncio
+import time
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
@@ -24,6 +27,12 @@ PAYMENTS = """
 query Payments($id: ID!) {
   customer(id: $id) { id balances { amount currency } invoices { nodes { number } } party { fullName } }
 }
+"""
+USE = """
+{ me { dataUse {
+  grants { client purpose isActive withdrawnAt }
+  disclosures(first: 50) { nodes { client purpose fields } }
+} } }
 """
 TERMS = Terms(frozenset({"customer:read", "billing:read"}), frozenset({"Query.customer", "Customer.balances"}))
 KEY = "daan-van-dijk"
@@ -92,3 +101,30 @@ def test_a_grant_releases_its_fields_alone_until_it_is_withdrawn(
     finally:
         asyncio.run(withdraw(deployment, grant_id))
     assert curious(ask, ids[KEY]).data == {"customer": None}
+
+
+@pytest.mark.feature("story 3", "The curious partner: the customer reads the grant, its end, and who received what")
+def test_the_customer_reads_both_in_data_use(ask: Ask, ids: dict[str, str], deployment: Deployment) -> None:
+    grant_id = asyncio.run(give(deployment))
+    try:
+        assert curious(ask, ids[KEY]).part["customer"]["balances"]
+        used = ask(USE, who=KEY).data["me"]["dataUse"]
+        assert (PARTNER, "offers", True) in {(one["client"], one["purpose"], one["isActive"]) for one in used["grants"]}
+    finally:
+        asyncio.run(withdraw(deployment, grant_id))
+    used = _used_once_written(ask)
+    ended = [one for one in used["grants"] if one["client"] == PARTNER]
+    assert ended
+    assert all(one["withdrawnAt"] and not one["isActive"] for one in ended)
+    received = [one for one in used["disclosures"]["nodes"] if (one["client"], one["purpose"]) == (PARTNER, "offers")]
+    assert "Customer.balances" in received[0]["fields"]
+
+
+def _used_once_written(ask: Ask) -> Any:
+    """Read what was done until the partner's question is in it: the trail is written in groups, a moment later."""
+    deadline = time.monotonic() + 10.0
+    while True:
+        used = ask(USE, who=KEY).data["me"]["dataUse"]
+        if any(one["client"] == PARTNER for one in used["disclosures"]["nodes"]):
+            return used
+        assert time.monotonic() < deadline, "the trail does not tell of the partner"
