@@ -11,10 +11,9 @@ import socket
 import sys
 import threading
 
-# This runs where those are installed, and is checked where they are not.
-from aiohttp import web  # type: ignore[import-not-found]
-from localstripe import server  # type: ignore[import-not-found]
-from localstripe.resources import Store  # type: ignore[import-not-found]
+from aiohttp import web  # type: ignore[import-not-found]  # in a venv of its own
+from localstripe import server  # type: ignore[import-not-found]  # in a venv of its own
+from localstripe.resources import Store  # type: ignore[import-not-found]  # in a venv of its own
 
 
 def main() -> None:
