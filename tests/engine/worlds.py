@@ -142,7 +142,8 @@ class World:
         if call == "comments":
             return {one: [fill(kind, f"k{one}{n}", None) for n in range(random.randint(0, 3))] for one in COMPLAINED}
         if call in ONE_OF:
-            return {one: [fill(kind, one, None)] for one in ONE_OF[call] if random.random() > 0.2}
+            owner = ids[0] if call in {"complaint", "invoice"} else None  # whose they are is asked before a write
+            return {one: [fill(kind, one, owner)] for one in ONE_OF[call] if random.random() > 0.2}
         most = 1 if call == "party" else 4
         held: dict[str, list[Record]] = {}
         for one in ids:

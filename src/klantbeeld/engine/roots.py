@@ -101,6 +101,17 @@ class RunRoots:
         found: Record | None = self._outside(answers).one()
         return found
 
+    async def holder(self, read: Read, wanted: RecordId, customer: Customer) -> str | None:
+        """Return the source's id of the customer whose a record is; None where it is not this customer's.
+
+        An id of a record is made by whoever sends it, so what it says of the customer counts for nothing here.
+        """
+        planned = PlannedRead(read, frozenset())
+        (answers,) = await self.fetch.read_of(planned, [(wanted, customer)], self.run.deadline, source=wanted.source)
+        found: Record | None = self._outside(answers).one()
+        owners = {link.record_id for link in customer.known.links if link.source == wanted.source}
+        return found.owner if found and found.owner in owners else None
+
     async def write(
         self,
         role: Role,
@@ -110,6 +121,7 @@ class RunRoots:
         safety: Safety,
         *,
         source: str | None = None,
+        holder: str | None = None,
     ) -> WriteOutcome:
         """Write through to the owner, or to the source named; raises Unanswered when there is none."""
         intent = Intent(
@@ -122,6 +134,7 @@ class RunRoots:
             key=safety.idempotency_key,
             expected=getattr(safety, "expected_version", None),
             source=source,
+            holder=holder,
         )
         return await self.writer.write(intent, self.run.deadline)
 

@@ -17,6 +17,7 @@ from klantbeeld.graph.customer import Customer
 from klantbeeld.graph.data import Data
 from klantbeeld.graph.ids import RecordId, open_record_id
 from klantbeeld.graph.joined import entered
+from klantbeeld.graph.nodes import BY_ID
 from klantbeeld.graph.payloads import MutationPayload, payload_of
 from klantbeeld.graph.roots import Roots
 from klantbeeld.sdk.records import Money, PostalAddress
@@ -123,7 +124,7 @@ class Mutation:
         invoice = _record(asked.invoice_id, "Invoice")
         amount = Money(asked.amount, asked.currency) if asked.amount is not None else None
         values = {"invoice": invoice.record_id, "amount": amount, "reason": asked.reason}
-        return await _of_record(roots, asked, Act(BILLING, "credit_invoice", values, invoice), CreditInvoicePayload)
+        return await _of_record(roots, asked, Act(BILLING, "credit_invoice", values), invoice, CreditInvoicePayload)
 
     @entered(data=IN_COMPLAINTS)
     async def file_complaint(
@@ -145,8 +146,8 @@ class Mutation:
         asked = _checked(input, inputs.CommentOnComplaintModel)
         complaint = _record(asked.complaint_id, "Complaint")
         values = {"complaint": complaint.record_id, "body": asked.body, "public": asked.public}
-        payload = CommentOnComplaintPayload
-        return await _of_record(roots, asked, Act(COMPLAINTS, "comment_on_complaint", values, complaint), payload)
+        act = Act(COMPLAINTS, "comment_on_complaint", values)
+        return await _of_record(roots, asked, act, complaint, CommentOnComplaintPayload)
 
     @entered(data=IN_COMPLAINTS)
     async def solve_complaint(
@@ -157,9 +158,8 @@ class Mutation:
         asked = _checked(input, inputs.SolveComplaintModel)
         complaint = _record(asked.complaint_id, "Complaint")
         values = {"complaint": complaint.record_id, "resolution": asked.resolution}
-        return await _of_record(
-            roots, asked, Act(COMPLAINTS, "solve_complaint", values, complaint), SolveComplaintPayload
-        )
+        act = Act(COMPLAINTS, "solve_complaint", values)
+        return await _of_record(roots, asked, act, complaint, SolveComplaintPayload)
 
     @entered(data=IN_MARKETING)
     async def give_consent(
@@ -224,29 +224,32 @@ class Mutation:
 
 @dataclass(frozen=True, slots=True)
 class Act:
-    """What is to be written: an act of a role, its values, and the record that changes, where there is one."""
+    """What is to be written: an act of a role, and its values."""
 
     role: Role
     name: str
     values: Mapping[str, Any]
-    record: RecordId | None = None
 
 
 async def _of_customer(roots: Roots, asked: Any, act: Act, payload: type[P]) -> P:
     """Write about a customer; raises RequestError with CUSTOMER_UNKNOWN, and nothing was sent then."""
-    return await _write(roots, asked, act, payload, await _customer(roots, asked.customer_id))
+    customer = await _customer(roots, asked.customer_id)
+    outcome = await roots.write(act.role, act.name, customer, act.values, asked)
+    return await payload_of(payload, roots, customer, outcome, subject=None)
 
 
-async def _of_record(roots: Roots, asked: Any, act: Act, payload: type[P]) -> P:
-    """Write to the source where a record is at home."""
-    customer_id = act.record.customer_id if act.record else ""
-    return await _write(roots, asked, act, payload, await _customer(roots, customer_id))
+async def _of_record(roots: Roots, asked: Any, act: Act, record: RecordId, payload: type[P]) -> P:
+    """Write to the source where a record is at home, once that has said that it is the customer's.
 
-
-async def _write(roots: Roots, asked: Any, act: Act, payload: type[P], customer: Customer) -> P:
-    source = act.record.source if act.record else None
-    outcome = await roots.write(act.role, act.name, customer, act.values, asked, source=source)
-    return await payload_of(payload, roots, customer, outcome, subject=act.record)
+    Raises RequestError with CUSTOMER_UNKNOWN or RECORD_UNKNOWN, and nothing was sent then.
+    """
+    customer = await _customer(roots, record.customer_id)
+    holder = await roots.holder(BY_ID[record.kind], record, customer)
+    if holder is None:
+        raise RequestError("no such record of this customer", code="RECORD_UNKNOWN")
+    source = record.source
+    outcome = await roots.write(act.role, act.name, customer, act.values, asked, source=source, holder=holder)
+    return await payload_of(payload, roots, customer, outcome, subject=record)
 
 
 async def _customer(roots: Roots, customer_id: str) -> Customer:

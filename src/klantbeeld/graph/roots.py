@@ -73,6 +73,13 @@ class Roots(Protocol):
         """Return one record with all its members, if the caller may see its customer and it is the customer's."""
         ...
 
+    async def holder(self, read: Read, wanted: RecordId, customer: Customer) -> str | None:
+        """Return the source's id of the customer whose a record is; None where it is not this customer's.
+
+        Nothing else is read of the record, and it needs no right to see it. Raises Unanswered when nobody can say.
+        """
+        ...
+
     def seal(self, place: int, binding: tuple[str, str]) -> str:
         """Return the cursor of a place in a list of one page, bound to a field and an argument."""
         ...
@@ -90,6 +97,10 @@ class Roots(Protocol):
         safety: Safety,
         *,
         source: str | None = None,
+        holder: str | None = None,
     ) -> WriteOutcome:
-        """Write through to the owner, or to the source named; raises Unanswered when there is none."""
+        """Write through to the owner, or to the source named; raises Unanswered when there is none.
+
+        `holder` is the owner's id of the customer, where the record that changes tells it.
+        """
         ...

@@ -22,9 +22,10 @@ LONGEST_KEY = 255
 class Intent:
     """What a mutation wants: an act of a role, for one customer, with what makes it safe.
 
-    `source` is the home of the record that changes, where there is one; else the owner is found by its role. `values`
-    are the act's own members. `caller` is who asks, in words that stay the same from request to request; with the
-    caller's `key` it makes the key of each step, so that the same request after a crash has the same keys.
+    `source` is the home of the record that changes, where there is one, and `holder` its id of the customer; else the
+    owner is found by its role. `values` are the act's own members. `caller` is who asks, in words that stay the same
+    from request to request; with the caller's `key` it makes the key of each step, so that the same request after a
+    crash has the same keys.
     """
 
     role: Role
@@ -36,6 +37,7 @@ class Intent:
     key: str | None = None
     expected: str | None = None
     source: str | None = None
+    holder: str | None = None
 
 
 class Writer:
@@ -64,7 +66,7 @@ class Writer:
         record_ids = [link.record_id for link in intent.customer.links if link.source == owner.name]
         if not record_ids:
             raise Unanswered("NOT_LINKED", source=owner.name)
-        act = self._act(intent, record_ids[0], step=owner.name, operation_id=operation_id)
+        act = self._act(intent, intent.holder or record_ids[0], step=owner.name, operation_id=operation_id)
         return WriteOutcome(operation_id, (await self._step(owner, intent.act, act, deadline),))
 
     def _owner(self, intent: Intent) -> Source:
@@ -75,7 +77,7 @@ class Writer:
         return able(self._sources[intent.source], intent.act)
 
     def _act(self, intent: Intent, customer: str, *, step: str, operation_id: str) -> Act:
-        made_from = "\0".join((intent.caller, intent.act, intent.key or operation_id, step))
+        made_from = "\0".join((intent.caller, intent.act, intent.key or operation_id, step, customer))
         key = hmac.digest(self._secret, made_from.encode(), "sha256").hex()
         kind = intent.role.acts[intent.act]
         return kind(customer=customer, key=key, expected=intent.expected, channel=intent.channel, **intent.values)

@@ -1,0 +1,86 @@
+"""Writes through the engine: to whose record, under which key, and what is kept of them."""
+
+from typing import Any
+
+import msgspec
+import pytest
+from tests.engine.house import CUSTOMER, House, complaint, four_sources, links_of, three_customers
+
+from klantbeeld.graph.ids import seal_parts
+from klantbeeld.sdk import words
+from klantbeeld.sdk.connector import Doing
+from klantbeeld.sdk.mapping import Mapping
+from klantbeeld.sdk.records import Party, Record
+from klantbeeld.sdk.roles import COMPLAINTS
+
+SOLVE = """mutation Solve($input: SolveComplaintInput!) { solveComplaint(input: $input) {
+  status steps { source status code }
+} }"""
+
+pytestmark = pytest.mark.asyncio
+
+
+def a_house(*complaints: Record, links: tuple[str, ...] = ("z1",)) -> House:
+    """Make a house whose complaints system holds these complaints, and knows the customer by these ids."""
+    sources = four_sources()
+    asked = sources["complaints"]
+    asked.held["complaint"] = {one.record_id: [one] for one in complaints}
+    kind: Mapping[Any] = Mapping(Party, Party, {})
+    asked.doings = {act: Doing(act, words.WriteSafety.NONE, kind) for act in COMPLAINTS.acts}
+    customers = three_customers()
+    customers[CUSTOMER] = links_of(CUSTOMER, crm="p1", complaints=links)
+    return House(sources=sources, customers=customers)
+
+
+def solving(record_id: str, source: str = "complaints") -> dict[str, Any]:
+    """Give the variables that solve a complaint of the customer's, or one that is said to be."""
+    named = seal_parts("Complaint", CUSTOMER, source, record_id)
+    return {"input": {"complaintId": named, "resolution": "done", "channel": "APP", "idempotencyKey": "k"}}
+
+
+def theirs(record_id: str, owner: str | None) -> Record:
+    return msgspec.structs.replace(complaint(1), record_id=record_id, owner=owner)
+
+
+async def test_an_own_record_is_written_to() -> None:
+    house = a_house(theirs("c1", "z1"))
+    answer = await house.ask(SOLVE, solving("c1"))
+    assert answer["data"]["solveComplaint"]["status"] == "APPLIED"
+
+
+@pytest.mark.parametrize("owner", ["z9", None])
+async def test_a_record_of_somebody_else_under_an_own_id_is_not_written_to(owner: str | None) -> None:
+    house = a_house(theirs("c1", owner))
+    answer = await house.ask(SOLVE, solving("c1"))
+    assert answer["errors"][0]["extensions"]["code"] == "RECORD_UNKNOWN"
+    assert house.sources["complaints"].acts == []
+
+
+async def test_a_record_that_is_not_there_is_not_written_to() -> None:
+    house = a_house()
+    answer = await house.ask(SOLVE, solving("c1"))
+    assert answer["errors"][0]["extensions"]["code"] == "RECORD_UNKNOWN"
+    assert house.sources["complaints"].acts == []
+
+
+async def test_nothing_is_written_where_nobody_can_say_whose_the_record_is() -> None:
+    house = a_house(theirs("c1", "z1"))
+    house.sources["complaints"].problem = "timeout"
+    answer = await house.ask(SOLVE, solving("c1"))
+    assert answer["errors"][0]["extensions"]["code"] == "SOURCE_TIMEOUT"
+    assert house.sources["complaints"].acts == []
+
+
+async def test_only_whose_it_is_is_read_of_a_record_before_it_is_written_to() -> None:
+    house = a_house(theirs("c1", "z1"))
+    await house.ask(SOLVE, solving("c1"), without=["complaints:read"])
+    (question,) = house.sources["complaints"].asked
+    assert dict(question.members) == {"complaint": frozenset()}
+    assert len(house.sources["complaints"].acts) == 1
+
+
+async def test_a_record_is_written_to_under_the_id_of_the_customer_whose_it_is() -> None:
+    house = a_house(theirs("c1", "z2"), links=("z1", "z2"))
+    await house.ask(SOLVE, solving("c1"))
+    ((_, act),) = house.sources["complaints"].acts
+    assert act.customer == "z2"
