@@ -19,9 +19,6 @@ from klantbeeld.sdk.words import Category, Channel
 
 SEARCHED = Data(owner="CRM", category=Category.SOCIAL, scope="identity:search")
 
-# The most customers that are asked by id at once.
-MOST_IDS = 100
-
 # The most recipients that are judged at once.
 MOST_RECIPIENTS = 500
 
@@ -43,9 +40,10 @@ class Query:
 
     @entered(data=IDENTITY)
     async def customers(roots: Parent[Roots], ids: list[strawberry.ID]) -> list[Customer | None] | None:
-        """Up to 100 customers by id, in the order of the ids."""
-        if len(ids) > MOST_IDS:
-            raise RequestError(f"more than {MOST_IDS} ids", code="TOO_MANY_IDS")
+        """Up to 100 customers by id, in the order of the ids; the gateway may allow more."""
+        most = roots.moment.settings.gateway.max_customers
+        if len(ids) > most:
+            raise RequestError(f"more than {most} ids", code="TOO_MANY_IDS")
         return await roots.customers(ids)
 
     @entered(data=ELIGIBLE)
