@@ -148,7 +148,8 @@ def plain_engine(
 
     `customers` are record ids by customer id, `upstreams` the systems' addresses without their last digit.
     """
-    settings = Settings(sources=source_settings(upstreams, ca_bundle), language="en")
+    gateway = GatewaySettings(max_customers=500)
+    settings = Settings(gateway=gateway, sources=source_settings(upstreams, ca_bundle), language="en")
     links = {one: links_of(one, dict.fromkeys(SOURCES, record_id)) for one, record_id in customers.items()}
     return make_engine(settings, Map(links), make_transport=make_transport)
 

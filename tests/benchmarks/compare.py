@@ -47,12 +47,13 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """How hard, how long, how often."""
+    """How hard, how long, how often; `checked` counts answers with errors, at the cost of the load's core."""
 
     connections: int = 16
     seconds: int = 4
     rounds: int = 5
     warm_up: int = 6
+    checked: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +93,7 @@ def compare(query: str, rows: Sequence[Row], folder: Path, load: Load) -> Figure
         for one in running:
             one.values = _prove(query, one, folder)
             one.idle_mib = _memory(one.process.pid, "VmRSS")
-            _wrk(one, folder, load.connections, load.warm_up)
+            _wrk(one, folder, load, load.warm_up)
         for turn in range(load.rounds):
             shift = turn % len(running)
             for one in running[shift:] + running[:shift]:
@@ -188,7 +189,7 @@ def _ask(one: Running, body: str) -> Any:
 def _measure(one: Running, folder: Path, load: Load) -> Figure:
     pid = one.process.pid
     before = _cpu_seconds(pid)
-    got = _wrk(one, folder, load.connections, load.seconds)
+    got = _wrk(one, folder, load, load.seconds)
     used = _cpu_seconds(pid) - before
     return Figure(
         cpu_ms=1000 * used / got["requests"],
@@ -198,21 +199,22 @@ def _measure(one: Running, folder: Path, load: Load) -> Figure:
         busy=used / (got["microseconds"] / 1e6),
         idle_mib=one.idle_mib,
         peak_mib=_memory(pid, "VmHWM"),
-        failures=got["refused"] + got["broken"],
+        failures=got["refused"] + got["broken"] + got["partial"],
     )
 
 
 _JSON = {"Content-Type": "application/json", "Accept": "application/json"}
 
 
-def _wrk(one: Running, folder: Path, connections: int, seconds: int) -> Any:
+def _wrk(one: Running, folder: Path, load: Load, seconds: int) -> Any:
     bodies, headers = (folder / f"{one.row.name}.{kind}" for kind in ("bodies", "headers"))
     bodies.write_text("".join(f"{body}\n" for body, _ in one.row.bodies))
     headers.write_text("".join(f"{name}: {value}\n" for name, value in {**_JSON, **one.row.headers}.items()))
-    command = ["taskset", "-c", "1", "wrk", "-t1", f"-c{connections}", f"-d{seconds}", "--timeout", "20"]
+    command = ["taskset", "-c", "1", "wrk", "-t1", f"-c{load.connections}", f"-d{seconds}", "--timeout", "20"]
+    environ = {"BODIES": str(bodies), "HEADERS": str(headers), "TARGET": "/graphql"}
     done = subprocess.run(
         [*command, "-s", str(HERE / "load.lua"), f"http://127.0.0.1:{one.port}/"],
-        env={**os.environ, "BODIES": str(bodies), "HEADERS": str(headers), "TARGET": "/graphql"},
+        env={**os.environ, **environ, **({"CHECK": "1"} if load.checked else {})},
         capture_output=True,
         text=True,
         check=False,

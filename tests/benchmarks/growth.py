@@ -38,7 +38,7 @@ LISTS = (
     "complaints { nodes { id subject } }",
     "campaigns { id name }",
 )
-CUSTOMERS = (1, 5, 50, 100)
+CUSTOMERS = (1, 5, 50, 500)
 
 Case = tuple[str, str, dict[str, Any]]
 
