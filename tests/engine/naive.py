@@ -5,7 +5,7 @@ graphql-core comes to it. It shares the declarations of the graph and the format
 of how the engine plans, fetches or assembles.
 """
 
-from collections.abc import Awaitable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
@@ -17,25 +17,22 @@ from graphql.type import GraphQLIncludeDirective, GraphQLSkipDirective
 from strawberry.types.arguments import convert_arguments
 from tests.engine.house import CURSOR_KEY, SCHEMA, House, caller_of
 from tests.engine.memory import NOW
+from tests.engine.naive_roots import NaiveRoots, finish, told
 
 from klantbeeld.engine.cursors import Cursors, binding_of
-from klantbeeld.errors import RequestError, Unanswered
+from klantbeeld.errors import Unanswered
 from klantbeeld.gateway import errors as gateway_errors
 from klantbeeld.graph.answers import Answer, Answers, Moment, Position
 from klantbeeld.graph.connections import check_size
-from klantbeeld.graph.customer import Customer, customer_of
+from klantbeeld.graph.customer import Customer
 from klantbeeld.graph.data import Data
 from klantbeeld.graph.data_use import REGISTER, Holding
 from klantbeeld.graph.eligibility import Eligibility
 from klantbeeld.graph.joined import Entered, Joined
-from klantbeeld.identity.ids import parse_customer_id
-from klantbeeld.identity.links import Reference
 from klantbeeld.sdk.connector import Reading
 from klantbeeld.sdk.read import Read
 from klantbeeld.sdk.records import Record
 from klantbeeld.sources.questions import Outcome, Question, SourceState, Subject
-from klantbeeld.sources.translation import NO_KEY
-from klantbeeld.writes.writer import Intent
 
 CORE = SCHEMA._schema
 SCALARS = SCHEMA.schema_converter.scalar_registry
@@ -157,29 +154,30 @@ class _Naive:
         """Ask one read, a call for each key."""
         customer_id = str(customer.id)
         of_role = [source for source in self.sources if read.role.name in source.roles]
+        able = [source for source in of_role if read.call in source.readings]
         if not of_role and not read.optional:
             yield _unasked("", read, customer_id, SourceState.NOT_CONFIGURED)
-        for source in of_role:
-            if read.call not in source.readings:
-                if not read.optional:
-                    yield _unasked(source.name, read, customer_id, SourceState.NOT_SUPPORTED)
-                continue
+        for source in able if able or read.optional else of_role:
             owners = {link.record_id for link in customer.known.links if link.source == source.name}
             if not source.name:
                 owners = {customer_id, *customer.known.redirected_from}
             if not owners:
                 yield _unasked(source.name, read, customer_id, SourceState.NOT_LINKED)
                 continue
+            if source not in able:
+                yield _unasked(source.name, read, customer_id, SourceState.NOT_SUPPORTED)
+                continue
             keys = sorted(owners) if read.key is None else [getattr(parent, read.key)]
             for key in filter(None, keys):
                 position = positions.get(f"{source.name}/{read.call}/{key}", Position())
-                yield self._call(source, read, Subject(customer_id, frozenset(owners)), key, given, position)
+                subject = Subject(customer_id, frozenset(owners))
+                yield self._call(source, read, subject, key, given=given, position=position)
 
     def _call(
-        self, source: Any, read: Read, subject: Subject, key: str, given: Mapping[str, Any], position: Position
+        self, source: Any, read: Read, subject: Subject, key: str, *, given: Mapping[str, Any], position: Position
     ) -> Answer[Any]:
         if position.ended:
-            return _told(source, read, subject, key, outcome=Outcome(SourceState.NOT_ASKED), position=position)
+            return told(source, read, subject, key, outcome=Outcome(SourceState.NOT_ASKED), position=position)
         handed = {name: given[name] for name in read.args if name not in {"first", "after"} and given[name] is not None}
         question = Question(
             subjects={key: subject},
@@ -188,7 +186,7 @@ class _Naive:
             by_record=source.readings[read.call].by_record,
             everything=True,
         )
-        return _told(source, read, subject, key, outcome=source.answer(question), position=position)
+        return told(source, read, subject, key, outcome=source.answer(question), position=position)
 
     def _customer_at(self, path: Sequence[Any]) -> Customer:
         """Return the customer on whose behalf an object is there: what lies above it tells."""
@@ -198,99 +196,6 @@ class _Naive:
                 return self.customers[found]
         message = f"nobody's object at {path}"
         raise AssertionError(message)
-
-
-class NaiveRoots:
-    """What root fields ask for."""
-
-    def __init__(self, naive: _Naive) -> None:
-        self.naive, self.house, self.moment = naive, naive.house, naive.moment
-        self.opened = naive.house.sources.values()
-
-    def covers(self, customer: Customer, scope: str, coordinate: str) -> bool:
-        covered: bool = self.naive.releases[str(customer.id)].covers(scope, coordinate)
-        return covered
-
-    async def me(self) -> Customer | None:
-        own = await self.house.rows.own(self.naive.caller)
-        return await self._customer(own) if own else None
-
-    async def customers(self, ids: Sequence[str]) -> list[Customer | None]:
-        return [await self._customer(one) for one in [parse_customer_id(str(one)) for one in ids]]
-
-    async def by_reference(self, source: str, record_id: str) -> Customer | None:
-        if source not in self.house.sources:
-            raise RequestError("no such source", code="UNKNOWN_SOURCE")
-        found = await self.house.identity.by_reference(source, record_id)
-        return await self._customer(found) if found else None
-
-    async def by_match_key(self, kind: Any, value: str) -> list[Customer]:
-        found = [await self._customer(one) for one in await self.house.identity.by_match_key(kind, value)]
-        return [one for one in found if one]
-
-    async def ask(self, read: Read, **arguments: Any) -> Answers[Any]:
-        asked = [one for one in self.naive.sources if read.role.name in one.roles and read.call in one.readings]
-        members = {read.call: frozenset(read.role.reads[read.call].__struct_fields__)}
-        question = Question(subjects={}, members=members, arguments=arguments, first=arguments.get("first"))
-        nobody = Subject("", frozenset())
-        return self._answers(
-            [_told(one, read, nobody, NO_KEY, outcome=one.answer(question), position=Position()) for one in asked]
-        )
-
-    async def read_of(self, read: Read, customers: Sequence[Customer]) -> dict[str, Answers[Any]]:
-        return {str(one.id): self._answers([*self.naive.ask(read, one, one, {}, {})]) for one in customers}
-
-    async def of_records(self, records: Sequence[Record]) -> list[Customer | None]:
-        references = [(one.origin.source, one.record_id) for one in records if one.origin]
-        known = await self.house.identity.by_references(references)
-        return [await self._customer(known.get(Reference(*one), "")) for one in references]
-
-    async def record(self, read: Read, wanted: Any) -> Record | None:
-        customer = await self._customer(parse_customer_id(wanted.customer_id))
-        if customer is None:
-            return None
-        if not self.covers(customer, f"{read.role.name.lower()}:read", f"{wanted.kind}.id"):
-            raise Unanswered("NOT_GRANTED")
-        every = self.naive.ask(read, customer, wanted, {}, {})
-        told = [one for one in every if one.source in {"", wanted.source}]
-        found: Record | None = self._answers(told).one()
-        return found
-
-    async def write(
-        self, role: Any, act: str, customer: Customer, values: Any, safety: Any, *, source: str | None = None
-    ) -> Any:
-        caller = self.naive.caller
-        intent = Intent(
-            role=role,
-            act=act,
-            values=values,
-            customer=customer.known,
-            channel=safety.channel,
-            caller=f"{caller.issuer} {caller.client_id} {caller.subject}",
-            key=safety.idempotency_key,
-            expected=getattr(safety, "expected_version", None),
-            source=source,
-        )
-        return await self.house.writer.write(intent, 0)
-
-    def seal(self, place: int, binding: tuple[str, str]) -> str:
-        return self.naive.cursors.seal({"": Position(token=str(place))}, repr(binding).encode())
-
-    def open(self, cursor: str, binding: tuple[str, str]) -> int:
-        return int(self.naive.cursors.open(cursor, repr(binding).encode())[""].token or 0)
-
-    def _answers(self, told: Sequence[Answer[Any]]) -> Answers[Any]:
-        return Answers(None, self.moment, tuple(told), lambda _: "", lambda: told)
-
-    async def _customer(self, customer_id: str) -> Customer | None:
-        links = (await self.house.identity.links_of([customer_id])).get(customer_id)
-        if links is None:
-            return None
-        released = await self.house.rows.releases(self.naive.caller, {links.customer_id})
-        if links.customer_id not in released:
-            return None
-        self.naive.releases.update(released)
-        return self.naive.customers.setdefault(links.customer_id, customer_of(links))
 
 
 class _OwnSource:
@@ -313,16 +218,6 @@ class _OwnSource:
         return Outcome(SourceState.OK, {call: {key: list(kept[call])}})
 
 
-def finish(waiting: Awaitable[Any]) -> Any:
-    """Run a coroutine that waits for nothing."""
-    try:
-        next(waiting.__await__())
-    except StopIteration as end:
-        return end.value
-    message = "something waits"
-    raise AssertionError(message)
-
-
 def _holding(source: Any) -> Holding:
     return Holding(
         record_id=source.name,
@@ -341,23 +236,6 @@ def _customer_id(value: Any) -> str | None:
     if isinstance(value, Eligibility):
         return value.customer_id
     return value.origin.customer_id if isinstance(value, Record) and value.origin else None
-
-
-def _told(source: Any, read: Read, subject: Subject, key: str, *, outcome: Outcome, position: Position) -> Answer[Any]:
-    return Answer(
-        source=source.name,
-        role=read.role.name,
-        call=read.call,
-        state=outcome.state,
-        records=list(outcome.records.get(read.call, {}).get(key, ())),
-        code=outcome.problem.code if outcome.problem else None,
-        retryable=bool(outcome.problem and outcome.problem.retryable),
-        key=key,
-        customer_id=subject.customer_id,
-        position=position,
-        next_page=outcome.next_page,
-        complete=outcome.complete,
-    )
 
 
 def _unasked(source: str, read: Read, customer_id: str, state: SourceState) -> Answer[Any]:

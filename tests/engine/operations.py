@@ -181,7 +181,7 @@ class _Writer:
             if self.chance(0.5):
                 return f"${variable}"
         if not isinstance(kind, GraphQLNonNull) and self.chance(0.2):
-            if self.chance(0.5):
+            if not isinstance(argument.type, GraphQLNonNull) and self.chance(0.5):
                 self.variables[variable] = None
             return f"${variable}"
         self.variables[variable] = self.spoiled(value)

@@ -71,6 +71,8 @@ ONE_OF: Mapping[str, tuple[str, ...]] = {
     "comments": COMPLAINED,
 }
 
+OWNERS = {"c1": "z1", "c2": "z1", "c3": "z9", "in_1": "cus_1", "in_2": "cus_9"}
+
 SCOPES = (
     "billing:read", "complaints:read", "crm:read", "customer:read", "eligibility:read", "identity:read",
     "identity:search", "marketing:read", "sources:read", "crm:write", "billing:write", "complaints:write",
