@@ -28,12 +28,11 @@ from graphql import (
     GraphQLUnionType,
 )
 
-from klantbeeld.engine.plan import Joint, Path, Plan
+from klantbeeld.engine.plan import Joint, Path, Plan, class_of
 from klantbeeld.engine.run import Run
 from klantbeeld.engine.selections import Selected, SelectedField, Selections, holds
 from klantbeeld.errors import Unanswered
 from klantbeeld.graph.joined import Entered, Joined
-from klantbeeld.graph.published import publishes
 
 INT_32 = 2**31
 
@@ -219,7 +218,7 @@ class _Writer:
         """Write what fills whatever an interface or a union stands for."""
         assert isinstance(kind, GraphQLInterfaceType | GraphQLUnionType)  # noqa: S101 - no other output types are left
         possible = self.schema.get_possible_types(kind)
-        fills = {_class_of(each): self.selection(each, below, path, missing="") for each in possible}
+        fills = {class_of(each): self.selection(each, below, path, missing="") for each in possible}
         needs = NOTHING.union(*(fill.needs for fill in fills.values()))
         table = self.constant({})
         for cls, fill in fills.items():
@@ -232,11 +231,6 @@ class _Writer:
 
 def _below(found: list[SelectedField]) -> list[Selected]:
     return [Selected(one.node.selection_set, one.condition) for one in found if one.node.selection_set]
-
-
-def _class_of(kind: GraphQLObjectType) -> type[Any]:
-    origin: type[Any] = kind.extensions["strawberry-definition"].origin
-    return publishes(origin) or origin
 
 
 def _failed(error: Exception, nodes: list[FieldNode], place: Place, errors: list[GraphQLError]) -> None:

@@ -206,7 +206,7 @@ class Engine:
     ) -> Answer:
         shown = []
         for error in errors:
-            if error.original_error and not isinstance(error.original_error, KlantbeeldError):
+            if error.original_error and not isinstance(error.original_error, KlantbeeldError | GraphQLError):
                 self._parts.failed(error.original_error)
             shown.append(self._parts.errors.shown(error, language))
         return Answer(
@@ -224,7 +224,9 @@ class Engine:
 def _denier(plan: Plan) -> Callable[..., Any]:
     """Return a middleware of graphql-core that refuses what rights refuse."""
 
-    def refuse_denied(resolve: Callable[..., Any], source: Any, info: GraphQLResolveInfo[Any], **arguments: Any) -> Any:
+    def refuse_denied(
+        resolve: Callable[..., Any], source: Any, info: GraphQLResolveInfo[Any], /, **arguments: Any
+    ) -> Any:
         deny(plan, info.path)
         return resolve(source, info, **arguments)
 

@@ -10,9 +10,12 @@ from dataclasses import dataclass, field
 from operator import attrgetter
 from typing import Any
 
+from graphql import GraphQLError
+
 from klantbeeld.engine.plan import Joint, PlannedRead
 from klantbeeld.engine.register import OwnRegister
 from klantbeeld.engine.run import Arguments, Run
+from klantbeeld.engine.variables import InvalidVariables
 from klantbeeld.engine.walk import parents_of
 from klantbeeld.errors import RequestError, Unanswered
 from klantbeeld.graph.answers import Answer, Position
@@ -147,18 +150,19 @@ class Fetch:
 
     def _places(self, run: Run, joint: Joint, values: Sequence[tuple[Any, str]]) -> list[_Place]:
         """Find the parents of a joint, and what has to be asked for each."""
-        arguments = run.arguments_of(joint)
+        parents = [found for value, above in values for found in parents_of(value, joint.route, above)]
+        try:
+            arguments = run.arguments_of(joint) if parents else {}
+        except (GraphQLError, InvalidVariables) as error:
+            for parent, _ in parents:
+                run.refuse(joint, parent, error)
+            return []
         places = []
-        for value, above in values:
-            for parent, customer_id in parents_of(value, joint.route, above):
-                if (
-                    type(parent).__name__ != joint.type_name
-                ):  # an interface led here, and another type's fields are meant
-                    continue
-                place = _Place(joint, parent, customer_id, arguments)
-                places.append(place)
-                if customer := run.customers.get(customer_id):
-                    self._prepare(run, joint, place, customer)
+        for parent, customer_id in parents:
+            place = _Place(joint, parent, customer_id, arguments)
+            places.append(place)
+            if customer := run.customers.get(customer_id):
+                self._prepare(run, joint, place, customer)
         return places
 
     def _prepare(self, run: Run, joint: Joint, place: _Place, customer: Customer) -> None:
@@ -184,16 +188,17 @@ class Fetch:
         for planned in reads:
             role, call = planned.read.role.name, planned.read.call
             sources: Sequence[Askable] = self._by_role.get(role, ())
-            if planned.read.optional:
-                sources = [source for source in sources if call in source.readings]
+            able = [source for source in sources if call in source.readings]
+            if able or planned.read.optional:
+                sources = able
             elif not sources:
                 place.answers.append(_unasked("", planned, SourceState.NOT_CONFIGURED, place))
             for source in sources:
                 subject = subjects.get(source.name)
-                if call not in source.readings:
-                    place.answers.append(_unasked(source.name, planned, SourceState.NOT_SUPPORTED, place))
-                elif subject is None:
+                if subject is None:
                     place.answers.append(_unasked(source.name, planned, SourceState.NOT_LINKED, place))
+                elif call not in source.readings:
+                    place.answers.append(_unasked(source.name, planned, SourceState.NOT_SUPPORTED, place))
                 else:
                     _want(place, planned, source, subject, positions)
 
@@ -270,7 +275,7 @@ def _batches(wants: Iterable[_Want]) -> Iterable[_Batch]:
         handed = {name: value for name in want.planned.handed if (value := want.arguments[name]) is not None}
         kind = (want.source.name, reading.resource, repr(handed) if handed else None, want.position)
         most = reading.batch if want.position == START else 1  # a position is that of one key
-        batch = _room(open_batches.setdefault(kind, []), want.key, most)
+        batch = _room(open_batches.setdefault(kind, []), want, most)
         if batch is None:
             batch = _Batch(want.source, handed, reading.by_record, want.position.token)
             open_batches[kind].append(batch)
@@ -291,9 +296,13 @@ def _settled(batch: _Batch) -> _Batch:
     return batch
 
 
-def _room(batches: Sequence[_Batch], key: str, most: int) -> _Batch | None:
+def _room(batches: Sequence[_Batch], want: _Want, most: int) -> _Batch | None:
+    """Return a batch that can take a want: one that asks its key for the same customer already, or has room for it."""
     for batch in batches:
-        if key in batch.subjects or len(batch.subjects) < most:
+        subject = batch.subjects.get(want.key)
+        if subject is not None and subject.customer_id == want.subject.customer_id:
+            return batch
+        if subject is None and len(batch.subjects) < most:
             return batch
     return None
 

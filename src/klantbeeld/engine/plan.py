@@ -15,6 +15,7 @@ from graphql import (
     GraphQLError,
     GraphQLField,
     GraphQLInterfaceType,
+    GraphQLNonNull,
     GraphQLObjectType,
     GraphQLSchema,
     GraphQLUnionType,
@@ -36,8 +37,17 @@ from klantbeeld.sdk.words import Category
 
 Path = tuple[str, ...]
 
+
+@dataclass(frozen=True, slots=True)
+class Only:
+    """A place on a route where an interface or a union may bring several types, and one goes on."""
+
+    kind: type[Any]
+
+
 # What leads from one object to the next: an attribute, or the function of a field that has one.
-Route = tuple[str | Callable[[Any], Any], ...]
+Step = str | Callable[[Any], Any] | Only
+Route = tuple[Step, ...]
 
 
 class Rights(Protocol):
@@ -71,12 +81,33 @@ class PlannedRead:
 
 
 @dataclass(frozen=True, slots=True)
+class Arguments:
+    """The arguments of a joint, by their Python names: those that are settled, and the variables of the others.
+
+    `constant` is None where they have to be coerced for each request.
+    """
+
+    constant: Mapping[str, Any] | None
+    variables: tuple[tuple[str, str], ...] = ()
+
+    def fill(self, variables: Mapping[str, Any]) -> Mapping[str, Any] | None:
+        """Return the arguments; None where they have to be coerced."""
+        if self.constant is None or not self.variables:
+            return self.constant
+        if any(variables.get(variable) is None for _, variable in self.variables):
+            return None
+        return {**self.constant, **{name: variables[variable] for name, variable in self.variables}}
+
+
+OPEN = Arguments(None)
+
+
+@dataclass(frozen=True, slots=True)
 class Joint:
     """A field that gets its value from outside its parent.
 
     `path` are the response keys from the root, without indices. `route` leads from the value of the joint above to the
-    object that has this field, and `type_name` is the type of that object. `constant` are the arguments, as Python
-    values, where no variable is among them.
+    object that has this field, and `type_name` is the type of that object.
     """
 
     path: Path
@@ -90,7 +121,7 @@ class Joint:
     conditions: tuple[Condition, ...]
     children: tuple["Joint", ...]
     coordinate: str
-    constant: Mapping[str, Any] | None
+    arguments: "Arguments"
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,7 +256,7 @@ class _Compiler:
                 continue
             declared = definition.extensions["strawberry-definition"]
             here = _Place((*at.path, key), at.route)
-            if refusal := self._refusal(parent.name, declared):
+            if refusal := self._refusal(f"{parent.name}.{node.name.value}", declared):
                 self.denied[here.path, parent.name] = refusal
                 continue
             joining = next((made for made in declared.extensions if isinstance(made, Joined | Entered)), None)
@@ -237,8 +268,8 @@ class _Compiler:
 
     def _join(self, found: "_Found", joining: Joined | Entered, at: _Place, above: _Above) -> None:
         here = _Above(joining.reads, joining.rules) if isinstance(joining, Joined) else _Above(())
-        for kind in self._possible(found.definition):
-            self.visit(kind, found.below, at=_Place(at.path, ()), above=here)
+        for kind, only in self._possible(found.definition):
+            self.visit(kind, found.below, at=_Place(at.path, only), above=here)
         joint = Joint(
             path=at.path,
             type_name=found.parent.name,
@@ -251,7 +282,7 @@ class _Compiler:
             conditions=tuple(one.condition for one in found.fields),
             children=tuple(here.joints),
             coordinate=f"{found.parent.name}.{found.fields[0].node.name.value}",
-            constant=self._constant(found),
+            arguments=self._arguments(found),
         )
         above.joints.append(joint)
         # A key stands in the parent's record, and is read with it whether it was selected or not.
@@ -262,36 +293,57 @@ class _Compiler:
         name = found.declared.python_name
         computed = next((made for made in found.declared.extensions if isinstance(made, Computed)), None)
         above.note(found.record, computed.uses if computed else (name,))
-        above.selected.add(".".join((*(_name(step) for step in at.route), name)))
+        above.selected.add(".".join((*(_name(step) for step in at.route if not isinstance(step, Only)), name)))
         resolver = found.declared.base_resolver
         step: str | Callable[[Any], Any] = cast("Callable[[Any], Any]", resolver.wrapped_func) if resolver else name
-        for kind in self._possible(found.definition):
-            self.visit(kind, found.below, at=_Place(at.path, (*at.route, step)), above=above)
+        for kind, only in self._possible(found.definition):
+            self.visit(kind, found.below, at=_Place(at.path, (*at.route, step, *only)), above=above)
 
-    def _constant(self, found: "_Found") -> Mapping[str, Any] | None:
-        node = found.fields[0].node
-        if any(_holds_variable(argument.value) for argument in node.arguments or ()):
-            return None
+    def _arguments(self, found: "_Found") -> "Arguments":
+        """Settle the arguments as far as no variable decides; a plain variable is filled in, any other left open."""
+        definition, node = found.definition, found.fields[0].node
+        plain, given = {}, []
+        for argument in node.arguments or ():
+            if isinstance(argument.value, VariableNode) and _is_plain(definition.args[argument.name.value].type):
+                plain[argument.name.value] = argument.value.name.value
+            else:
+                given.append(argument)
+        if any(_holds_variable(argument.value) for argument in given):
+            return OPEN
+        left = {name: argument for name, argument in definition.args.items() if name not in plain}
+        settled = GraphQLField(definition.type, args=left)
         try:
-            return self.to_python(found.definition, get_argument_values(found.definition, node))
+            values = get_argument_values(settled, FieldNode(name=node.name, arguments=tuple(given)))
         except GraphQLError:
-            return None  # it is raised again where the request can say so
+            return OPEN  # it is raised again where the request can say so
+        python = {
+            name: argument.extensions["strawberry-definition"].python_name for name, argument in definition.args.items()
+        }
+        filled = tuple((python[name], variable) for name, variable in plain.items())
+        return Arguments(self.to_python(definition, values), filled)
 
-    def _possible(self, definition: GraphQLField) -> Iterator[GraphQLObjectType]:
+    def _possible(self, definition: GraphQLField) -> Iterator[tuple[GraphQLObjectType, Route]]:
         named = get_named_type(definition.type)
         if isinstance(named, GraphQLObjectType):
-            yield named
+            yield named, ()
         elif isinstance(named, GraphQLInterfaceType | GraphQLUnionType):
-            yield from self.schema.get_possible_types(named)
+            for kind in self.schema.get_possible_types(named):
+                yield kind, (Only(class_of(kind)),)
 
-    def _refusal(self, type_name: str, declared: StrawberryField) -> str | None:
+    def _refusal(self, coordinate: str, declared: StrawberryField) -> str | None:
         data = next((made for made in declared.directives if isinstance(made, Data)), None)
         if data is None:
             return None
         refusal = refusal_of(data, self.rights)
         if refusal is None:
-            self.released.add(f"{type_name}.{declared.python_name}")
+            self.released.add(coordinate)
         return refusal
+
+
+def _is_plain(kind: Any) -> bool:
+    """Say whether a variable of this type, once coerced, is the argument."""
+    named = kind.of_type if isinstance(kind, GraphQLNonNull) else kind
+    return getattr(named, "name", "") in {"ID", "String", "Int", "Boolean"}
 
 
 def _holds_variable(value: Any) -> bool:
@@ -299,6 +351,12 @@ def _holds_variable(value: Any) -> bool:
         return True
     inner = [*getattr(value, "values", ()), *(field.value for field in getattr(value, "fields", ()))]
     return any(_holds_variable(one) for one in inner)
+
+
+def class_of(kind: GraphQLObjectType) -> type[Any]:
+    """Return the Python class whose objects are of a GraphQL type."""
+    origin: type[Any] = kind.extensions["strawberry-definition"].origin
+    return publishes(origin) or origin
 
 
 def _name(step: str | Callable[[Any], Any]) -> str:

@@ -49,7 +49,7 @@ class Run:
     _values: dict[tuple[int, int], Any] = field(default_factory=dict)
     _answers: dict[tuple[int, int], Answers[Any]] = field(default_factory=dict)
     _kept: list[Any] = field(default_factory=list)
-    _arguments: dict[int, Arguments] = field(default_factory=dict)
+    _arguments: dict[int, Arguments | None] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.info = SimpleNamespace(context=self)
@@ -60,9 +60,9 @@ class Run:
 
     def arguments_of(self, joint: Joint) -> Arguments:
         """Return a joint's arguments as Python values, by their Python names."""
-        if joint.constant is not None:
-            return joint.constant
         found = self._arguments.get(id(joint))
+        if found is None:
+            found = self._arguments[id(joint)] = joint.arguments.fill(self.variables.coerced)
         if found is None:
             values = get_argument_values(joint.definition, joint.node, self.variables.all)
             found = self._arguments[id(joint)] = self.to_python(joint.definition, values)

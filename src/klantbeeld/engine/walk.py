@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from klantbeeld.engine.plan import Route
+from klantbeeld.engine.plan import Only, Route
 from klantbeeld.graph.customer import Customer
 from klantbeeld.graph.eligibility import Eligibility
 from klantbeeld.sdk.records import Record
@@ -25,6 +25,10 @@ def parents_of(value: Any, route: Route, customer_id: str) -> Iterator[tuple[Any
         yield value, here
         return
     step = route[0]
+    if isinstance(step, Only):
+        if isinstance(value, step.kind):
+            yield from parents_of(value, route[1:], here)
+        return
     below = getattr(value, step) if isinstance(step, str) else step(value)
     yield from parents_of(below, route[1:], here)
 

@@ -56,7 +56,10 @@ def shown(error: BaseException, language: Language) -> FormattedError:
     if not isinstance(error, GraphQLError):
         return _by_code(error, language)
     cause = error.original_error
-    formatted = _by_code(cause, language) if cause is not None else _of_graphql(error)
+    if isinstance(cause, GraphQLError):  # an argument that the value of a variable does not fit
+        formatted: FormattedError = {"message": cause.message} | _coded("BAD_USER_INPUT")
+    else:
+        formatted = _by_code(cause, language) if cause is not None else _of_graphql(error)
     formatted |= _locations(error)
     if error.path is not None:
         formatted["path"] = list(error.path)
@@ -173,3 +176,7 @@ def _locations(error: GraphQLError) -> FormattedError:
 
 def _internal(language: Language) -> FormattedError:
     return {"message": say(INTERNAL_ERROR, language), "extensions": {"code": INTERNAL_ERROR, "retryable": False}}
+
+
+def _coded(code: str) -> FormattedError:
+    return {"extensions": {"code": code, "retryable": False}}

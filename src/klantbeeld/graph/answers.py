@@ -4,9 +4,8 @@ A field's function is pure: it is given answers and arguments, and returns a val
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
-from functools import cached_property
 from typing import Any, Generic, Protocol, TypeVar
 from zoneinfo import ZoneInfo
 
@@ -82,19 +81,21 @@ class Rights(Protocol):
         ...
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Moment:
-    """What a field's function knows of the request: its time in UTC, its language, the settings and the rights."""
+    """What a field's function knows of the request: its time in UTC, its language, the settings and the rights.
+
+    `today` is the day where the organisation is, by which due dates and ages are counted.
+    """
 
     now: datetime
     language: Language
     settings: Settings
     rights: Rights
+    today: date = field(init=False)
 
-    @cached_property
-    def today(self) -> date:
-        """The day where the organisation is, by which due dates and ages are counted."""
-        return self.now.astimezone(ZoneInfo(self.settings.time_zone)).date()
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "today", self.now.astimezone(ZoneInfo(self.settings.time_zone)).date())
 
     def may(self, data: Data) -> bool:
         """Say whether the caller's rights cover what a directive describes."""

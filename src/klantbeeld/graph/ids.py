@@ -3,10 +3,15 @@
 A record's id names its customer, so that rights on the customer are checked before a source is asked.
 """
 
-from base64 import urlsafe_b64decode, urlsafe_b64encode
+from base64 import urlsafe_b64decode
+from binascii import b2a_base64
 from dataclasses import dataclass
+from functools import lru_cache
 
 from klantbeeld.errors import RequestError
+
+# The alphabet of base64 in URLs (RFC 4648, section 5).
+URL_SAFE = bytes.maketrans(b"+/", b"-_")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,14 +31,23 @@ def seal_record_id(found: RecordId) -> str:
 
 def seal_parts(kind: str, customer_id: str, source: str, record_id: str) -> str:
     """Return the id of a record by its parts; none but the last may hold a slash."""
-    return urlsafe_b64encode(f"{kind}/{customer_id}/{source}/{record_id}".encode()).decode("ascii").rstrip("=")
+    sealed = b2a_base64(record_id.encode(), newline=False).translate(URL_SAFE, b"=")
+    return _sealed_prefix(kind, customer_id, source) + sealed.decode("ascii")
+
+
+@lru_cache(maxsize=4096)
+def _sealed_prefix(kind: str, customer_id: str, source: str) -> str:
+    """Seal what records of one kind, customer and source have in common; padded so that what follows stands alone."""
+    prefix = f"{kind}/{customer_id}/{source}/".encode()
+    padded = b" " * (-len(prefix) % 3) + prefix
+    return b2a_base64(padded, newline=False).translate(URL_SAFE).decode("ascii")
 
 
 def open_record_id(text: str) -> RecordId:
     """Take a record's id apart; raises RequestError with ID_INVALID."""
     try:
         raw = urlsafe_b64decode(text + "=" * (-len(text) % 4))
-        kind, customer_id, source, record_id = raw.decode().split("/", 3)
+        kind, customer_id, source, record_id = raw.decode().lstrip(" ").split("/", 3)
     except ValueError as error:
         raise RequestError("not an id of this graph", code="ID_INVALID") from error
     return RecordId(kind, customer_id, source, record_id)

@@ -38,7 +38,8 @@ class ValueOrigin:
 
 
 def origins_of(record: Record) -> list[ValueOrigin]:
-    """Return how each value of a record was chosen, for the graph."""
+    """Return how each value of a record was chosen; of a record that stood alone each value is its own."""
+    choices = record.choices or merge([record], [], OWNER_FIRST).choices
     return [
         ValueOrigin(
             field=_camel(choice.member),
@@ -46,7 +47,7 @@ def origins_of(record: Record) -> list[ValueOrigin]:
             rule=choice.rule,
             alternatives=[OtherValue(source=other.source, value=other.value) for other in choice.alternatives],
         )
-        for choice in record.choices
+        for choice in choices
     ]
 
 
@@ -56,7 +57,7 @@ def owner_first(answers: Answers[R], owner: str) -> Any:
     if not own:
         return None
     others = [record for answer in answers for record in answer.records if answer.role != owner]
-    return merge(own, others, OWNER_FIRST)
+    return merge(own, others, OWNER_FIRST) if others or len(own) > 1 else own[0]
 
 
 def merge(own: Sequence[R], others: Sequence[R], rule: str) -> R:
