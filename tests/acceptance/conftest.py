@@ -5,6 +5,7 @@ carry `xdist_group("acceptance")`, so that one worker runs them, one after anoth
 """
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
@@ -15,7 +16,7 @@ from klantbeeld.sandbox.launcher import Sandbox
 
 from .running import ANSWER_SECONDS, Ask, Calls, Deployment, Gateway, deploy, running
 
-CROWD = 40
+CROWD = 24
 LAST = "test_promise_1_nothing_copied.py"
 
 
@@ -55,7 +56,8 @@ def http() -> Iterator[httpx.Client]:
 def sandbox(servers: Sandbox) -> Sandbox:
     """Give the four systems as they were at their start."""
     servers.start()
-    servers.reset()
+    with ThreadPoolExecutor(len(SYSTEMS)) as pool:
+        list(pool.map(servers.reset, SYSTEMS))
     return servers
 
 

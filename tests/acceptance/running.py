@@ -141,11 +141,11 @@ class Gateway:
         return self
 
     def stop(self) -> None:
-        """Ask it to stop, as an operator's service manager does, and wait."""
+        """Ask it to stop, as an operator's service manager does, and wait; it ends with nothing wrong."""
         if self.process is not None:
-            self.process.terminate()
-            self.process.wait(STOP_SECONDS)
-            self.process = None
+            process, self.process = self.process, None
+            process.terminate()
+            assert process.wait(STOP_SECONDS) == 0
 
     def kill(self) -> None:
         """End it without asking."""

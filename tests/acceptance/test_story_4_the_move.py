@@ -9,6 +9,7 @@ an e-mail address says `NOT_SUPPORTED`; a new number identifies the same custome
 
 import threading
 import time
+from collections.abc import Iterator
 from typing import Any
 
 import httpx
@@ -32,37 +33,42 @@ def addresses(ask: Ask) -> list[Any]:
     return [medium["address"] for medium in media if medium["kind"] == "POSTAL_ADDRESS"]
 
 
+@pytest.fixture(scope="module")
+def replica(deployment: Deployment) -> Iterator[Gateway]:
+    """Serve the same deployment once more, in another process."""
+    with running(Gateway(deployment.file, free_port(), name="replica")) as gateway:
+        yield gateway
+
+
+@pytest.mark.feature("story 4", "The move: another replica reads the change at once")
+def test_another_replica_reads_the_change_at_once(
+    replica: Gateway, deployment: Deployment, ask: Ask, ids: dict[str, str]
+) -> None:
+    there = Ask(replica.address, deployment.issuer, deployment.settings, ask.http)
+    assert addresses(there) != [NEW]
+    given = {"customerId": ids[KEY], "address": NEW}
+    done(act(ask, "changeContactDetails", given, who=KEY), "changeContactDetails")
+    assert addresses(there) == [NEW]
+
+
 @pytest.mark.feature(
     "story 4", "The move: the gateway is killed in the middle, the app repeats, the owner shows one change"
 )
 def test_a_move_survives_a_killed_gateway(
-    deployment: Deployment, ask: Ask, ids: dict[str, str], sandbox: Sandbox
+    replica: Gateway, deployment: Deployment, ask: Ask, ids: dict[str, str], sandbox: Sandbox
 ) -> None:
     given = {"customerId": ids[KEY], "address": NEW, "channel": "APP", "idempotencyKey": "verhuizing-1"}
-    with running(Gateway(deployment.file, free_port(), name="doomed")) as doomed:
-        there = Ask(doomed.address, deployment.issuer, deployment.settings, ask.http)
-        addresses(there)  # it has logged in at the CRM, so that the next call is the change
-        sandbox.clear_log("dataverse")
-        sandbox.set_fault("dataverse", {"mode": "hang", "when": "after", "times": 1})
-        lost = threading.Thread(target=_send_and_lose, args=(there, given))
-        lost.start()
-        _until_executed(sandbox)
-        doomed.kill()
-        lost.join()
+    there = Ask(replica.address, deployment.issuer, deployment.settings, ask.http)
+    addresses(there)  # it has logged in at the CRM, so that the next call is the change
+    sandbox.set_fault("dataverse", {"mode": "hang", "when": "after", "times": 1})
+    lost = threading.Thread(target=_send_and_lose, args=(there, given))
+    lost.start()
+    _until_executed(sandbox)
+    replica.kill()
+    lost.join()
     payload = done(act(ask, "changeContactDetails", given, who=KEY), "changeContactDetails")
     assert [step["source"] for step in payload["steps"]] == ["dataverse"]
     assert addresses(ask) == [NEW]
-
-
-@pytest.mark.feature("story 4", "The move: another replica reads the change at once")
-def test_another_replica_reads_the_change_at_once(deployment: Deployment, ask: Ask, ids: dict[str, str]) -> None:
-    with running(Gateway(deployment.file, free_port(), name="replica")) as replica:
-        there = Ask(replica.address, deployment.issuer, deployment.settings, ask.http)
-        assert addresses(there) != [NEW]
-        done(
-            act(ask, "changeContactDetails", {"customerId": ids[KEY], "address": NEW}, who=KEY), "changeContactDetails"
-        )
-        assert addresses(there) == [NEW]
 
 
 @pytest.mark.feature(
