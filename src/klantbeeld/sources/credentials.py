@@ -77,7 +77,11 @@ class Credentials:
         async with self._renewing:
             if self._clock() < self._renew_at:
                 return
-            token = _read_token(await self._fetch_token(self._token_call(auth), deadline))
+            try:
+                token = _read_token(await self._fetch_token(self._token_call(auth), deadline))
+            except SourceError as problem:
+                problem.sent = False  # the call that needs the token has not left
+                raise
             self._secrets["access_token"] = token.access_token
             self._renew_at = self._clock() + max(token.expires_in - RENEW_BEFORE, token.expires_in / 2)
 

@@ -11,6 +11,8 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
+import structlog
+
 from klantbeeld.errors import (
     SourceConflict,
     SourceError,
@@ -53,6 +55,9 @@ OUTCOMES: Mapping[type[SourceError], CallOutcome] = {
 }
 
 Count = Callable[[CallOutcome, float], None]
+Conversation = Call[Any] | Generator[Call[Any], Reply, Call[Any]]
+
+log = structlog.get_logger(__name__)
 
 WITHOUT_MEMBERS = frozenset(ALWAYS)
 
@@ -111,6 +116,9 @@ class Source:
             outcome = await self._read(question, min(deadline, began + self.settings.timeout))
         except SourceError as problem:
             outcome = Outcome(state_of(problem), problem=problem)
+        except Exception as error:  # noqa: BLE001 - a connector that breaks costs its own fields, and no others
+            broken = _broken(error, sent=True)
+            outcome = Outcome(state_of(broken), problem=broken)
         outcome.seconds = self._monotonic() - began
         self._note(outcome.seconds, outcome.problem)
         return outcome
@@ -121,7 +129,7 @@ class Source:
         began = self._monotonic()
         problem: SourceError | None = None
         try:
-            conversation = getattr(self.connector, name)(act)
+            conversation = self._begin(name, act)
             call, reply = await self._converse(conversation, min(deadline, began + self.settings.timeout))
             return _written(doing.mapping, call, reply)
         except SourceError as error:
@@ -137,7 +145,7 @@ class Source:
 
     def _note(self, seconds: float, problem: SourceError | None) -> None:
         self.health.note(seconds, problem, self._now())
-        self._count("ok" if problem is None else OUTCOMES[type(problem)], seconds)
+        self._count("ok" if problem is None else OUTCOMES.get(type(problem), "unavailable"), seconds)
 
     async def _read(self, question: Question, deadline: float) -> Outcome:
         plan = self._translation(question.members)
@@ -175,18 +183,40 @@ class Source:
             return Decoded([], None)
         return decode(call, reply.body, plan.select)
 
-    async def _converse(
-        self, conversation: Call[Any] | Generator[Call[Any], Reply, Call[Any]], deadline: float
-    ) -> tuple[Call[Any], Reply]:
-        """Send a call, or carry a dialogue to its last call; returns that call and the reply to it."""
-        if isinstance(conversation, Call):
-            return conversation, await self._send(conversation, deadline)
+    def _begin(self, name: str, act: Act) -> Conversation:
         try:
-            call = next(conversation)
+            conversation: Conversation = getattr(self.connector, name)(act)
+        except SourceError as problem:
+            problem.sent = False
+            raise
+        except Exception as error:
+            raise _broken(error, sent=False) from error
+        return conversation
+
+    async def _converse(self, conversation: Conversation, deadline: float) -> tuple[Call[Any], Reply]:
+        """Send a call, or carry a dialogue to its last call; returns that call and the reply to it.
+
+        An error speaks for the dialogue as a whole: it is `sent` if anything was that changes something, and once the
+        source did part of it no refusal proves that nothing was done.
+        """
+        reply: Reply | None = None
+        began = sending = False
+        try:
             while True:
-                call = conversation.send(await self._send(call, deadline))
-        except StopIteration as end:
-            return end.value, await self._send(end.value, deadline)
+                sending = False
+                call, is_last = _next_call(conversation, reply)
+                sending = call.sends
+                reply = await self._send(call, deadline)
+                if is_last:
+                    return call, reply
+                began = began or sending
+        except SourceError as problem:
+            if began and isinstance(problem, SourceConflict | SourceRejected | SourceRefused):
+                raise SourceInvalid(f"a later step of a write: {problem.detail}") from problem
+            problem.sent = began or (sending and problem.sent)
+            raise
+        except Exception as error:
+            raise _broken(error, sent=began or sending) from error
 
     async def _send(self, call: Call[Any], deadline: float) -> Reply:
         headers: Sequence[tuple[bytes, bytes]]
@@ -210,12 +240,30 @@ class Source:
         return reply
 
 
+def _next_call(conversation: Conversation, reply: Reply | None) -> tuple[Call[Any], bool]:
+    """Return what is to be sent after a reply, and whether it is the last."""
+    if isinstance(conversation, Call):
+        return conversation, True
+    try:
+        return (next(conversation) if reply is None else conversation.send(reply)), False
+    except StopIteration as end:
+        return end.value, True
+
+
+def _broken(error: Exception, *, sent: bool) -> SourceInvalid:
+    """Make of a connector's fault what it costs; the log is told which and where."""
+    log.error("internal_error", error=error)
+    return SourceInvalid(f"the connector failed: {type(error).__name__}", sent=sent)
+
+
 def _written(mapping: RecordMapping[Any], call: Call[Any], reply: Reply) -> Written:
     translator = mapping.translator(WITHOUT_MEMBERS)
     try:
         decoded = decode(call, reply.body, translator.wire)
         record = next(iter(translator.translate(decoded.items[0])))
-    except (SourceInvalid, IndexError, StopIteration) as error:
+    except Exception as error:
+        if isinstance(error, SourceError) and not isinstance(error, SourceInvalid):
+            raise  # the owner's refusal, in the body
         # The status said that it was done; what was done cannot be named, so it must not be called applied.
         raise SourceInvalid("the answer to a write does not say what was written") from error
     return Written(record.record_id, record.version)
@@ -223,8 +271,11 @@ def _written(mapping: RecordMapping[Any], call: Call[Any], reply: Reply) -> Writ
 
 @lru_cache(maxsize=1024)
 def encoded(headers: tuple[tuple[str, str], ...]) -> tuple[tuple[bytes, bytes], ...]:
-    """Return header lines as bytes; a connector's are the same from call to call."""
-    return tuple((name.encode("latin-1"), value.encode("latin-1")) for name, value in headers)
+    """Return header lines as bytes; a connector's are the same from call to call. Raises SourceInvalid, not sent."""
+    try:
+        return tuple((name.encode("latin-1"), value.encode("latin-1")) for name, value in headers)
+    except UnicodeEncodeError as error:
+        raise SourceInvalid("a header of the request has characters that cannot be sent", sent=False) from error
 
 
 def loop_clock() -> float:
