@@ -1,11 +1,14 @@
 """What the customer owes and has paid."""
 
+from collections.abc import Iterable, Iterator
 from datetime import date
+from decimal import Decimal
 from typing import Any
 
 from strawberry import Parent
 from strawberry.types import Info
 
+from klantbeeld.errors import Unanswered
 from klantbeeld.graph.answers import Answers
 from klantbeeld.graph.data import Data
 from klantbeeld.graph.joined import computed, joined
@@ -65,12 +68,22 @@ def state_of(invoice: records.Invoice, today: date) -> InvoiceState | None:
     return InvoiceState.OVERDUE if invoice.settlement is InvoiceState.OPEN and is_late else invoice.settlement
 
 
-def balances_of(accounts: list[records.BillingAccount]) -> list[records.Money]:
-    """Add up the balances of accounts, one sum a currency, in the order of the currencies' codes."""
-    sums: dict[str, records.Money] = {}
-    for account in accounts:
-        if account.balance is not None:
-            currency = account.balance.currency
-            before = sums[currency].amount if currency in sums else 0
-            sums[currency] = records.Money(before + account.balance.amount, currency)
-    return [sums[currency] for currency in sorted(sums)]
+def balances_of(accounts: Iterable[records.BillingAccount], invoices: Iterable[records.Invoice]) -> list[records.Money]:
+    """Add up what is to be paid on open invoices and what accounts carry over, one sum a currency, by its code.
+
+    Raises Unanswered for an open invoice that does not say what is due: a sum without it would be a guess.
+    """
+    sums: dict[str, Decimal] = {}
+    for money in (*_dues(invoices), *(account.balance for account in accounts)):
+        if money is not None:
+            sums[money.currency] = sums.get(money.currency, Decimal(0)) + money.amount
+    return [records.Money(sums[currency], currency) for currency in sorted(sums)]
+
+
+def _dues(invoices: Iterable[records.Invoice]) -> Iterator[records.Money]:
+    for invoice in invoices:
+        if invoice.settlement is not InvoiceState.OPEN:
+            continue
+        if invoice.due is None:
+            raise Unanswered("SOURCE_INVALID_ANSWER", source=invoice.origin.source if invoice.origin else None)
+        yield invoice.due

@@ -147,11 +147,17 @@ class Customer(Node):
         """Accounts on which invoices are made."""
         return answers.records if answers.some() else None
 
-    @joined(Read(BILLING, "billing_accounts", uses=("balance",)), data=FINANCIAL)
-    def balances(answers: Parent[Answers[records.BillingAccount]]) -> list[Money] | None:
-        """What the customer owes over all accounts, one amount a currency; null unless every account answered."""
+    @joined(
+        Read(BILLING, "billing_accounts", uses=("balance",)),
+        Read(BILLING, "invoices", uses=("settlement", "due"), everything=True),
+        data=FINANCIAL,
+    )
+    def balances(answers: Parent[Answers[records.Record]]) -> list[Money] | None:
+        """What the customer owes: open invoices and what accounts carry over; null unless every account answered."""
         answers.demand_all()
-        return balances_of(answers.records) if answers.some() else None  # type: ignore[return-value]
+        accounts, invoices = answers.of("billing_accounts").records, answers.of("invoices").records
+        # Records, published as the type that the field names.
+        return balances_of(accounts, invoices) if answers.some() else None  # type: ignore[return-value]
 
     @joined(Read(BILLING, "invoices", (*PAGE, "state"), ("issued_on", "due_on", "settlement")), data=FINANCIAL)
     def invoices(

@@ -222,7 +222,7 @@ class BillingAccount(Record, kw_only=True):
     state: AccountState | None = None
     """Active, delinquent or closed."""
     balance: Money | None = None
-    """What the customer owes now; negative when the customer has credit."""
+    """Carried over to the next invoice: still owed, or credit of the customer when it is negative."""
     opened_on: date | None = None
     """Day on which the account was opened."""
 
