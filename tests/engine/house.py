@@ -23,6 +23,7 @@ from tests.engine.memory import (
 )
 
 from klantbeeld.engine.engine import Engine, EngineParts
+from klantbeeld.engine.ports import Trail
 from klantbeeld.gateway import errors as gateway_errors
 from klantbeeld.graph.schema import build_schema
 from klantbeeld.identity.links import Links
@@ -68,6 +69,7 @@ def invoice(number: int, **more: Any) -> records.Invoice:
         due_on=date(2026, 2, 1),
         settlement=words.InvoiceState.OPEN,
         total=Money(Decimal("12.50"), "EUR"),
+        due=Money(Decimal("12.50"), "EUR"),
         lines=[records.InvoiceLine(description="line", product_reference="prod_1")],
         **more,
     )
@@ -179,6 +181,7 @@ class House:
     rows: MemoryRows = field(default_factory=lambda: MemoryRows(CUSTOMER, frozenset({STRANGER})))
     by_key: dict[tuple[str, str], tuple[str, ...]] = field(default_factory=dict)
     register: MemoryRegister = field(default_factory=MemoryRegister)
+    trail: Trail = field(default_factory=NoTrail)
     more_settings: Mapping[str, Any] = field(default_factory=dict)
     fallbacks: int = 0
     faults: list[BaseException] = field(default_factory=list)
@@ -197,7 +200,7 @@ class House:
                 identity=self.identity,  # type: ignore[arg-type]  # the part that finds customers
                 rows=self.rows,
                 writer=self.writer,
-                trail=NoTrail(),
+                trail=self.trail,
                 register=self.register,
                 errors=SimpleNamespace(
                     shown=gateway_errors.shown, shown_before_execution=gateway_errors.shown_before_execution

@@ -66,13 +66,9 @@ class Joined(FieldExtension):
         """Keep the field's function."""
         self.combine = _function(field)
 
-    def resolve(
-        self,
-        next_: SyncExtensionResolver,
-        source: Any,
-        info: Info[Any, Any],
-        /,  # a field's argument may be called `source`
-        **arguments: Any,
+    # By position alone, as strawberry calls it: a field's argument may be called `source`.
+    def resolve(  # type: ignore[override]  # strawberry's own signature names them
+        self, next_: SyncExtensionResolver, source: Any, info: Info[Any, Any], /, **arguments: Any
     ) -> Any:
         """Take what the engine combined, or have it combined now."""
         return info.context.combined(self, info.path, source, arguments)
@@ -94,13 +90,8 @@ class Entered(FieldExtension):
         """Keep the field's function."""
         self.enter = _function(field)
 
-    async def resolve_async(
-        self,
-        next_: AsyncExtensionResolver,
-        source: Any,
-        info: Info[Any, Any],
-        /,  # a field's argument may be called `source`
-        **arguments: Any,
+    async def resolve_async(  # type: ignore[override]  # as above
+        self, next_: AsyncExtensionResolver, source: Any, info: Info[Any, Any], /, **arguments: Any
     ) -> Any:
         """Take the value that was found or written."""
         return info.context.entered(info.path)
