@@ -1,5 +1,6 @@
 """`klantbeeld serve`: the gateway in one process, until it is told to stop."""
 
+import gc
 import signal
 import socket
 from collections.abc import Callable, Iterator
@@ -17,6 +18,9 @@ from klantbeeld.cli.terminal import remarks
 
 # Time in which requests under way are finished after SIGTERM, in seconds.
 GRACE = 20
+
+# The largest message over a WebSocket, in bytes; larger than any request body that the gateway's default lets in.
+LARGEST_MESSAGE = 1_048_576
 
 STOPPED_BY = (signal.SIGINT, signal.SIGTERM)
 
@@ -58,6 +62,8 @@ def serve(config: Path | None, *, host: str | None, port: int | None) -> None:
     async def run(listener: socket.socket) -> None:
         async with build_app(settings, Outside()) as app:
             address = address_of(listener, gateway.path)
+            gc.collect()
+            gc.freeze()  # what was made for the start stays, and is not looked through for garbage again
             await run_server(app, listener, then=lambda: console.print(f"Klantbeeld answers at {address}"))
 
     with closing(listen(gateway.host, gateway.port)) as listener:
@@ -74,7 +80,8 @@ def _config(app: ASGIApp) -> uvicorn.Config:
     return uvicorn.Config(
         app,
         http="httptools",
-        ws="auto",
+        ws="websockets-sansio",
+        ws_max_size=LARGEST_MESSAGE,
         lifespan="off",
         log_config=None,
         access_log=False,
