@@ -15,6 +15,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "features.md"
 ACCEPTANCE = ROOT / "tests" / "acceptance"
+REAL = ROOT / "tests" / "real"  # tests over servers of others that say what they prove are listed too
 WORST_FIRST = ("failed", "skipped", "passed")
 
 
@@ -29,7 +30,8 @@ class Features:
         """Note what each test proves."""
         for item in items:
             marks = [(str(mark.args[0]), str(mark.args[1])) for mark in item.iter_markers("feature")]
-            self.capabilities[_test(item.nodeid)] = marks
+            if marks or item.path.is_relative_to(ACCEPTANCE):
+                self.capabilities[_test(item.nodeid)] = marks
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Note the worst result of a test's parts and parameters."""
@@ -70,7 +72,7 @@ def _test(nodeid: str) -> str:
 def main(arguments: list[str]) -> int:
     """Run, and write."""
     features = Features()
-    code = pytest.main([str(ACCEPTANCE), "-q", "-n", "0", *arguments], plugins=[features])
+    code = pytest.main([str(ACCEPTANCE), str(REAL), "-q", "-n", "0", *arguments], plugins=[features])
     if features.capabilities:
         PAGE.write_text(features.page(), encoding="utf-8")
     return int(code)
