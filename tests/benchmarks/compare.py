@@ -103,7 +103,12 @@ def compare(query: str, rows: Sequence[Row], folder: Path, load: Load) -> Figure
 
 def spread(values: Sequence[float]) -> str:
     """Return least, median and most."""
-    return f"{min(values):.3g}/{statistics.median(values):.3g}/{max(values):.3g}"
+    return " / ".join(_digits(one) for one in (min(values), statistics.median(values), max(values)))
+
+
+def _digits(value: float) -> str:
+    """Write three digits, and never an exponent."""
+    return f"{value:.0f}" if value >= 100 else f"{value:.3g}"
 
 
 def ratios(figures: Figures, name: str, reference: str) -> list[float]:

@@ -26,7 +26,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 from tests.benchmarks.alone import HERE, SOURCES, Anybody, Endpoint, plain_engine
 from tests.benchmarks.deployment import Deployment, deploy
-from tests.benchmarks.replay import UPSTREAMS, Step, profile, replies_in, report, transports
+from tests.benchmarks.replay import UPSTREAMS, Step, profile, replies_in, run_parts, show, transports
 from tests.benchmarks.upstream.bodies import write_bodies
 
 from klantbeeld.access.admission import make_admission
@@ -41,7 +41,6 @@ from klantbeeld.gateway.ports import GraphQLRequest, RequestContext
 from klantbeeld.gateway.reading import request_of_body
 from klantbeeld.identity.blind_index import load_key_ring
 from klantbeeld.identity.stored_map import StoredIdentityMap
-from klantbeeld.sdk.replies import Reply
 from klantbeeld.settings import Secret, Settings
 from klantbeeld.settings_file import load_settings, read_secret
 from klantbeeld.store import open_store
@@ -62,17 +61,23 @@ def main() -> None:
     options.add_argument("--rounds", type=int, default=7)
     options.add_argument("--profile", action="store_true", help="print where all on spends its time")
     asked = options.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        write_bodies(Path(folder))
-        replies = replies_in(Path(folder))
-    uvloop.run(measure(asked, replies))
+    rounds = None if asked.profile else asked.rounds
+    show(
+        uvloop.run(
+            measure(asked.folder.resolve(), query=asked.query, many=asked.n, requests=asked.requests, rounds=rounds)
+        )
+    )
 
 
-async def measure(asked: argparse.Namespace, replies: Mapping[str, Mapping[str, Reply]]) -> None:
-    """Run the layers, one after the other, round by round."""
-    deployment = await deploy(asked.folder.resolve())
-    bodies = bodies_of(asked, deployment.ids)
-    make_transport = transports(replies)
+async def measure(
+    folder: Path, *, rounds: int | None, query: str = "q1", many: int = 50, requests: int = 300
+) -> dict[str, list[float]]:
+    """Run the layers, one after the other, round by round; returns microseconds. Without rounds, print a profile."""
+    deployment = await deploy(folder)
+    bodies = bodies_of(query, deployment.ids, many)
+    with tempfile.TemporaryDirectory() as answers:
+        write_bodies(Path(answers))
+        make_transport = transports(replies_in(Path(answers)))
     customers = {one: f"C{number:05d}" for number, one in enumerate(deployment.ids, 1)}
     engine, _ = plain_engine(customers, upstreams=UPSTREAMS, make_transport=make_transport)
     caller = Anybody()
@@ -84,8 +89,7 @@ async def measure(asked: argparse.Namespace, replies: Mapping[str, Mapping[str, 
 
     settings = load_settings(deployment.config("at once"), {})
     with (deployment.folder / "layers.log").open("ab", buffering=0) as log:
-        outside = Outside(environ={}, log_to=log, make_transport=make_transport)
-        async with build_app(settings, outside) as app:
+        async with build_app(settings, Outside(environ={}, log_to=log, make_transport=make_transport)) as app:
             alone = Starlette(routes=[Route("/graphql", Endpoint(engine))])
             token = f"Bearer {deployment.token}".encode()
             parts: dict[str, Step] = {
@@ -95,12 +99,12 @@ async def measure(asked: argparse.Namespace, replies: Mapping[str, Mapping[str, 
             }
             for step in parts.values():
                 prove(await step(0))
-            if asked.profile:
-                await profile(parts["all on"], asked.requests)
-                return
+            if rounds is None:
+                await profile(parts["all on"], requests)
+                return {}
             answer = await execute(0)
             async with features(settings, deployment, log=log, answer=answer, bodies=bodies) as each:
-                await report(parts | each, asked.requests, asked.rounds)
+                return await run_parts(parts | each, requests, rounds)
 
 
 @asynccontextmanager
@@ -178,10 +182,10 @@ def recording(trail: Recording, caller: Caller, ids: Sequence[str]) -> Step:
     return step
 
 
-def bodies_of(asked: argparse.Namespace, ids: Sequence[str]) -> list[bytes]:
+def bodies_of(query: str, ids: Sequence[str], many: int) -> list[bytes]:
     """Return the requests."""
-    text = " ".join((HERE / f"queries/{asked.query}.graphql").read_text().split())
-    variables = [{"ids": ids[: asked.n]}] if "$ids" in text else [{"id": one} for one in ids[:ASKED]]
+    text = " ".join((HERE / f"queries/{query}.graphql").read_text().split())
+    variables = [{"ids": ids[:many]}] if "$ids" in text else [{"id": one} for one in ids[:ASKED]]
     return [json.dumps({"query": text, "variables": one}).encode() for one in variables]
 
 

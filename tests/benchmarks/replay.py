@@ -107,11 +107,13 @@ async def measure(asked: argparse.Namespace, replies: Mapping[str, Mapping[str, 
     for name, questions in asked_of.items():
         parts[f"asking {name}: connector, decoding, records"] = asking(sources[name], questions)
     parts["encoding (of dicts)"] = lambda _: done(encode(answer))
-    await report(parts, asked.requests, asked.rounds)
+    found = await run_parts(parts, asked.requests, asked.rounds)
+    known = sum(min(values) for name, values in found.items() if name != "whole")
+    show(found | {"the rest: plan, fetch, assembly": [min(found["whole"]) - known]})
 
 
-async def report(parts: Mapping[str, Step], requests: int, rounds: int) -> None:
-    """Run the parts in turn and print the medians."""
+async def run_parts(parts: Mapping[str, Step], requests: int, rounds: int) -> dict[str, list[float]]:
+    """Run the parts in turn; returns microseconds of CPU by part."""
     found: dict[str, list[float]] = {name: [] for name in parts}
     for _ in range(rounds):
         for name, step in parts.items():
@@ -119,11 +121,13 @@ async def report(parts: Mapping[str, Step], requests: int, rounds: int) -> None:
             for number in range(requests):
                 await step(number)
             found[name].append((time.process_time() - began) / requests * 1e6)
+    return found
+
+
+def show(found: Mapping[str, Sequence[float]]) -> None:
+    """Print least, median and most."""
     for name, values in found.items():
-        say(f"{name:50} {min(values):8.1f} {statistics.median(values):8.1f} {max(values):8.1f} us")
-    if "whole" in found:
-        known = sum(min(values) for name, values in found.items() if name != "whole")
-        say(f"{'the rest: plan, fetch, assembly':50} {min(found['whole']) - known:8.1f} us")
+        say(f"{name:52} {min(values):8.1f} {statistics.median(values):8.1f} {max(values):8.1f} us")
 
 
 async def profile(whole: Step, requests: int) -> None:
