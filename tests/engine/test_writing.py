@@ -1,13 +1,17 @@
 """Writes through the engine: to whose record, under which key, and what is kept of them."""
 
+import asyncio
+from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
 import pytest
 from tests.engine.house import CUSTOMER, House, complaint, four_sources, links_of, three_customers
 
+from klantbeeld.engine.ports import Reading
 from klantbeeld.graph.ids import seal_parts
 from klantbeeld.sdk import words
+from klantbeeld.sdk.acts import Act
 from klantbeeld.sdk.connector import Doing
 from klantbeeld.sdk.mapping import Mapping
 from klantbeeld.sdk.records import Party, Record
@@ -16,6 +20,19 @@ from klantbeeld.sdk.roles import COMPLAINTS
 SOLVE = """mutation Solve($input: SolveComplaintInput!) { solveComplaint(input: $input) {
   status steps { source status code }
 } }"""
+
+
+@dataclass
+class KeepingTrail:
+    """Keeps what it is given."""
+
+    readings: list[Reading] = field(default_factory=list)
+
+    def check(self) -> None: ...
+
+    def read(self, caller: Any, reading: Reading) -> None:
+        self.readings.append(reading)
+
 
 pytestmark = pytest.mark.asyncio
 
@@ -29,7 +46,13 @@ def a_house(*complaints: Record, links: tuple[str, ...] = ("z1",)) -> House:
     asked.doings = {act: Doing(act, words.WriteSafety.NONE, kind) for act in COMPLAINTS.acts}
     customers = three_customers()
     customers[CUSTOMER] = links_of(CUSTOMER, crm="p1", complaints=links)
-    return House(sources=sources, customers=customers)
+    return House(sources=sources, customers=customers, trail=KeepingTrail())
+
+
+def kept(house: House) -> list[Reading]:
+    """Give what the trail was told."""
+    assert isinstance(house.trail, KeepingTrail)
+    return house.trail.readings
 
 
 def solving(record_id: str, source: str = "complaints") -> dict[str, Any]:
@@ -84,3 +107,38 @@ async def test_a_record_is_written_to_under_the_id_of_the_customer_whose_it_is()
     await house.ask(SOLVE, solving("c1"))
     ((_, act),) = house.sources["complaints"].acts
     assert act.customer == "z2"
+
+
+async def test_the_trail_shows_a_write_with_its_channel_and_the_system_written_to() -> None:
+    house = a_house(theirs("c1", "z1"))
+    await house.ask(SOLVE, solving("c1"))
+    (reading,) = kept(house)
+    assert (reading.writes, reading.channel, reading.sources) == (True, "APP", ("complaints",))
+    assert reading.customers == (CUSTOMER,)
+
+
+async def test_the_trail_shows_no_write_where_nothing_was_written() -> None:
+    house = a_house(theirs("c1", "z9"))
+    await house.ask(SOLVE, solving("c1"))
+    house.sources["complaints"].refuses = "rejected"
+    house.sources["complaints"].held["complaint"]["c1"] = [theirs("c1", "z1")]
+    await house.ask(SOLVE, solving("c1"))
+    assert [reading.writes for reading in kept(house)] == [False, False]
+
+
+async def test_the_trail_shows_a_write_that_was_broken_off() -> None:
+    house = a_house(theirs("c1", "z1"))
+    begun = asyncio.Event()
+
+    async def never(name: str, act: Act, deadline: float) -> Any:
+        begun.set()
+        await asyncio.Event().wait()
+
+    house.sources["complaints"].act = never  # type: ignore[method-assign]  # a write that does not end
+    asking = asyncio.ensure_future(house.ask(SOLVE, solving("c1")))
+    await begun.wait()
+    asking.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asking
+    (reading,) = kept(house)
+    assert (reading.writes, reading.outcome) == (True, "UNKNOWN")

@@ -32,5 +32,6 @@ class Recording:
                 outcome=reading.outcome,
                 operation=reading.operation,
                 document=reading.document,
+                channel=reading.channel,
             )
         )

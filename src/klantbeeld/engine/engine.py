@@ -86,9 +86,14 @@ class Engine:
         except InvalidVariables as invalid:
             return self._refused(invalid.errors, context)
         run = self._run(plan, variables, context)
-        await self._carry_out(run, context)
+        try:
+            await self._carry_out(run, context)
+        except BaseException:
+            if run.attempts:  # broken off: the write may have been made, and nobody will tell
+                self._leave_trail(run, document, context.caller, outcome="UNKNOWN")
+            raise
         data, errors = await self._assemble(run, document, request)
-        self._leave_trail(run, document, is_partial=bool(errors), caller=context.caller)
+        self._leave_trail(run, document, context.caller, outcome="PARTIAL" if errors else "COMPLETE")
         return self._encoded(data, errors, run, document, context.language)
 
     def explain(self, text: str, operation_name: str | None, rights: Rights) -> Plan:
@@ -139,7 +144,8 @@ class Engine:
 
     async def _enter(self, run: Run, joint: Joint, roots: RunRoots) -> None:
         try:
-            value = await joint.extension.enter(roots=roots, **run.arguments_of(joint))  # type: ignore[union-attr]
+            given = run.arguments_of(joint)
+            value = await joint.extension.enter(roots=roots, **given)  # type: ignore[union-attr]  # roots are entered
         except Exception as error:  # noqa: BLE001 - raised again at the field, where it costs the field alone
             run.enter(joint, error)
             return
@@ -183,21 +189,23 @@ class Engine:
         done: ExecutionResult = await result if inspect.isawaitable(result) else result
         return done
 
-    def _leave_trail(self, run: Run, document: Document, *, is_partial: bool, caller: Any) -> None:
+    def _leave_trail(self, run: Run, document: Document, caller: Any, *, outcome: str) -> None:
         if not run.customers:
             return
         name = run.plan.operation.name.value if run.plan.operation.name else "anonymous"
         asked = {
             answer.source for answers in run.asked.values() for answer in answers if answer.delivered and answer.source
         }
+        asked |= {step.source for attempt in run.attempts if attempt.outcome for step in attempt.outcome.steps}
         reading = Reading(
             customers=tuple(run.customers),
             fields=run.plan.released,
             sources=tuple(sorted(asked)),
             operation=name,
             document=document.digest,
-            outcome="PARTIAL" if is_partial else "COMPLETE",
-            writes=run.plan.is_serial,
+            outcome=outcome,
+            writes=any(attempt.may_have_changed for attempt in run.attempts),
+            channel=" ".join(sorted({attempt.channel.value for attempt in run.attempts})),
         )
         self._parts.trail.read(caller, reading)
 

@@ -109,7 +109,8 @@ class Errors(Protocol):
 class Reading:
     """What a request read or wrote of whom: for the trail; never values.
 
-    `fields` are coordinates, `document` is a SHA-256.
+    `fields` are coordinates, `document` is a SHA-256. `writes` says that something was changed, or may have been, and
+    `channel` through which the caller came; several have a space between.
     """
 
     customers: tuple[str, ...]
@@ -119,6 +120,7 @@ class Reading:
     document: str
     outcome: str
     writes: bool = False
+    channel: str = ""
 
 
 class Trail(Protocol):

@@ -10,7 +10,7 @@ from typing import Any
 from klantbeeld.engine.fetch import Fetch
 from klantbeeld.engine.plan import PlannedRead
 from klantbeeld.engine.ports import Rows
-from klantbeeld.engine.run import Run
+from klantbeeld.engine.run import Attempt, Run
 from klantbeeld.errors import RequestError, Unanswered
 from klantbeeld.graph.answers import Answer, Answers, Moment, Position
 from klantbeeld.graph.customer import Customer, customer_of
@@ -136,7 +136,14 @@ class RunRoots:
             source=source,
             holder=holder,
         )
-        return await self.writer.write(intent, self.run.deadline)
+        attempt = Attempt(safety.channel)
+        self.run.attempts.append(attempt)
+        try:
+            attempt.outcome = await self.writer.write(intent, self.run.deadline)
+        except Unanswered:  # nobody can take it, so nothing was sent
+            self.run.attempts.remove(attempt)
+            raise
+        return attempt.outcome
 
     def seal(self, place: int, binding: tuple[str, str]) -> str:
         """Return the cursor of a place in a list of one page, bound to a field and an argument."""

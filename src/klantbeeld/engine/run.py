@@ -21,6 +21,8 @@ from klantbeeld.errors import Unanswered
 from klantbeeld.graph.answers import Answer, Answers, Moment
 from klantbeeld.graph.customer import Customer
 from klantbeeld.graph.joined import Joined
+from klantbeeld.sdk.words import Channel
+from klantbeeld.writes.outcomes import WriteOutcome, WriteStatus
 
 Arguments = Mapping[str, Any]
 
@@ -29,11 +31,25 @@ ALWAYS = ((),)
 
 
 @dataclass(slots=True)
+class Attempt:
+    """A write that was handed to its owner, and what came of it; None while that is not known."""
+
+    channel: Channel
+    outcome: WriteOutcome | None = None
+
+    @property
+    def may_have_changed(self) -> bool:
+        """Whether anything was written, or may have been."""
+        return self.outcome is None or any(step.status is not WriteStatus.NOT_APPLIED for step in self.outcome.steps)
+
+
+@dataclass(slots=True)
 class Run:
     """Lives as long as one operation.
 
     `variables` are coerced. `deadline` is in the running loop's time. `customers` are all that the operation met, by
     id, and `releases` what the caller may see of each; `asked` is everything that was asked on behalf of each.
+    `attempts` are its writes.
     """
 
     plan: Plan
@@ -45,6 +61,7 @@ class Run:
     customers: dict[str, Customer] = field(default_factory=dict)
     releases: dict[str, Release] = field(default_factory=dict)
     asked: dict[str, list[Answer[Any]]] = field(default_factory=dict)
+    attempts: list[Attempt] = field(default_factory=list)
     info: Any = None
     _values: dict[tuple[int, int], Any] = field(default_factory=dict)
     _answers: dict[tuple[int, int], Answers[Any]] = field(default_factory=dict)
@@ -81,7 +98,7 @@ class Run:
         key = (id(joint), id(parent))
         if key in self._values:
             return _given(self._values[key])
-        return joint.extension.combine(answers=self._answers[key], **self.arguments_of(joint))  # type: ignore[union-attr]
+        return self._combined(joint, key)
 
     def entered(self, path: ResponsePath) -> Any:
         """Return the value of the root field at a response path, for its resolver."""
@@ -122,11 +139,15 @@ class Run:
         if key in self._values:
             return None
         try:
-            value = joint.extension.combine(answers=self._answers[key], **self.arguments_of(joint))  # type: ignore[union-attr]
+            value = self._combined(joint, key)
         except Exception as error:  # noqa: BLE001 - raised again at the field, where it costs the field alone
             value = error
         self._values[key] = value
         return None if isinstance(value, Exception) else value
+
+    def _combined(self, joint: Joint, key: tuple[int, int]) -> Any:
+        combine = joint.extension.combine  # type: ignore[union-attr]  # below the root every joint is joined
+        return combine(answers=self._answers[key], **self.arguments_of(joint))
 
     def combined(self, extension: Joined, path: ResponsePath, parent: Any, arguments: Arguments) -> Any:
         """Return the value of a joined field for one parent, for its resolver."""
