@@ -157,7 +157,9 @@ class Customer(Node):
         answers.demand_all()
         accounts, invoices = answers.of("billing_accounts").records, answers.of("invoices").records
         # Records, published as the type that the field names.
-        return balances_of(accounts, invoices) if answers.some() else None  # type: ignore[return-value]
+        if not answers.some():
+            return None
+        return balances_of(accounts, invoices)  # type: ignore[return-value]  # records stand for their types
 
     @joined(Read(BILLING, "invoices", (*PAGE, "state"), ("issued_on", "due_on", "settlement")), data=FINANCIAL)
     def invoices(
@@ -196,7 +198,9 @@ class Customer(Node):
     def consents(answers: Parent[Answers[records.Consent]]) -> list[Consent] | None:
         """What was allowed, by purpose and channel; null unless every source that keeps consents answered."""
         answers.demand_all()
-        return effective_consents(answers.records) if answers.some() else None  # type: ignore[return-value]
+        if not answers.some():
+            return None
+        return effective_consents(answers.records)  # type: ignore[return-value]  # records stand for their types
 
     @joined(Read(MARKETING, "preferences"), data=ALLOWED)
     def preferences(answers: Parent[Answers[records.Preference]]) -> list[Preference] | None:

@@ -97,7 +97,8 @@ async def _conflict(step: StepOutcome, roots: Roots, customer: Customer, subject
     else:
         answers = [(await roots.read_of(read, [customer]))[str(customer.id)] for read in PRESENT.get(step.act, ())]
         current = [record for found in answers for record in found.records if _is_at(record, step.source)]
-    return Conflict(source=step.source, current=list(current) or None)  # type: ignore[arg-type]
+    shown = list(current) or None
+    return Conflict(source=step.source, current=shown)  # type: ignore[arg-type]  # records stand for their types
 
 
 def _is_at(record: Record, source: str) -> bool:

@@ -55,7 +55,8 @@ def published(
             setattr(cls, name, field)
         cls.__annotations__ = annotations
         setattr(cls, PUBLISHES, record)
-        cls.is_type_of = classmethod(lambda _, value, __: isinstance(value, record))  # type: ignore[attr-defined]
+        is_type_of = classmethod(lambda _, value, __: isinstance(value, record))
+        cls.is_type_of = is_type_of  # type: ignore[attr-defined]  # strawberry looks for it on the class
         made: type[T] = strawberry.type(cls, description=inspect.getdoc(record))
         return made
 
