@@ -1,44 +1,223 @@
-"""Tokens upstream: fetched once for all who wait, and never mistaken for the call that needs them."""
+"""Credentials upstream: fetched once for all who need them, renewed in time, and never shown."""
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
+from urllib.parse import parse_qs
 
+import msgspec
 import pytest
 
-from klantbeeld.errors import SourceError, SourceTimeout
-from klantbeeld.sdk.auth import ClientCredentials
+from klantbeeld.errors import SourceError, SourceInvalid, SourceRefused, SourceTimeout
+from klantbeeld.sdk.auth import Basic, Bearer, ClientCredentials, FormMembers, NoAuth
 from klantbeeld.sdk.calls import Call
 from klantbeeld.sdk.replies import Reply
-from klantbeeld.sources.credentials import Credentials, FetchToken
+from klantbeeld.sources.credentials import RENEW_BEFORE, Credentials
 
-TOKEN = Reply(200, (), b'{"access_token": "t", "expires_in": 3600}')
-SECRETS = {"client_id": "c", "client_secret": "s"}
+SECRETS = {"client_id": "me", "client_secret": "s&cret", "token": "t0p", "user": "u", "password": "p"}
+CALL: Call[object] = Call(path="/x", record=object, form=(("a", "1"),))
+FAR = 1e9
 
-
-def a_client(fetch: FetchToken) -> Credentials:
-    return Credentials(ClientCredentials("https://login.example"), SECRETS, fetch_token=fetch, clock=lambda: 0.0)
-
-
-@pytest.mark.asyncio
-async def test_a_token_that_cannot_be_had_proves_that_the_call_did_not_leave() -> None:
-    async def fetch(_call: Call[Any], _deadline: float) -> Reply:
-        raise SourceTimeout("no token in time", sent=True)
-
-    with pytest.raises(SourceError) as caught:
-        await a_client(fetch).headers(1.0)
-    assert caught.value.sent is False
+pytestmark = pytest.mark.asyncio
 
 
-@pytest.mark.asyncio
-async def test_callers_who_need_a_token_together_wait_for_one() -> None:
-    fetched = []
+class TokenEndpoint:
+    """Gives tokens of a lifetime, and keeps what it was asked; waits at its gate where there is one."""
 
-    async def fetch(call: Call[Any], _deadline: float) -> Reply:
-        fetched.append(call)
+    def __init__(self, expires_in: int | None = 3600) -> None:
+        self.asked: list[dict[str, list[str]]] = []
+        self.deadlines: list[float] = []
+        self.expires_in = expires_in
+        self.gate: asyncio.Event | None = None
+        self.reply: Callable[[], Reply] | None = None
+
+    async def __call__(self, call: Call[Any], deadline: float) -> Reply:
+        self.asked.append(parse_qs(call.content()[0].decode()))
+        self.deadlines.append(deadline)
+        if self.gate:
+            await self.gate.wait()
+        if self.reply:
+            return self.reply()
+        body: dict[str, Any] = {"access_token": f"token {len(self.asked)}", "token_type": "Bearer"}
+        if self.expires_in is not None:
+            body["expires_in"] = self.expires_in
+        return Reply(200, (), msgspec.json.encode(body))
+
+
+class Clock:
+    """A clock that is set."""
+
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def fetching(endpoint: TokenEndpoint, clock: Clock, scope: str | None = None) -> Credentials:
+    auth = ClientCredentials("https://login.example/token", scope=scope)
+    return Credentials(auth, SECRETS, fetch_token=endpoint, clock=clock)
+
+
+async def proof(credentials: Credentials, deadline: float = FAR) -> str:
+    ((_, value),) = await credentials.headers(deadline)
+    return value.decode()
+
+
+async def test_a_token_is_fetched_when_it_is_first_needed() -> None:
+    endpoint = TokenEndpoint()
+    credentials = fetching(endpoint, Clock(), scope="all.default")
+    assert endpoint.asked == []
+
+    assert await proof(credentials, 77) == "Bearer token 1"
+    assert endpoint.asked == [
+        {
+            "grant_type": ["client_credentials"],
+            "client_id": ["me"],
+            "client_secret": ["s&cret"],
+            "scope": ["all.default"],
+        }
+    ]
+    assert endpoint.deadlines == [77]
+
+
+async def test_a_token_is_used_until_shortly_before_it_expires() -> None:
+    endpoint, clock = TokenEndpoint(expires_in=3600), Clock()
+    credentials = fetching(endpoint, clock)
+    await proof(credentials)
+
+    clock.now = 3600 - RENEW_BEFORE - 1
+    assert await proof(credentials) == "Bearer token 1"
+    clock.now = 3600 - RENEW_BEFORE
+    assert await proof(credentials) == "Bearer token 2"
+    assert await proof(credentials) == "Bearer token 2"
+
+
+async def test_a_token_of_a_short_life_is_used_for_half_of_it() -> None:
+    endpoint, clock = TokenEndpoint(expires_in=20), Clock()
+    credentials = fetching(endpoint, clock)
+    await proof(credentials)
+
+    clock.now = 9
+    assert await proof(credentials) == "Bearer token 1"
+    clock.now = 10
+    assert await proof(credentials) == "Bearer token 2"
+
+
+async def test_a_token_without_a_lifetime_is_used_for_some_minutes() -> None:
+    endpoint, clock = TokenEndpoint(expires_in=None), Clock()
+    credentials = fetching(endpoint, clock)
+    await proof(credentials)
+
+    clock.now = 239
+    assert await proof(credentials) == "Bearer token 1"
+    clock.now = 240
+    assert await proof(credentials) == "Bearer token 2"
+
+
+async def test_whoever_needs_a_token_at_the_same_time_waits_for_one_fetch() -> None:
+    endpoint = TokenEndpoint()
+    endpoint.gate = asyncio.Event()
+    credentials = fetching(endpoint, Clock())
+    asking = [asyncio.ensure_future(proof(credentials)) for _ in range(20)]
+    for _ in range(5):
         await asyncio.sleep(0)
-        return TOKEN
+    endpoint.gate.set()
 
-    client = a_client(fetch)
-    every = await asyncio.gather(*(client.headers(1.0) for _ in range(5)))
-    assert every == [((b"authorization", b"Bearer t"),)] * 5
-    assert len(fetched) == 1
+    assert set(await asyncio.gather(*asking)) == {"Bearer token 1"}
+    assert len(endpoint.asked) == 1
+
+
+async def test_a_fetch_that_fails_is_tried_again_by_the_next() -> None:
+    endpoint = TokenEndpoint()
+    endpoint.reply = lambda: Reply(503, (), b"")
+    credentials = fetching(endpoint, Clock())
+    with pytest.raises(SourceInvalid):
+        await proof(credentials)
+
+    endpoint.reply = None
+    assert await proof(credentials) == "Bearer token 2"
+
+
+async def test_a_token_that_was_refused_is_forgotten() -> None:
+    endpoint = TokenEndpoint()
+    credentials = fetching(endpoint, Clock())
+    await proof(credentials)
+    credentials.forget_token()
+
+    assert await proof(credentials) == "Bearer token 2"
+
+
+@pytest.mark.parametrize(
+    ("reply", "problem"),
+    [
+        (Reply(400, (), b'{"error": "invalid_client"}'), SourceRefused),
+        (Reply(401, (), b""), SourceRefused),
+        (Reply(403, (), b""), SourceRefused),
+        (Reply(500, (), b""), SourceInvalid),
+        (Reply(302, (), b""), SourceInvalid),
+        (Reply(200, (), b"<html>"), SourceInvalid),
+        (Reply(200, (), b"{}"), SourceInvalid),
+        (Reply(200, (), b'{"access_token": "t", "expires_in": "soon"}'), SourceInvalid),
+        (Reply(200, (), b'{"access_token": "\xff"}'), SourceInvalid),
+    ],
+)
+async def test_an_endpoint_that_gives_no_token_is_a_problem_before_anything_is_sent(
+    reply: Reply, problem: type[SourceError]
+) -> None:
+    endpoint = TokenEndpoint()
+    endpoint.reply = lambda: reply
+
+    with pytest.raises(SourceError) as raised:
+        await proof(fetching(endpoint, Clock()))
+    assert type(raised.value) is problem
+    assert not raised.value.sent
+    assert "s&cret" not in str(raised.value)
+
+
+async def test_whoever_waits_for_anothers_fetch_keeps_its_own_deadline() -> None:
+    endpoint = TokenEndpoint()
+    endpoint.gate = asyncio.Event()
+    credentials = fetching(endpoint, Clock())
+    patient = asyncio.ensure_future(proof(credentials))
+    await asyncio.sleep(0)
+
+    with pytest.raises(SourceTimeout) as raised:
+        async with asyncio.timeout(5):
+            await proof(credentials, asyncio.get_running_loop().time() + 0.01)
+    assert not raised.value.sent
+
+    endpoint.gate.set()
+    assert await patient == "Bearer token 1"
+
+
+async def test_whoever_goes_away_while_fetching_does_not_take_the_token_from_others() -> None:
+    endpoint = TokenEndpoint()
+    endpoint.gate = asyncio.Event()
+    credentials = fetching(endpoint, Clock())
+    first, second = (asyncio.ensure_future(proof(credentials)) for _ in range(2))
+    await asyncio.sleep(0)
+    first.cancel()
+    endpoint.gate.set()
+
+    assert await second == "Bearer token 2"
+    with pytest.raises(asyncio.CancelledError):
+        await first
+
+
+async def test_fixed_proofs_are_added_as_the_product_has_them() -> None:
+    async def applied(auth: Any) -> Call[object]:
+        return await Credentials(auth, SECRETS, fetch_token=TokenEndpoint(), clock=Clock()).apply(CALL, FAR)
+
+    assert (await applied(NoAuth())) == CALL
+    assert (await applied(Bearer("token"))).headers == (("authorization", "Bearer t0p"),)
+    assert (await applied(Basic("user", "password"))).headers == (("authorization", "Basic dTpw"),)
+    form = (await applied(FormMembers((("apiKey", "token"), ("secret", "client_secret"))))).form
+    assert form == (("a", "1"), ("apiKey", "t0p"), ("secret", "s&cret"))
+
+
+async def test_only_a_proof_in_headers_is_the_same_for_every_call() -> None:
+    def are_in_headers(auth: Any) -> bool:
+        return Credentials(auth, SECRETS, fetch_token=TokenEndpoint(), clock=Clock()).are_in_headers
+
+    assert all(are_in_headers(auth) for auth in (NoAuth(), Bearer("token"), Basic("user", "password")))
+    assert not are_in_headers(FormMembers((("apiKey", "token"),)))

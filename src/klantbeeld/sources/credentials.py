@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Mapping
 
 import msgspec
 
-from klantbeeld.errors import SourceError, SourceInvalid, SourceRefused
+from klantbeeld.errors import SourceError, SourceInvalid, SourceRefused, SourceTimeout
 from klantbeeld.sdk.auth import Auth, Basic, Bearer, ClientCredentials, NoAuth, TokenReply
 from klantbeeld.sdk.calls import Call
 from klantbeeld.sdk.replies import Reply
@@ -74,16 +74,21 @@ class Credentials:
         self._headers = None
 
     async def _renew(self, auth: ClientCredentials, deadline: float) -> None:
-        async with self._renewing:
-            if self._clock() < self._renew_at:
-                return
-            try:
-                token = _read_token(await self._fetch_token(self._token_call(auth), deadline))
-            except SourceError as problem:
-                problem.sent = False  # the call that needs the token has not left
-                raise
-            self._secrets["access_token"] = token.access_token
-            self._renew_at = self._clock() + max(token.expires_in - RENEW_BEFORE, token.expires_in / 2)
+        try:
+            async with asyncio.timeout_at(deadline), self._renewing:
+                await self._renew_once(auth, deadline)
+        except TimeoutError as error:  # the wait may be for another's fetch, whose deadline is later
+            raise SourceTimeout("token endpoint: no token in time", sent=False) from error
+        except SourceError as problem:
+            problem.sent = False  # the call that needs the token has not left
+            raise
+
+    async def _renew_once(self, auth: ClientCredentials, deadline: float) -> None:
+        if self._clock() < self._renew_at:
+            return
+        token = _read_token(await self._fetch_token(self._token_call(auth), deadline))
+        self._secrets["access_token"] = token.access_token
+        self._renew_at = self._clock() + max(token.expires_in - RENEW_BEFORE, token.expires_in / 2)
 
     def _token_call(self, auth: ClientCredentials) -> Call[TokenReply]:
         form = [("grant_type", "client_credentials")]
@@ -99,5 +104,5 @@ def _read_token(reply: Reply) -> TokenReply:
         raise error(f"token endpoint: status {reply.status}", sent=False)
     try:
         return msgspec.json.decode(reply.body, type=TokenReply)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise SourceInvalid("token endpoint: not a token", sent=False) from error

@@ -89,5 +89,5 @@ def _at(body: Any, path: tuple[str, ...]) -> list[Any]:
 def _place(error: Exception) -> str:
     # msgspec's message for a type names types and a path; for malformed JSON it names a byte position. Neither quotes
     # a value, but an invalid enum value is quoted, so only what stands behind the last "at" is kept.
-    _, _, place = str(error).rpartition(" - at ")
-    return place or "malformed"
+    _, found, place = str(error).rpartition(" - at ")
+    return place if found else "malformed"

@@ -1,5 +1,6 @@
 """What is known of a source from its recent calls: for `sources` in the graph and for metrics."""
 
+import math
 from collections import deque
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -34,7 +35,7 @@ class Health:
         if not self._seconds:
             return None
         ordered = sorted(self._seconds)
-        return ordered[min(int(len(ordered) * share), len(ordered) - 1)]
+        return ordered[math.ceil(len(ordered) * share) - 1]
 
     @property
     def error_rate(self) -> float | None:
