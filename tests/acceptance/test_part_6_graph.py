@@ -119,6 +119,7 @@ def test_invoices_say_what_is_overdue(ask: Ask, ids: dict[str, str]) -> None:
     assert found["KB-00009-0002"]["due"] == {"amount": "47.50", "currency": "EUR"}
     assert found["KB-00009-0002"]["daysOverdue"] == 20  # issued 34 days ago, due after 14
     assert found["KB-00009-0003"]["daysOverdue"] is None
+    assert customer(ask, ids[MILA], "balances { amount }")["balances"] == [{"amount": "426.50"}]  # 47.50 and 379.00
     overdue = customer(ask, ids[MILA], "invoices(state: OVERDUE) { nodes { number } }")["invoices"]["nodes"]
     assert overdue == [{"number": "KB-00009-0002"}]
 

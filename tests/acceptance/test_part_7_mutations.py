@@ -1,6 +1,7 @@
 """Part 7. Mutations go through to the owner: once, with version and key, and with an honest outcome."""
 
 import re
+from base64 import urlsafe_b64decode, urlsafe_b64encode
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,14 @@ def read(ask: Ask, customer_id: str, selection: str, *, who: str = "agent") -> A
     """Read something of a customer in a request of its own."""
     document = f"query Read($id: ID!) {{ customer(id: $id) {{ {selection} }} }}"
     return ask(document, {"id": customer_id}, who=who).data["customer"]
+
+
+def _opened(record_id: str) -> list[str]:
+    return urlsafe_b64decode(record_id + "=" * (-len(record_id) % 4)).decode().split("/", 3)
+
+
+def _sealed(*parts: str) -> str:
+    return urlsafe_b64encode("/".join(parts).encode()).decode().rstrip("=")
 
 
 def writes(sandbox: Sandbox, system: System) -> list[str]:
@@ -69,6 +78,30 @@ def test_an_invoice_is_credited_once_for_each_key(ask: Ask, ids: dict[str, str],
     assert writes(sandbox, "stripe").count("POST /v1/credit_notes") == 1
     after = {invoice["number"]: invoice for invoice in read(ask, ids[MILA], INVOICES)["invoices"]["nodes"]}
     assert after[overdue["number"]]["due"] == {"amount": "0.00"}
+
+
+@pytest.mark.feature("2.7", "A customer's own app cannot credit an invoice")
+def test_an_app_cannot_credit_an_invoice(ask: Ask, ids: dict[str, str], sandbox: Sandbox) -> None:
+    invoice = read(ask, ids[MILA], INVOICES)["invoices"]["nodes"][0]
+    reply = act(ask, "creditInvoice", {"invoiceId": invoice["id"], "reason": "Voor mij"}, who=MILA)
+    assert reply.errors == {"creditInvoice": ("SCOPE_MISSING", None)}
+    assert writes(sandbox, "stripe") == []
+
+
+@pytest.mark.feature("2.7", "A record of another customer under one's own id is not written to")
+def test_a_record_of_another_customer_is_not_written_to(ask: Ask, ids: dict[str, str], sandbox: Sandbox) -> None:
+    other = next(
+        found
+        for key in ids
+        if key != MILA
+        and (complaints := read(ask, ids[key], COMPLAINTS)["complaints"])
+        and (found := next(iter(complaints["nodes"]), None))
+    )
+    kind, _, source, record = _opened(other["id"])
+    forged = _sealed(kind, ids[MILA], source, record)
+    reply = act(ask, "solveComplaint", {"complaintId": forged, "resolution": "Van mij"}, who=MILA)
+    assert reply.errors == {"solveComplaint": ("RECORD_UNKNOWN", None)}
+    assert writes(sandbox, "zendesk") == []
 
 
 @pytest.mark.feature("2.7", "File, comment on and solve a complaint: in the complaints system, seen at the next read")
