@@ -75,8 +75,8 @@ OWNERS = {"c1": "z1", "c2": "z1", "c3": "z9", "in_1": "cus_1", "in_2": "cus_9"}
 
 SCOPES = (
     "billing:read", "complaints:read", "crm:read", "customer:read", "eligibility:read", "identity:read",
-    "identity:search", "marketing:read", "sources:read", "crm:write", "billing:write", "complaints:write",
-    "marketing:write",
+    "identity:search", "marketing:read", "sources:read", "crm:write", "billing:write", "billing:credit",
+    "complaints:write", "marketing:write",
 )  # fmt: skip
 
 PHONE = "+31612345678"

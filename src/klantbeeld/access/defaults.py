@@ -16,6 +16,7 @@ SCOPES = (
     "introspect",
     "crm:write",
     "billing:write",
+    "billing:credit",
     "complaints:write",
     "marketing:write",
 )
@@ -59,7 +60,9 @@ def default_purposes() -> dict[str, PurposeSettings]:
     """Give the purposes of the named operations in `docs/views`, and those of partners."""
     identifying = ("identity:read", "identity:search")
     return {
-        "service": _purpose("Klantenservice", "Customer service", *_READS, *_WRITES, *identifying, *_TOOLS),
+        "service": _purpose(
+            "Klantenservice", "Customer service", *_READS, *_WRITES, "billing:credit", *identifying, *_TOOLS
+        ),
         "advice": _purpose("Advies", "Advice", *_READS, "crm:write", "complaints:write", *identifying, *_TOOLS),
         "collections": _purpose(
             "Incasso", "Debt collection", "customer:read", "crm:read", "billing:read", "billing:write", *_TOOLS

@@ -29,6 +29,8 @@ P = TypeVar("P", bound=MutationPayload)
 
 IN_CRM = Data(owner="CRM", category=Category.SOCIAL, scope="crm:write")
 IN_BILLING = Data(owner="BILLING", category=Category.CUSTOM, scope="billing:write")
+# Giving money back is a decision of staff: a customer's own app changes billing details and does not hold this.
+CREDITED = Data(owner="BILLING", category=Category.CUSTOM, scope="billing:credit")
 IN_COMPLAINTS = Data(owner="COMPLAINTS", category=Category.CUSTOM, scope="complaints:write")
 IN_MARKETING = Data(owner="MARKETING", category=Category.REGISTRATION, scope="marketing:write")
 
@@ -114,7 +116,7 @@ class Mutation:
             roots, asked, Act(BILLING, "change_billing_details", values), ChangeBillingDetailsPayload
         )
 
-    @entered(data=IN_BILLING)
+    @entered(data=CREDITED)
     async def credit_invoice(
         roots: Parent[Roots],
         input: inputs.CreditInvoiceInput,  # noqa: A002 - GraphQL's name
