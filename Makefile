@@ -14,7 +14,7 @@ help:  ## say what there is
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
 
 demo: .venv/.ready  ## start four simulated systems and the gateway, and print requests to paste
-	@$(BIN)/klantbeeld demo
+	@$(BIN)/klantbeeld demo $(ARGS)
 
 test: .venv/.tested lint unit  ## check style, types and imports, and run the tests
 

@@ -2,18 +2,16 @@
 
 import json
 import re
-import shlex
 import signal
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
 
+from .printed import requests_in, send
 from .running import KLANTBEELD
 
 pytestmark = pytest.mark.xdist_group("acceptance")
@@ -33,10 +31,6 @@ class Demo:
     def address(self) -> str:
         """Where GraphiQL is."""
         return str(re.findall(r"GraphiQL.*?(http://\S+)", self.printed)[0])
-
-    def requests(self) -> list[list[str]]:
-        """Give the printed commands as a shell would read them."""
-        return [shlex.split(one) for one in re.findall(r"^curl (?:.*\\\n)*.*$", self.printed, re.MULTILINE)]
 
 
 @pytest.fixture(scope="module")
@@ -64,14 +58,6 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
         process.stdout.close()
 
 
-def send(words: list[str], http: httpx.Client) -> Any:
-    """Send what a printed command would send."""
-    headers = dict(word.split(": ", 1) for flag, word in pairwise(words) if flag == "-H")
-    (body,) = [word for flag, word in pairwise(words) if flag == "-d"]
-    (url,) = [word for word in words if word.startswith("http://")]
-    return http.post(url, content=body, headers=headers).json()
-
-
 @pytest.mark.feature("2.2", "make demo prints the ids of the cast")
 def test_the_demo_prints_the_ids_of_the_cast(demo: Demo) -> None:
     found = re.findall(r"^\s*([a-z-]+)\s+([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})", demo.printed, re.MULTILINE)
@@ -80,7 +66,7 @@ def test_the_demo_prints_the_ids_of_the_cast(demo: Demo) -> None:
 
 @pytest.mark.feature("2.2", "The demo answers the printed requests of an agent, an app and a partner")
 def test_the_demo_answers_what_it_prints(demo: Demo, http: httpx.Client) -> None:
-    answers = [send(words, http) for words in demo.requests()]
+    answers = [send(words, http) for words in requests_in(demo.printed)]
     assert len(answers) >= 3
     assert [answer.get("errors") for answer in answers] == [None] * len(answers)
     assert all(root is not None for answer in answers for root in answer["data"].values())
