@@ -30,6 +30,10 @@ from klantbeeld.graph.ids import RecordId, seal_record_id
 MOST_FIELDS = 45
 DEEPEST = 5
 
+# What is not generated, and why: `origins` of a party tell of members that another field of the operation asked for as
+# well, so they depend on what shares the call; tests/engine/test_assembly.py says what should be.
+LEFT_OUT = {("Party", "origins")}
+
 # How often a root field is asked, beside once.
 WEIGHTS: Mapping[str, int] = {"me": 6, "customer": 6, "customers": 3, "node": 3, "marketingEligibilities": 2}
 
@@ -93,7 +97,7 @@ class _Writer:
         if isinstance(kind, GraphQLInterfaceType):
             parts = [self.branch(kind, depth) for _ in range(self.random.randint(1, 2))]
         prefix = f"{kind.name}_" if prefixed else ""
-        own = list(kind.fields)
+        own = [name for name in kind.fields if (kind.name, name) not in LEFT_OUT]
         for name in self.random.choices(own, k=self.random.randint(1, min(len(own), 6 if depth < 2 else 4))):
             if self.left > 0 and self.is_shallow(kind.fields[name], depth):
                 parts.append(self.field(kind, name, depth, prefix))

@@ -153,3 +153,42 @@ async def test_introspection_needs_its_scope(query: str) -> None:
 
     assert [error["extensions"]["code"] for error in answer["errors"]] == ["SCOPE_MISSING"]
     assert "queryType" not in str(answer["data"])
+
+
+async def test_a_field_stands_where_it_is_first_selected_when_conditions_are_decided() -> None:
+    fragment = "fragment P on Customer { links { source } party { kind } }"
+    query = f"query ($no: Boolean!) {{ me {{ party @include(if: $no) {{ id }} id ...P }} }} {fragment}"
+    answer = await both(House(), query, {"no": False})
+
+    assert list(answer["data"]["me"]) == ["id", "links", "party"]
+
+
+@pytest.mark.xfail(strict=True, reason="records that share a call carry the members of all who asked")
+async def test_origins_tell_of_the_members_that_are_selected_beside_them_alone() -> None:
+    house = House()
+    query = "{ me { marketingEligibility(channel: EMAIL) { allowed } party { fullName origins { field } } } }"
+    answer = await house.ask(query)
+
+    assert answer["data"]["me"]["party"]["origins"] == [{"field": "fullName"}]
+
+
+WRONG: dict[str, Any] = {
+    "number": {"a": 1},
+    "issued_on": "yesterday",
+    "due_on": 7,
+    "lines": "abc",
+    "total": "12.50",
+}
+
+
+@pytest.mark.xfail(strict=True, reason="a text is handed on as it is, whatever it is")
+async def test_values_of_another_type_than_the_schemas_are_refused_as_graphql_core_refuses_them() -> None:
+    for member, value in WRONG.items():
+        house = House()
+        bill = msgspec.structs.replace(invoice(1), **{member: value})
+        house.sources["billing"].held["invoices"]["cus_1"] = [bill]
+        query = "{ me { invoices { nodes { number issuedOn dueOn lines { description } total { amount } } } } }"
+        compiled = await house.ask(query)
+        with patch.object(Engine, "_assembly", lambda *_: None):
+            slow = await house.ask(query)
+        assert compiled == slow, member

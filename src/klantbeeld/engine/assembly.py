@@ -114,19 +114,23 @@ class _Writer:
         """Write what fills a selection on an object type; `missing` is what is done about a null."""
         keys, values = [], []
         needs = NOTHING
-        for key, found in self.selections.fields_of(kind, selected).items():
-            chosen = [one for one in found if holds([one.condition], self.conditions)]
-            if chosen:
-                value, wanted = self.value(kind, key, chosen, (*path, key))
-                keys.append(key)
-                values.append(value)
-                needs |= wanted
+        for key, found in self.chosen(kind, selected):
+            value, wanted = self.value(kind, key, found, (*path, key))
+            keys.append(key)
+            values.append(value)
+            needs |= wanted
         # The struct's own names are ours; the response keys are what it is called on the wire.
         names = [f"a{number}" for number in range(len(keys))]
         renamed = dict(zip(names, keys, strict=True))
         struct = self.constant(msgspec.defstruct("Selection", names, rename=renamed, gc=False))
         check = [f"if v is None: {missing}"] if missing else []
         return self.function([*check, f"return {struct}({', '.join(values)})"], needs)
+
+    def chosen(self, kind: GraphQLObjectType, selected: list[Selected]) -> list[tuple[str, list[SelectedField]]]:
+        """Return the fields that the conditions leave, by response key, in the order of the answer."""
+        every = self.selections.fields_of(kind, selected).items()
+        left = ((key, [one for one in found if holds([one.condition], self.conditions)]) for key, found in every)
+        return sorted(((key, found) for key, found in left if found), key=lambda field: field[1][0].place)
 
     def value(
         self, kind: GraphQLObjectType, key: str, found: list[SelectedField], path: Path

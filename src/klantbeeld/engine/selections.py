@@ -5,6 +5,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import count
 from typing import Any
 
 from graphql import (
@@ -36,10 +37,15 @@ class Selected:
 
 @dataclass(frozen=True, slots=True)
 class SelectedField:
-    """One occurrence of a field, with the condition under which it is selected."""
+    """One occurrence of a field, with the condition under which it is selected.
+
+    `place` is larger than that of the occurrences before it: a field stands in the answer where it is first selected,
+    conditions decided (GraphQL, section 6.3.2).
+    """
 
     node: FieldNode
     condition: Condition
+    place: int = 0
 
 
 class Selections:
@@ -48,6 +54,7 @@ class Selections:
     def __init__(self, schema: GraphQLSchema, fragments: Mapping[str, FragmentDefinitionNode]) -> None:
         self._schema = schema
         self._fragments = fragments
+        self._places = count()
 
     def fields_of(self, parent: GraphQLObjectType, selected: Iterable[Selected]) -> dict[str, list[SelectedField]]:
         """Return the selected fields of an object type by response key, in the order of the answer."""
@@ -69,7 +76,7 @@ class Selections:
                 continue
             if isinstance(node, FieldNode):
                 key = (node.alias or node.name).value
-                found.setdefault(key, []).append(SelectedField(node, here))
+                found.setdefault(key, []).append(SelectedField(node, here, next(self._places)))
             elif isinstance(node, InlineFragmentNode):
                 condition_type = node.type_condition.name.value if node.type_condition else None
                 if self._applies(parent, condition_type):
