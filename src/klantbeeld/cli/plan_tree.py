@@ -11,7 +11,7 @@ from graphql import GraphQLObjectType, GraphQLSchema, print_ast
 from rich.markup import escape
 from rich.tree import Tree
 
-from klantbeeld.engine.plan import Joint, Plan, PlannedRead
+from klantbeeld.engine.plan import Joint, Only, Plan, PlannedRead, Step
 from klantbeeld.engine.ports import Rights
 from klantbeeld.graph.data import Data
 from klantbeeld.graph.identify import ADDRESSES, PARTY
@@ -214,9 +214,15 @@ def _pages(read: Read, reading: Reading) -> str:
 
 def _field(joint: Joint) -> str:
     name, key = joint.node.name.value, joint.path[-1]
-    within = ".".join(part if isinstance(part, str) else part.__name__ for part in joint.route)
+    within = ".".join(_step(step) for step in joint.route)
     place = f" [dim]under {escape(within)}[/dim]" if within else ""
     return f"[bold]{escape(key)}[/bold]" + (f" ({escape(name)})" if key != name else "") + place
+
+
+def _step(step: Step) -> str:
+    if isinstance(step, Only):
+        return step.kind.__name__
+    return step if isinstance(step, str) else step.__name__
 
 
 def _condition(joint: Joint) -> str:
