@@ -31,6 +31,7 @@ def _page(found: Mapping[str, str]) -> Iterator[str]:
     yield ""
     yield "Written by `python scripts/footprint.py`, which starts the demo's configuration with `klantbeeld serve`"
     yield f"beside the simulated systems: Python {platform.python_version()}, {os.cpu_count()} cores."
+    yield f"Load of the machine meanwhile: {os.getloadavg()[0]:.1f}; above its cores, times on the clock are its own."
     yield ""
     yield "| what | measured |"
     yield "|---|---|"
