@@ -30,6 +30,9 @@ from klantbeeld.graph.ids import RecordId, seal_record_id
 MOST_FIELDS = 45
 DEEPEST = 5
 
+# How often a field with fields below it is asked, beside once for a value.
+OFTEN = 2
+
 # What is not generated, and why: `origins` of a party tell of members that another field of the operation asked for as
 # well, so they depend on what shares the call; tests/engine/test_assembly.py says what should be.
 LEFT_OUT = {("Party", "origins")}
@@ -52,6 +55,32 @@ NODES = tuple(seal_record_id(one) for one in RECORDS)
 CUSTOMERS = (CUSTOMER, CUSTOMER, CUSTOMER, OTHER, OTHER, STRANGER, UNKNOWN, MERGED, "nonsense")
 
 
+# Documents that reach what chance seldom does: one record named by two customers, and reads below reads.
+WRITTEN = (
+    """query ($ids: [ID!]! = ["%(one)s", "%(other)s"]) { customers(ids: $ids) { id sources { source state code }
+      complaints { nodes { subject about { id name } comments { nodes { body } } } }
+      orders { nodes { lines { product { id code } } } } invoices { nodes { lines { product { id name } } } } } }""",
+    """{ marketingEligibilities(customers: ["%(one)s", "%(other)s"], channel: EMAIL, product: "prod_1") {
+      allowed asOf blockers { code source evidence { __typename id ... on Complaint { about { name } }
+      ... on Order { lines { product { name } } } ... on Invoice { lines { product { code } } } } } } }""",
+    """{ me { interactions(first: 40) { edges { cursor node { kind occurredAt record { __typename id
+      ... on Invoice { lines { product { id } } } ... on Complaint { about { id } comments { nodes { id } } } } } }
+      incomplete { source state } } sources { source state } } }""",
+    """query ($yes: Boolean! = true, $no: Boolean! = false) { me { a: invoices(state: OPEN) { nodes { number } }
+      b: invoices(state: PAID) { nodes { total { amount } } } c: invoices { nodes { dueOn @skip(if: $yes) id state } }
+      d: complaints(open: true) { nodes { id } } e: complaints(open: false) @include(if: $no) { nodes { id } }
+      complaints { nodes { subject @include(if: $no) state } } } }""",
+    """{ me { party { fullName birthDate origins { field source rule alternatives { source value } } } }
+      customer(id: "%(other)s") { party { fullName origins { field } } sources { source state } } }""",
+    """mutation { a: giveConsent(input: {customerId: "%(one)s", channel: APP, purpose: "x"}) { status
+      steps { source status code } conflicts { source current { id } }
+      customer { consents { status } sources { state } } }
+      b: solveComplaint(input: {complaintId: "%(complaint)s", channel: APP, resolution: "x"}) { status
+      conflicts { source current { id ... on Complaint { about { name } } } }
+      customer { complaints { nodes { state } } } } }""",
+)
+
+
 @dataclass(frozen=True)
 class Operation:
     """A document with one operation, and the values of its variables."""
@@ -61,7 +90,10 @@ class Operation:
 
 
 def operation_of(seed: int, schema: GraphQLSchema, *, mutations: float = 0.1) -> Operation:
-    """Make an operation; the same seed gives the same."""
+    """Make an operation; the same seed gives the same. Every fifth is one of those that are written."""
+    if seed % 5 == 0:
+        names = {"one": CUSTOMER, "other": OTHER, "complaint": seal_record_id(RECORDS[3])}
+        return Operation(WRITTEN[seed // 5 % len(WRITTEN)] % names, {})
     return _Writer(Random(f"operation {seed}"), schema).operation(mutations)
 
 
@@ -98,7 +130,8 @@ class _Writer:
             parts = [self.branch(kind, depth) for _ in range(self.random.randint(1, 2))]
         prefix = f"{kind.name}_" if prefixed else ""
         own = [name for name in kind.fields if (kind.name, name) not in LEFT_OUT]
-        for name in self.random.choices(own, k=self.random.randint(1, min(len(own), 6 if depth < 2 else 4))):
+        weights = [OFTEN if is_composite_type(get_named_type(kind.fields[name].type)) else 1 for name in own]
+        for name in self.random.choices(own, weights, k=self.random.randint(1, min(len(own), 6 if depth < 2 else 4))):
             if self.left > 0 and self.is_shallow(kind.fields[name], depth):
                 parts.append(self.field(kind, name, depth, prefix))
         if self.chance(0.15) and self.left > 0:

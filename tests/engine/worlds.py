@@ -166,12 +166,15 @@ def world_of(seed: int, *, healthy: bool = False) -> World:
         share = random.choice([0.0, 0.0, 0.0, 0.3, 1.0]) * chance
         problems[name] = {shares.get(call, call): problem for call in calls if random.random() < share}
     few = sorted(random.sample(SCOPES, random.choice([0, 0, 0, 1, 2, 4])))
-    withheld = frozenset(random.sample(SCOPES, 1)) if random.random() < 0.2 * chance else frozenset()
+    reading = [scope for scope in SCOPES if scope.endswith(":read")]
+    kept = (
+        frozenset(random.sample(reading, random.choice([1, 2, 3]))) if random.random() < 0.3 * chance else frozenset()
+    )
     return World(
         seed=seed,
         without=tuple(few) if chance else (),
         problems=problems,
-        withheld={OTHER: withheld},
+        withheld={random.choice([CUSTOMER, CUSTOMER, OTHER]): kept},
         refuses=random.choice([None, None, "conflict", "rejected", "timeout", "unavailable!"]) if chance else None,
         empty=tuple(random.sample(["orders", "interactions", "products", "consents"], random.choice([0, 0, 1, 2]))),
         absent=tuple(random.sample(list(ROLES), 1)) if random.random() < 0.1 * chance else (),
