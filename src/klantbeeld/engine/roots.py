@@ -130,7 +130,7 @@ class RunRoots:
             values=values,
             customer=customer.known,
             channel=safety.channel,
-            caller=f"{self.caller.issuer} {self.caller.client_id} {self.caller.subject}",
+            caller="\0".join((self.caller.issuer, self.caller.client_id, self.caller.subject)),
             key=safety.idempotency_key,
             expected=getattr(safety, "expected_version", None),
             source=source,
