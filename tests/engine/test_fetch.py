@@ -413,3 +413,14 @@ def _close(house: House, *places: tuple[str, str]) -> list[asyncio.Event]:
         gates.append(asyncio.Event())
         house.sources[name].gates[call] = gates[-1]
     return gates
+
+
+async def test_what_another_source_cannot_do_says_nothing_of_a_record_of_a_source_that_is_not_there() -> None:
+    sources = four_sources()
+    del sources["billing"].held["invoice"]
+    answer = await House(sources).ask(
+        "query ($id: ID!) { node(id: $id) { id } }",
+        {"id": seal_record_id(RecordId("Invoice", CUSTOMER, "nowhere", "in_1"))},
+    )
+
+    assert answer == {"data": {"node": None}}

@@ -96,19 +96,15 @@ class RunRoots:
         scope = f"{read.role.name.lower()}:read"
         if not self.run.releases[str(customer.id)].covers(scope, f"{wanted.kind}.id"):
             raise Unanswered("NOT_GRANTED")
-        planned = PlannedRead(read, frozenset(read.role.reads[read.call].__struct_fields__))
-        (answers,) = await self.fetch.read_of(planned, [(wanted, customer)], self.run.deadline, source=wanted.source)
-        found: Record | None = self._outside(answers).one()
-        return found
+        every = frozenset(read.role.reads[read.call].__struct_fields__)
+        return await self._wanted(PlannedRead(read, every), wanted, customer)
 
     async def holder(self, read: Read, wanted: RecordId, customer: Customer) -> str | None:
         """Return the source's id of the customer whose a record is; None where it is not this customer's.
 
         An id of a record is made by whoever sends it, so what it says of the customer counts for nothing here.
         """
-        planned = PlannedRead(read, frozenset())
-        (answers,) = await self.fetch.read_of(planned, [(wanted, customer)], self.run.deadline, source=wanted.source)
-        found: Record | None = self._outside(answers).one()
+        found = await self._wanted(PlannedRead(read, frozenset()), wanted, customer)
         owners = {link.record_id for link in customer.known.links if link.source == wanted.source}
         return found.owner if found and found.owner in owners else None
 
@@ -159,6 +155,12 @@ class RunRoots:
         known = await self.identity.by_references(references)
         ids = [known.get(Reference(*reference), "") for reference in references]
         return await self._seen(ids)
+
+    async def _wanted(self, planned: PlannedRead, wanted: RecordId, customer: Customer) -> Record | None:
+        """Ask the source of a record for it; what other sources of the role can or cannot do has no part in it."""
+        (answers,) = await self.fetch.read_of(planned, [(wanted, customer)], self.run.deadline, source=wanted.source)
+        found: Record | None = self._outside([one for one in answers if one.source in {"", wanted.source}]).one()
+        return found
 
     def _outside(self, answers: Sequence[Answer[Any]]) -> Answers[Any]:
         return Answers(None, self.moment, tuple(answers), lambda _: "", lambda: answers)

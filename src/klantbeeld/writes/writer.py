@@ -72,9 +72,10 @@ class Writer:
     def _owner(self, intent: Intent) -> Source:
         if intent.source is None:
             return owner_of(intent.act, intent.role, sources=self._sources, declared=self._declared)
-        if intent.source not in self._sources:
+        home = self._sources.get(intent.source)
+        if home is None or intent.role.name not in home.roles:
             raise Unanswered("OWNER_UNKNOWN")
-        return able(self._sources[intent.source], intent.act)
+        return able(home, intent.act)
 
     def _act(self, intent: Intent, customer: str, *, step: str, operation_id: str) -> Act:
         made_from = "\0".join((intent.caller, intent.act, intent.key or operation_id, step, customer))

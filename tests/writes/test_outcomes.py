@@ -1,0 +1,67 @@
+"""What came of a write: never a guess."""
+
+import pytest
+
+from klantbeeld.errors import (
+    SourceConflict,
+    SourceError,
+    SourceInvalid,
+    SourceRefused,
+    SourceRejected,
+    SourceTimeout,
+    SourceUnavailable,
+)
+from klantbeeld.writes.outcomes import StepOutcome, WriteOutcome, WriteStatus, status_after
+
+APPLIED, NOT_APPLIED, UNKNOWN = WriteStatus.APPLIED, WriteStatus.NOT_APPLIED, WriteStatus.UNKNOWN
+
+PROVED: dict[type[SourceError], WriteStatus] = {
+    SourceConflict: NOT_APPLIED,
+    SourceRejected: NOT_APPLIED,
+    SourceRefused: NOT_APPLIED,
+    SourceTimeout: UNKNOWN,
+    SourceUnavailable: UNKNOWN,
+    SourceInvalid: UNKNOWN,
+}
+
+
+def test_every_kind_of_problem_proves_something() -> None:
+    assert set(PROVED) == set(SourceError.__subclasses__())
+
+
+@pytest.mark.parametrize("problem", PROVED)
+def test_a_problem_after_the_first_byte_proves_what_the_owner_said(problem: type[SourceError]) -> None:
+    error = problem("made up")
+    assert error.sent
+    assert status_after(error) is PROVED[problem]
+
+
+@pytest.mark.parametrize("problem", PROVED)
+def test_a_request_that_never_left_changed_nothing(problem: type[SourceError]) -> None:
+    error = problem("made up")
+    error.sent = False
+    assert status_after(error) is NOT_APPLIED
+
+
+@pytest.mark.parametrize(
+    ("steps", "status"),
+    [
+        ((APPLIED,), APPLIED),
+        ((NOT_APPLIED,), NOT_APPLIED),
+        ((UNKNOWN,), UNKNOWN),
+        ((APPLIED, APPLIED), APPLIED),
+        ((APPLIED, NOT_APPLIED), NOT_APPLIED),
+        ((APPLIED, UNKNOWN), UNKNOWN),
+        ((NOT_APPLIED, UNKNOWN, APPLIED), UNKNOWN),
+        ((), NOT_APPLIED),
+    ],
+)
+def test_a_write_is_no_better_known_than_its_steps(steps: tuple[WriteStatus, ...], status: WriteStatus) -> None:
+    made = tuple(StepOutcome(f"s{number}", "act", one) for number, one in enumerate(steps))
+    assert WriteOutcome("op", made).status is status
+
+
+def test_only_a_changed_record_is_a_conflict() -> None:
+    codes = [None, *(problem.code for problem in PROVED)]
+    steps = [StepOutcome("s", "act", NOT_APPLIED, code=code) for code in codes]
+    assert [step.code for step in steps if step.is_conflict] == ["CONFLICT"]
