@@ -36,14 +36,19 @@ class KlantbeeldError(Exception):
 
 
 class RequestError(KlantbeeldError):
-    """The request cannot be answered as it stands; `status` is the HTTP status that says so."""
+    """The request cannot be answered as it stands; `status` is the HTTP status that says so.
+
+    `place` names what is to be mended, as the caller wrote it: a header, an argument, a member of an input. It is shown
+    to the caller and holds no value.
+    """
 
     code = "BAD_REQUEST"
 
-    def __init__(self, message: str, *, code: str | None = None, status: int = 400) -> None:
+    def __init__(self, message: str, *, code: str | None = None, status: int = 400, place: str | None = None) -> None:
         super().__init__(message)
         self.reason = code or type(self).code
         self.status = status
+        self.place = place
 
 
 class Unauthenticated(RequestError):

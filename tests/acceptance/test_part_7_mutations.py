@@ -269,20 +269,26 @@ def test_a_write_that_never_left_is_not_applied(ask: Ask, ids: dict[str, str], s
 
 @pytest.mark.feature("2.7", "Input that is not valid is refused, its place named, and nothing is sent")
 @pytest.mark.parametrize(
-    ("name", "wrong"),
+    ("name", "given", "place"),
     [
-        ("changeContactDetails", {"email": "geen adres"}),
-        ("changeContactDetails", {"phone": "0612345678"}),
-        ("changeContactDetails", {}),
-        ("fileComplaint", {"subject": "", "description": "x"}),
-        ("recordInteraction", {"direction": "INBOUND", "subject": "x", "idempotencyKey": "met spatie"}),
+        ("changeContactDetails", {"email": "geen adres"}, "email"),
+        ("changeContactDetails", {"phone": "0612345678"}, "phone"),
+        ("changeContactDetails", {"address": HOUSE | {"houseNumber": "elf"}}, "houseNumber"),
+        ("changeContactDetails", {}, "input"),
+        ("fileComplaint", {"subject": "", "description": "x"}, "subject"),
+        (
+            "recordInteraction",
+            {"direction": "INBOUND", "subject": "x", "idempotencyKey": "met spatie"},
+            "idempotencyKey",
+        ),
     ],
 )
 def test_invalid_input_is_refused_and_nothing_is_sent(
-    name: str, wrong: dict[str, Any], ask: Ask, ids: dict[str, str], sandbox: Sandbox
+    name: str, given: dict[str, Any], place: str, *, ask: Ask, ids: dict[str, str], sandbox: Sandbox
 ) -> None:
-    reply = act(ask, name, {"customerId": ids[MILA], **wrong}, who=MILA)
+    reply = act(ask, name, {"customerId": ids[MILA], **given}, who=MILA)
     assert reply.errors == {name: ("BAD_USER_INPUT", None)}
+    assert reply.body["errors"][0]["extensions"]["place"] == place
     assert (writes(sandbox, "dataverse"), writes(sandbox, "zendesk")) == ([], [])
 
 

@@ -7,7 +7,15 @@ from graphql import GraphQLError, GraphQLSyntaxError, build_schema, get_operatio
 from graphql.execution.values import get_variable_values
 from tests.gateway.conftest import SECRET
 
-from klantbeeld.errors import Forbidden, Overloaded, SourceTimeout, StoreError, Unanswered, Unauthenticated
+from klantbeeld.errors import (
+    Forbidden,
+    Overloaded,
+    RequestError,
+    SourceTimeout,
+    StoreError,
+    Unanswered,
+    Unauthenticated,
+)
 from klantbeeld.gateway.errors import (
     Refusal,
     mask_errors,
@@ -62,6 +70,13 @@ def test_a_refusal_shows_its_place() -> None:
     formatted = shown(Refusal("BAD_REQUEST", place="variables", locations=[{"line": 1, "column": 2}]), "en")
     assert formatted["extensions"]["place"] == "variables"
     assert formatted["locations"] == [{"line": 1, "column": 2}]
+
+
+def test_what_a_field_refuses_shows_the_place_that_is_to_be_mended() -> None:
+    error = GraphQLError("x", original_error=RequestError(SECRET, code="BAD_USER_INPUT", place="phone"))
+    formatted = shown(error, "en")
+    assert formatted["extensions"] == {"code": "BAD_USER_INPUT", "retryable": False, "place": "phone"}
+    assert SECRET not in str(formatted)
 
 
 def test_a_code_without_words_keeps_its_code() -> None:

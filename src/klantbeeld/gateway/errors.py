@@ -40,8 +40,7 @@ class Refusal(RequestError):
         headers: Headers = (),
         **values: object,
     ) -> None:
-        super().__init__(f"{code} at {place}" if place else code, code=code, status=status)
-        self.place = place
+        super().__init__(f"{code} at {place}" if place else code, code=code, status=status, place=place)
         self.locations = [dict(location) for location in locations]
         self.headers = headers
         self.values = values
@@ -121,10 +120,10 @@ def _by_code(error: BaseException, language: Language) -> FormattedError:
     if isinstance(error, Refusal):
         values = error.values
         extensions.update(values)
-        if error.place is not None:
-            extensions["place"] = error.place
         if error.locations:
             formatted["locations"] = error.locations
+    if isinstance(error, RequestError) and error.place is not None:
+        extensions["place"] = error.place
     source = error.source_name if isinstance(error, Unanswered) else None
     if source or isinstance(error, SourceError):
         values = {"source": source or "?"}

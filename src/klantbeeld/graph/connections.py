@@ -178,7 +178,7 @@ def _ranked(
 def check_size(first: int | None) -> None:
     """Raise RequestError with BAD_USER_INPUT for a page of a size that is not given."""
     if first is not None and not 1 <= first <= MOST:
-        raise RequestError(f"first must be 1 to {MOST}", code="BAD_USER_INPUT")
+        raise RequestError(f"first must be 1 to {MOST}", code="BAD_USER_INPUT", place="first")
 
 
 def _complete(ranked: Sequence[Ranked], ends: Mapping[str, Rank]) -> int:

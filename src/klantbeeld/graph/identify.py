@@ -110,7 +110,7 @@ def _question(by: IdentifyInput) -> tuple[MatchKind, str]:
     }
     asked = [(kind, value) for kind, value in given.items() if value]
     if len(asked) != 1:
-        raise RequestError("identify takes exactly one of its first four members", code="BAD_USER_INPUT")
+        raise RequestError("identify takes exactly one of its first four members", code="BAD_USER_INPUT", place="by")
     return asked[0]
 
 

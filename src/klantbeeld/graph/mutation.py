@@ -10,6 +10,7 @@ from typing import Any, TypeVar, cast
 import strawberry
 from pydantic import BaseModel, ValidationError
 from strawberry import Parent
+from strawberry.utils.str_converters import to_camel_case
 
 from klantbeeld.errors import RequestError
 from klantbeeld.graph import inputs
@@ -267,8 +268,8 @@ def _checked(given: Any, model: type[M]) -> M:
         return cast("M", given.to_pydantic())
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
-        place = ".".join(str(part) for part in first["loc"]) or model.__name__
-        raise RequestError(f"{place}: {first['type']}", code="BAD_USER_INPUT") from error
+        place = to_camel_case(".".join(str(part) for part in first["loc"])) or "input"
+        raise RequestError(f"{model.__name__}: {first['type']}", code="BAD_USER_INPUT", place=place) from error
 
 
 def _record(text: str, kind: str) -> RecordId:
