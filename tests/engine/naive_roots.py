@@ -91,7 +91,7 @@ class NaiveRoots:
             values=values,
             customer=customer.known,
             channel=safety.channel,
-            caller="\0".join((caller.issuer, caller.client_id, caller.subject)),
+            caller=f"{caller.issuer}\0{caller.client_id}\0{caller.subject}",
             key=safety.idempotency_key,
             expected=getattr(safety, "expected_version", None),
             source=source,

@@ -7,6 +7,7 @@ sources that answer, fail, are absent or leave out what they should give, and a 
     KLANTBEELD_SEED=331 KLANTBEELD_CASES=1 pytest tests/engine/test_properties.py -k block    one case again
 """
 
+import asyncio
 import os
 from collections import Counter
 from textwrap import indent
@@ -14,7 +15,12 @@ from typing import Any
 
 import pytest
 from graphql import GraphQLInterfaceType, GraphQLObjectType, TypeInfo, TypeInfoVisitor, Visitor, parse, visit
+from hypothesis import HealthCheck, given, settings, strategies
+from hypothesis_graphql import nodes, queries
 from tests.engine.cases import CORE, Case, case_of, smallest
+from tests.engine.house import SCHEMA
+from tests.engine.operations import Operation
+from tests.engine.worlds import world_of
 
 CASES = int(os.environ.get("KLANTBEELD_CASES", "320"))
 FIRST = int(os.environ.get("KLANTBEELD_SEED", "0"))
@@ -117,3 +123,23 @@ def _inherited() -> list[str]:
     return [
         f".{name}" for kind in CORE.type_map.values() if isinstance(kind, GraphQLInterfaceType) for name in kind.fields
     ]
+
+
+# Scalars of ours, as another generator may write them.
+SCALARS = {
+    "Date": strategies.dates().map(lambda day: nodes.String(day.isoformat())),
+    "DateTime": strategies.datetimes().map(lambda moment: nodes.String(f"{moment.isoformat()}Z")),
+    "Decimal": strategies.decimals(allow_nan=False, allow_infinity=False, places=2).map(
+        lambda one: nodes.String(str(one))
+    ),
+}
+
+
+@settings(
+    max_examples=CASES // 8, derandomize=True, deadline=None, database=None, suppress_health_check=list(HealthCheck)
+)
+@given(queries(SCHEMA.as_str(), custom_scalars=SCALARS, allow_x00=False), strategies.integers(0, 10_000))
+def test_three_executors_agree_on_operations_of_another_generator(text: str, seed: int) -> None:
+    case = Case(Operation(text, {}), world_of(seed))
+    assert asyncio.run(case.difference()) is None
+    assert case.fallbacks == 0 or case.world.wrong
