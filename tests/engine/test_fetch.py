@@ -424,3 +424,26 @@ async def test_what_another_source_cannot_do_says_nothing_of_a_record_of_a_sourc
     )
 
     assert answer == {"data": {"node": None}}
+
+
+@pytest.mark.parametrize("last", ["party", "orders"])
+async def test_what_is_told_of_a_source_does_not_depend_on_what_came_back_first(last: str) -> None:
+    house = House()
+    house.sources["crm"].problems = {"party": "invalid", "orders": "unavailable"}
+    (gate,) = _close(house, ("crm", last))
+    query = "{ me { party { id } orders { nodes { lines { product { id } } } } sources { source code } } }"
+    asking = asyncio.ensure_future(house.ask(query))
+    for _ in range(20):
+        await asyncio.sleep(0)
+    gate.set()
+
+    assert {"source": "crm", "code": "SOURCE_UNAVAILABLE"} in (await asking)["data"]["me"]["sources"]
+
+
+@pytest.mark.xfail(strict=True, reason="a plan asks for what is compared whatever its variables decide")
+async def test_no_other_system_is_asked_for_a_comparison_that_is_skipped() -> None:
+    house = House()
+    query = "query ($no: Boolean!) { me { party { fullName origins @include(if: $no) { alternatives { value } } } } }"
+    await house.ask(query, {"no": False})
+
+    assert [source for source, *_ in house.questions()] == ["crm"]

@@ -48,7 +48,8 @@ def statuses_of(asked: Iterable[Answer[Any]], moment: Moment) -> list[SourceStat
 def _status(source: str, answers: list[Answer[Any]], moment: Moment) -> SourceStatus:
     if not answers:
         return status_of(Answer(source, "", "", SourceState.NOT_ASKED, []), moment)
-    worst = max(answers, key=lambda answer: GRAVITY.index(answer.state))
+    # The code and the role decide between equals, so that it is the same whichever came back first.
+    worst = max(answers, key=lambda answer: (GRAVITY.index(answer.state), answer.code or "", answer.role))
     status = status_of(worst, moment)
     times = [record.origin.fetched_at for answer in answers for record in answer.records if record.origin]
     return replace(status, as_of=min(times, default=None), latency_ms=_milliseconds(max(a.seconds for a in answers)))
