@@ -117,7 +117,7 @@ class Customer(Node):
         answers: Parent[Answers[records.Product]],
         first: First = 20,
         after: After = None,
-        status: ProductStatus | None = None,
+        status: Annotated[ProductStatus | None, strawberry.argument(description="Only those in this state.")] = None,
     ) -> Connection[Product] | None:
         """What the customer has, newest first."""
         return merge_pages(
@@ -132,7 +132,9 @@ class Customer(Node):
         answers: Parent[Answers[records.Order]],
         first: First = 20,
         after: After = None,
-        since: datetime | None = None,
+        since: Annotated[
+            datetime | None, strawberry.argument(description="Only what was placed at this moment or later.")
+        ] = None,
     ) -> Connection[Order] | None:
         """What the customer bought, newest first, with deliveries."""
         return merge_pages(
@@ -166,7 +168,9 @@ class Customer(Node):
         answers: Parent[Answers[records.Invoice]],
         first: First = 20,
         after: After = None,
-        state: InvoiceState | None = None,
+        state: Annotated[
+            InvoiceState | None, strawberry.argument(description="Only those that are in this state today.")
+        ] = None,
     ) -> Connection[Invoice] | None:
         """Invoices, newest first."""
         today = answers.moment.today
@@ -242,14 +246,20 @@ class Customer(Node):
         channels: Annotated[
             list[Channel] | None, strawberry.argument(description="Only what came in on one of these channels.")
         ] = None,
-        since: datetime | None = None,
+        since: Annotated[
+            datetime | None, strawberry.argument(description="Only what happened at this moment or later.")
+        ] = None,
     ) -> Connection[Interaction] | None:
         """The timeline: contacts, purchases, deliveries, invoices and complaints, newest first."""
         return timeline(answers, first=first, channels=channels, since=since)
 
     @joined(data=ELIGIBLE)
     def marketing_eligibility(
-        answers: Parent[Answers[records.Record]], channel: Channel, product: ProductArgument = None
+        answers: Parent[Answers[records.Record]],
+        channel: Annotated[
+            Channel, strawberry.argument(description="Channel on which the customer would be approached.")
+        ],
+        product: ProductArgument = None,
     ) -> Eligibility | None:
         """Whether the customer may be approached on a channel, and what speaks against it; null means no."""
         return eligibility_of(str(answers.parent.id), channel, product)

@@ -5,7 +5,7 @@ The answer says what came of it, and its `customer` is read anew after the write
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, TypeVar, cast
+from typing import Annotated, Any, TypeVar, cast
 
 import strawberry
 from pydantic import BaseModel, ValidationError
@@ -27,6 +27,9 @@ from klantbeeld.sdk.words import Category, ConsentStatus
 
 M = TypeVar("M", bound=inputs.WriteModel)
 P = TypeVar("P", bound=MutationPayload)
+
+# Describes the one argument that every mutation has.
+ASKED = strawberry.argument(description="What is to be written, the channel it came through, and what makes it safe.")
 
 IN_CRM = Data(owner="CRM", category=Category.SOCIAL, scope="crm:write")
 IN_BILLING = Data(owner="BILLING", category=Category.CUSTOM, scope="billing:write")
@@ -98,7 +101,7 @@ class Mutation:
     @entered(data=IN_CRM)
     async def change_contact_details(
         roots: Parent[Roots],
-        input: inputs.ChangeContactDetailsInput,  # noqa: A002 - GraphQL's name
+        input: Annotated[inputs.ChangeContactDetailsInput, ASKED],  # noqa: A002 - GraphQL's name
     ) -> ChangeContactDetailsPayload | None:
         """Change e-mail address, phone number or postal address, in the CRM."""
         asked = _checked(input, inputs.ChangeContactDetailsModel)
@@ -108,7 +111,7 @@ class Mutation:
     @entered(data=IN_BILLING)
     async def change_billing_details(
         roots: Parent[Roots],
-        input: inputs.ChangeBillingDetailsInput,  # noqa: A002 - GraphQL's name
+        input: Annotated[inputs.ChangeBillingDetailsInput, ASKED],  # noqa: A002 - GraphQL's name
     ) -> ChangeBillingDetailsPayload | None:
         """Change name, e-mail address or postal address of the billing account."""
         asked = _checked(input, inputs.ChangeBillingDetailsModel)
@@ -120,7 +123,7 @@ class Mutation:
     @entered(data=CREDITED)
     async def credit_invoice(
         roots: Parent[Roots],
-        input: inputs.CreditInvoiceInput,  # noqa: A002 - GraphQL's name
+        input: Annotated[inputs.CreditInvoiceInput, ASKED],  # noqa: A002 - GraphQL's name
     ) -> CreditInvoicePayload | None:
         """Give back an invoice, whole or in part."""
         asked = _checked(input, inputs.CreditInvoiceModel)
@@ -132,7 +135,7 @@ class Mutation:
     @entered(data=IN_COMPLAINTS)
     async def file_complaint(
         roots: Parent[Roots],
-        input: inputs.FileComplaintInput,  # noqa: A002 - GraphQL's name
+        input: Annotated[inputs.FileComplaintInput, ASKED],  # noqa: A002 - GraphQL's name
     ) -> FileComplaintPayload | None:
         """File a complaint."""
         asked = _checked(input, inputs.FileComplaintModel)
@@ -143,7 +146,7 @@ class Mutation:
     @entered(data=IN_COMPLAINTS)
     async def comment_on_complaint(
         roots: Parent[Roots],
-        input: inputs.CommentOnComplaintInput,  # noqa: A002 - GraphQL's name
+        input: Annotated[inputs.CommentOnComplaintInput, ASKED],  # noqa: A002 - GraphQL's name
     ) -> CommentOnComplaintPayload | None:
         """Say something about a complaint."""
         asked = _checked(input, inputs.CommentOnComplaintModel)
@@ -155,7 +158,7 @@ class Mutation:
     @entered(data=IN_COMPLAINTS)
     async def solve_complaint(
         roots: Parent[Roots],
-        input: inputs.SolveComplaintInput,  # noqa: A002 - GraphQL's name
+        input: Annotated[inputs.SolveComplaintInput, ASKED],  # noqa: A002 - GraphQL's name
     ) -> SolveComplaintPayload | None:
         """Solve a complaint, with what was done about it."""
         asked = _checked(input, inputs.SolveComplaintModel)
@@ -167,7 +170,7 @@ class Mutation:
     @entered(data=IN_MARKETING)
     async def give_consent(
         roots: Parent[Roots],
-        input: inputs.ConsentInput,  # noqa: A002 - GraphQL's name
+        input: Annotated[inputs.ConsentInput, ASKED],  # noqa: A002 - GraphQL's name
     ) -> GiveConsentPayload | None:
         """Give a consent."""
         asked = _checked(input, inputs.ConsentModel)
@@ -177,7 +180,7 @@ class Mutation:
     @entered(data=IN_MARKETING)
     async def withdraw_consent(
         roots: Parent[Roots],
-        input: inputs.ConsentInput,  # noqa: A002 - GraphQL's name
+        input: Annotated[inputs.ConsentInput, ASKED],  # noqa: A002 - GraphQL's name
     ) -> WithdrawConsentPayload | None:
         """Withdraw a consent."""
         asked = _checked(input, inputs.ConsentModel)
@@ -187,7 +190,7 @@ class Mutation:
     @entered(data=IN_MARKETING)
     async def set_preference(
         roots: Parent[Roots],
-        input: inputs.SetPreferenceInput,  # noqa: A002 - GraphQL's name
+        input: Annotated[inputs.SetPreferenceInput, ASKED],  # noqa: A002 - GraphQL's name
     ) -> SetPreferencePayload | None:
         """Make a choice about content or frequency."""
         asked = _checked(input, inputs.SetPreferenceModel)
@@ -201,7 +204,7 @@ class Mutation:
     @entered(data=IN_CRM)
     async def record_interaction(
         roots: Parent[Roots],
-        input: inputs.RecordInteractionInput,  # noqa: A002 - GraphQL's name
+        input: Annotated[inputs.RecordInteractionInput, ASKED],  # noqa: A002 - GraphQL's name
     ) -> RecordInteractionPayload | None:
         """Record a contact, so that it is in the timeline at the next read."""
         asked = _checked(input, inputs.RecordInteractionModel)
@@ -217,7 +220,7 @@ class Mutation:
     @entered(data=IN_CRM)
     async def report_data_error(
         roots: Parent[Roots],
-        input: inputs.ReportDataErrorInput,  # noqa: A002 - GraphQL's name
+        input: Annotated[inputs.ReportDataErrorInput, ASKED],  # noqa: A002 - GraphQL's name
     ) -> ReportDataErrorPayload | None:
         """Tell the owner of a field that what it holds is wrong."""
         asked = _checked(input, inputs.ReportDataErrorModel)

@@ -1,5 +1,7 @@
 """The ways in: how a caller gets at a customer."""
 
+from typing import Annotated
+
 import strawberry
 from strawberry import Parent
 
@@ -23,6 +25,16 @@ SEARCHED = Data(owner="CRM", category=Category.SOCIAL, scope="identity:search")
 MOST_RECIPIENTS = 500
 
 
+Id = Annotated[strawberry.ID, strawberry.argument(description="Id of the customer.")]
+Ids = Annotated[list[strawberry.ID], strawberry.argument(description="Ids of the customers.")]
+NodeId = Annotated[strawberry.ID, strawberry.argument(description="Id of a customer or a record.")]
+OnChannel = Annotated[Channel, strawberry.argument(description="Channel on which they would be approached.")]
+SourceName = Annotated[str, strawberry.argument(description="Name of the source.")]
+RecordId = Annotated[str, strawberry.argument(description="The source's own id of the customer.")]
+By = Annotated[IdentifyInput, strawberry.argument(description="What somebody says of who they are.")]
+Text = Annotated[str, strawberry.argument(description="Text of at least three characters.")]
+
+
 @strawberry.type(description="The ways in.")
 class Query:
     """The ways in."""
@@ -33,13 +45,13 @@ class Query:
         return await roots.me()
 
     @entered(data=IDENTITY)
-    async def customer(roots: Parent[Roots], id: strawberry.ID) -> Customer | None:  # noqa: A002 - GraphQL's name
+    async def customer(roots: Parent[Roots], id: Id) -> Customer | None:  # noqa: A002 - GraphQL's name
         """A customer by id; null for one that is not known, or not yours to see."""
         (found,) = await roots.customers([id])
         return found
 
     @entered(data=IDENTITY)
-    async def customers(roots: Parent[Roots], ids: list[strawberry.ID]) -> list[Customer | None] | None:
+    async def customers(roots: Parent[Roots], ids: Ids) -> list[Customer | None] | None:
         """Up to 100 customers by id, in the order of the ids; the gateway may allow more."""
         most = roots.moment.settings.gateway.max_customers
         if len(ids) > most:
@@ -48,7 +60,7 @@ class Query:
 
     @entered(data=ELIGIBLE)
     async def marketing_eligibilities(
-        roots: Parent[Roots], customers: list[strawberry.ID], channel: Channel, product: ProductArgument = None
+        roots: Parent[Roots], customers: Ids, channel: OnChannel, product: ProductArgument = None
     ) -> list[Eligibility | None] | None:
         """Up to 500 customers whom you have already, in their order; null for one not known, or not yours to ask of."""
         if len(customers) > MOST_RECIPIENTS:
@@ -61,24 +73,24 @@ class Query:
         ]
 
     @entered(data=LINKED)
-    async def customer_by_reference(roots: Parent[Roots], source: str, record_id: str) -> Customer | None:
+    async def customer_by_reference(roots: Parent[Roots], source: SourceName, record_id: RecordId) -> Customer | None:
         """The customer to whom a source's record belongs."""
         return await roots.by_reference(source, record_id)
 
     @entered(data=SEARCHED)
-    async def identify(roots: Parent[Roots], by: IdentifyInput) -> IdentifyResult | None:
+    async def identify(roots: Parent[Roots], by: By) -> IdentifyResult | None:
         """Who it is on the phone: one customer, masked candidates, or none."""
         return await identify(roots, by)
 
     @entered(data=SEARCHED)
     async def search_customers(
-        roots: Parent[Roots], text: str, first: First = 20, after: After = None
+        roots: Parent[Roots], text: Text, first: First = 20, after: After = None
     ) -> Connection[Customer] | None:
         """Customers whose name, address or number contains a text of at least three characters; 200 at most."""
         return await search_customers(roots, text, first, after)
 
     @entered(data=IDENTITY)
-    async def node(roots: Parent[Roots], id: strawberry.ID) -> Node | None:  # noqa: A002 - GraphQL's name
+    async def node(roots: Parent[Roots], id: NodeId) -> Node | None:  # noqa: A002 - GraphQL's name
         """Anything by its global id."""
         return await find_node(roots, id)
 
