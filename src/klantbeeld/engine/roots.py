@@ -126,7 +126,7 @@ class RunRoots:
             values=values,
             customer=customer.known,
             channel=safety.channel,
-            caller="\0".join((self.caller.issuer, self.caller.client_id, self.caller.subject)),
+            caller=f"{self.caller.issuer}\0{self.caller.client_id}\0{self.caller.subject}",
             key=safety.idempotency_key,
             expected=getattr(safety, "expected_version", None),
             source=source,
