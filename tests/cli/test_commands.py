@@ -52,6 +52,12 @@ def test_a_token_needs_the_folder_of_a_demo(klantbeeld: Klantbeeld, tmp_path: Pa
     assert "holds no demo" in done.err
 
 
+def test_a_token_is_for_somebody_whom_the_demo_knows(klantbeeld: Klantbeeld, file: Path) -> None:
+    done = klantbeeld("token", "mila-hendrik", "--folder", file.parent)
+    assert (done.code, done.out) == (2, "")
+    assert done.err.endswith("is nobody whom the demo knows. Did you mean `mila-hendriks`?\n")
+
+
 @pytest.mark.parametrize("who", ["agent", "partner", "mila-hendriks"])
 def test_a_token_is_printed_alone(klantbeeld: Klantbeeld, file: Path, who: str) -> None:
     done = klantbeeld("token", who, "--folder", file.parent)

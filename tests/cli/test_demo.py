@@ -104,6 +104,13 @@ def test_the_same_folder_gives_the_same_ids_and_its_tokens_stay_good(tmp_path: P
     assert answer["data"]["customer"]["party"]["fullName"]
 
 
+def test_the_printed_command_gives_another_token(tmp_path: Path) -> None:
+    with demo("--folder", tmp_path / "a folder") as (_, page):
+        (printed,) = re.findall(r"^Another token: (.+)$", page, re.MULTILINE)
+        token = subprocess.run(shlex.split(printed), capture_output=True, text=True, check=True).stdout
+    assert len(token.split(".")) == 3
+
+
 def test_without_a_folder_nothing_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     with demo() as (process, _):

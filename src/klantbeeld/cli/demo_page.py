@@ -1,5 +1,8 @@
 """What the demo prints when it is up: whom there is to ask about, requests to paste, and how to go on."""
 
+import shlex
+import shutil
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,8 +45,14 @@ def print_page(console: Console, page: Page) -> None:
     console.print(f"\n[bold]GraphiQL[/bold], with these requests in its tabs: {page.url}", soft_wrap=True)
     folder = page.folder.resolve()
     console.print(f"Settings, keys and log: {folder}", soft_wrap=True, markup=False)
-    console.print(f"Another token: klantbeeld token mila-hendriks --folder {folder}", soft_wrap=True, markup=False)
+    again = shlex.join((_command(), "token", "mila-hendriks", "--folder", str(folder)))
+    console.print(f"Another token: {again}", soft_wrap=True, markup=False)
     console.print("Stop everything with Ctrl-C.")
+
+
+def _command() -> str:
+    """Return the command as it can be typed: in a checkout, after `make demo`, it is not on the path."""
+    return "klantbeeld" if shutil.which("klantbeeld") else str(Path(sys.executable).with_name("klantbeeld"))
 
 
 def _people(page: Page) -> Table:

@@ -2,13 +2,16 @@
 
 import sys
 import time
+from datetime import date
 from pathlib import Path
 
 from klantbeeld.access.issuer import DemoIssuer
 from klantbeeld.cli.demo_people import PARTNER
 from klantbeeld.cli.demo_settings import demo_settings
 from klantbeeld.errors import ConfigurationError
+from klantbeeld.sandbox.cast import make_cast
 from klantbeeld.settings import Settings
+from klantbeeld.settings_file import closest
 
 
 def token_for(who: str, issuer: DemoIssuer, settings: Settings, *, minutes: int) -> str:
@@ -21,7 +24,10 @@ def token_for(who: str, issuer: DemoIssuer, settings: Settings, *, minutes: int)
 
 
 def print_token(who: str, folder: Path, *, minutes: int) -> None:
-    """Print a token; raises ConfigurationError if no demo was started with this folder."""
+    """Print a token; raises ConfigurationError for somebody unknown, or if no demo was started with this folder."""
+    known = {"agent", "partner", *(member.key for member in make_cast(date.today()))}  # noqa: DTZ011 - any day has them
+    if who not in known:
+        raise ConfigurationError(who, "is nobody whom the demo knows", closest(who, known))
     try:
         issuer = DemoIssuer.load(folder / "issuer.json", clock=time.time)
     except (OSError, ValueError) as error:
