@@ -58,7 +58,7 @@ def _csv_lines(file: Iterable[str]) -> Iterator[tuple[int, Any]]:
     names = [name.strip().strip('"') for name in header.split(delimiter)]
     if "customer" not in names and not {"source", "record_id"} <= set(names):
         mend = "Name the columns in the first line: customer, or source and record_id"
-        raise ConfigurationError("FILE, line 1", "names no column that says who is meant", mend)
+        raise ConfigurationError("the list of recipients, line 1", "names no column that says who is meant", mend)
     for line, text in enumerate(lines, 2):
         if text.strip():
             # One line is one row, so that a stray quote costs one line and not the rest of the file.
