@@ -4,6 +4,8 @@
     python scripts/record_examples.py dataverse orders party         these two
     python scripts/record_examples.py stripe --base-url http://127.0.0.1:8085 --credential secret_key=sk_test_x \
         --origin "real server: localstripe 1.15" invoices
+    python scripts/record_examples.py balie --folder my-connectors --base-url https://utrecht.balie.example \
+        --credential token=x --origin "real server: Balie 3"   a connector that lives elsewhere
 
 To add an example, write a file `examples/NAME.json` with `capability`, `origin`, and `ask` or `act`, and run this.
 Each is recorded against a sandbox as it was at first. Those whose origin is another than the given one are left alone.
@@ -14,6 +16,7 @@ import asyncio
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from datetime import UTC, date, datetime
+from pathlib import Path
 from typing import cast
 
 import httpx
@@ -36,11 +39,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Records a connector's examples again.")
     parser.add_argument("connector")
     parser.add_argument("examples", nargs="*", help="names of examples; all without any")
+    parser.add_argument("--folder", type=Path, action="append", default=[], help="where connectors of your own are")
     parser.add_argument("--base-url", help="a running system, instead of a sandbox")
     parser.add_argument("--credential", action="append", default=[], metavar="NAME=VALUE")
     parser.add_argument("--origin", default=SANDBOX, help="who answers, as the examples name it")
     wanted = parser.parse_args()
-    loaded = load_connectors().load(wanted.connector)
+    loaded = load_connectors(wanted.folder).load(wanted.connector)
     found = [example for example in load_examples(loaded.manifest) if example.origin == wanted.origin]
     chosen = [example for example in found if not wanted.examples or example.name in wanted.examples]
     credentials = dict(pair.split("=", 1) for pair in wanted.credential)
