@@ -339,7 +339,6 @@ async def test_what_another_source_cannot_do_says_nothing_of_a_record_of_a_sourc
     assert answer == {"data": {"node": None}}
 
 
-@pytest.mark.xfail(strict=True, reason="a plan asks for what is compared whatever its variables decide")
 async def test_no_other_system_is_asked_for_a_comparison_that_is_skipped() -> None:
     house = House()
     query = "query ($no: Boolean!) { me { party { fullName origins @include(if: $no) { alternatives { value } } } } }"

@@ -15,6 +15,7 @@ from graphql import GraphQLError
 from klantbeeld.engine.plan import Joint, PlannedRead
 from klantbeeld.engine.register import OwnRegister
 from klantbeeld.engine.run import Arguments, Run
+from klantbeeld.engine.selections import holds
 from klantbeeld.engine.variables import InvalidVariables
 from klantbeeld.engine.walk import parents_of
 from klantbeeld.errors import RequestError, Unanswered
@@ -177,7 +178,12 @@ class Fetch:
         if joint.scope and not release.covers(joint.scope, joint.coordinate):
             run.refuse(joint, place.parent, Unanswered("NOT_GRANTED"))
             return
-        reads = [one for one in joint.reads if one.scope is None or release.covers(one.scope, joint.coordinate)]
+        reads = [
+            one
+            for one in joint.reads
+            if (one.conditions is None or holds(one.conditions, run.variables.coerced))
+            and (one.scope is None or release.covers(one.scope, joint.coordinate))
+        ]
         self._find(place, reads, customer, positions)
 
     def _find(

@@ -67,12 +67,14 @@ class Rights(Protocol):
 class PlannedRead:
     """A read with the members that this operation selects and the field's function uses.
 
-    `scope` is that of the read's own rule, if it has one beside the field's.
+    `scope` is that of the read's own rule, if it has one beside the field's. `conditions` are those of the selection
+    that it is made for, where it is only made for one; None for a read that the field always needs.
     """
 
     read: Read
     members: frozenset[str]
     scope: str | None = None
+    conditions: tuple[Condition, ...] | None = None
 
     @cached_property
     def handed(self) -> tuple[str, ...]:
@@ -185,7 +187,7 @@ class _Above:
     reads: tuple[Read, ...]
     rules: Mapping[Read, Data] = field(default_factory=dict)
     members: dict[Read, set[str]] = field(default_factory=dict)
-    selected: set[str] = field(default_factory=set)
+    selected: dict[str, list[Condition]] = field(default_factory=dict)
     joints: list[Joint] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -200,7 +202,12 @@ class _Above:
     def planned(self, rights: Rights) -> tuple[PlannedRead, ...]:
         """Return the reads that this operation needs, without those that a rule of their own refuses."""
         return tuple(
-            PlannedRead(read, frozenset(self.members[read]), self.rules[read].scope if read in self.rules else None)
+            PlannedRead(
+                read,
+                frozenset(self.members[read]),
+                self.rules[read].scope if read in self.rules else None,
+                None if read.only_when is None else tuple(self.selected[read.only_when]),
+            )
             for read in self.reads
             if (read.only_when is None or read.only_when in self.selected)
             and (read not in self.rules or refusal_of(self.rules[read], rights) is None)
@@ -293,7 +300,8 @@ class _Compiler:
         name = found.declared.python_name
         computed = next((made for made in found.declared.extensions if isinstance(made, Computed)), None)
         above.note(found.record, computed.uses if computed else (name,))
-        above.selected.add(".".join((*(_name(step) for step in at.route if not isinstance(step, Only)), name)))
+        way = ".".join((*(_name(step) for step in at.route if not isinstance(step, Only)), name))
+        above.selected.setdefault(way, []).extend(one.condition for one in found.fields)
         resolver = found.declared.base_resolver
         step: str | Callable[[Any], Any] = cast("Callable[[Any], Any]", resolver.wrapped_func) if resolver else name
         for kind, only in self._possible(found.definition):
