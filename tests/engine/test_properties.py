@@ -142,4 +142,3 @@ SCALARS = {
 def test_three_executors_agree_on_operations_of_another_generator(text: str, seed: int) -> None:
     case = Case(Operation(text, {}), world_of(seed))
     assert asyncio.run(case.difference()) is None
-    assert case.fallbacks == 0 or case.world.wrong

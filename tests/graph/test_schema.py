@@ -72,7 +72,7 @@ PLAIN = {"id", "provenance", "version", "nodes", "edges", "pageInfo", "incomplet
 
 # Fields that are never null though a rule or a source has part in them, and why.
 NEVER_NULL: Mapping[str, str] = {
-    "Customer.id": "who may not read it meets no customer: the ways in have the same rule",
+    "Customer.id": "a Node has one; where it is refused, the customer is null with an error at its id",
     "Customer.sources": "tells what failed, and cannot itself",
     "Eligibility.allowed": "fails closed: false when somebody is silent",
     "Eligibility.asOf": "now, when nobody said anything",
