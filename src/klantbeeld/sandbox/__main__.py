@@ -2,6 +2,7 @@
 
 import argparse
 from datetime import date
+from os import _exit
 
 from klantbeeld.sandbox.facts import SYSTEMS
 from klantbeeld.sandbox.server import run_server
@@ -30,6 +31,8 @@ def main() -> None:
             requests_per_minute=given.requests_per_minute,
             attended=given.attended,
         )
+    except BrokenPipeError:
+        _exit(1)  # whoever started us is gone before it could read the port; there is nobody to tell
     except OSError as error:
         parser.exit(1, f"{given.name} cannot listen on port {given.port}: {error.strerror}. Choose another --port.\n")
 
