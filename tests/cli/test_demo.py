@@ -46,7 +46,11 @@ def demo(*arguments: str | Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
 def stopped(process: subprocess.Popen[str], number: signal.Signals) -> tuple[int, str]:
     """Send a signal; return the exit code and what was said."""
     process.send_signal(number)
-    _, said = process.communicate(timeout=STOP_SECONDS)
+    try:
+        _, said = process.communicate(timeout=STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        raise
     return process.returncode, said
 
 
@@ -120,9 +124,16 @@ def test_without_a_folder_nothing_is_left(tmp_path: Path, monkeypatch: pytest.Mo
     assert list(tmp_path.glob("klantbeeld-demo-*")) == []
 
 
-def test_a_signal_before_it_is_up_stops_it_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+# As a shell starts what runs in the background: Ctrl-C is ignored.
+IN_THE_BACKGROUND = ("sh", "-c", 'trap "" INT; exec "$0" "$@"')
+
+
+@pytest.mark.parametrize("before", [(), IN_THE_BACKGROUND], ids=["foreground", "background"])
+def test_a_signal_before_it_is_up_stops_it_too(
+    before: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("TMPDIR", str(tmp_path))
-    command: list[str | Path] = [KLANTBEELD, "demo", "--port", "0", "--size", "0"]
+    command: list[str | Path] = [*before, KLANTBEELD, "demo", "--port", "0", "--size", "0"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         deadline = time.monotonic() + STOP_SECONDS
         while not list(tmp_path.glob("klantbeeld-demo-*")) and time.monotonic() < deadline:

@@ -42,12 +42,17 @@ def run_demo(*, port: int, folder: Path | None, size: int) -> None:
 
 @contextmanager
 def ending_like_ctrl_c() -> Iterator[None]:
-    """Let SIGTERM do what Ctrl-C does: leave through every `with`, so that all that was started is stopped."""
-    before = signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    """Let SIGTERM do what Ctrl-C does: leave through every `with`, so that all that was started is stopped.
+
+    Ctrl-C itself is set too: a shell starts what runs in the background with SIGINT ignored, and both would be lost.
+    """
+    interrupted = signal.signal(signal.SIGINT, signal.default_int_handler)
+    terminated = signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        signal.signal(signal.SIGTERM, terminated)
+        signal.signal(signal.SIGINT, interrupted)
 
 
 @contextmanager
