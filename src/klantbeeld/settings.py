@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 PASSWORD_IN_URL = re.compile(r"://[^/@\s]*:[^/@\s]+@")
 
@@ -179,7 +179,7 @@ class AccessSettings(Section):
     classes: dict[str, ClientClass] = Field(default_factory=dict)
     """Caller classes by the name in the token's `caller_class` claim: agent, app, partner."""
     purposes: dict[str, PurposeSettings] = Field(default_factory=dict)
-    """Purposes by the name in the request's `Purpose` header and the token's `purpose` claim."""
+    """Purposes by the name in the request's `Klantbeeld-Purpose` header and the token's `purpose` claim."""
     cached_tokens: int = Field(default=4_096, gt=0)
     """Most verified tokens that are remembered until they expire."""
     trail: TrailSettings = TrailSettings()
@@ -394,6 +394,3 @@ class Settings(Section):
     """Language of texts for people when the request names none."""
     time_zone: str = "Europe/Amsterdam"
     """Time zone (IANA) of the organisation, by which due dates and ages are counted."""
-
-
-SecretValue = SecretStr

@@ -26,7 +26,7 @@ class Policy:
         self._rights: Callable[[str, str, frozenset[str], str], Rights] = lru_cache(MAX_RIGHTS)(self._make_rights)
 
     def caller(self, token: AccessToken, *, purpose: str | None = None) -> Caller:
-        """Give the caller behind a token, who reads for `purpose`: the request's `Purpose` header, where it has one.
+        """Give the caller behind a token, who reads for `purpose`: its `Klantbeeld-Purpose`, where it has one.
 
         Without it, the first purpose of the class that the token allows. Raises Forbidden with CALLER_CLASS_UNKNOWN, or
         with PURPOSE_NOT_ALLOWED for a purpose that class or token does not have.

@@ -42,7 +42,6 @@ class _Place:
     `answers` begins with those that need no call.
     """
 
-    joint: Joint | None
     parent: Any
     customer_id: str
     arguments: Arguments
@@ -108,7 +107,7 @@ class Fetch:
         self, planned: PlannedRead, asked: Sequence[tuple[Any, Customer]], deadline: float, *, source: str | None = None
     ) -> list[list[Answer[Any]]]:
         """Ask one read for parents of customers, outside any field; `source` asks that one alone."""
-        places = [_Place(None, parent, str(customer.id), {}) for parent, customer in asked]
+        places = [_Place(parent, str(customer.id), {}) for parent, customer in asked]
         for place, (_, customer) in zip(places, asked, strict=True):
             self._find(place, (planned,), customer, {})
             place.wants = [want for want in place.wants if source in {None, want.source.name}]
@@ -160,7 +159,7 @@ class Fetch:
             return []
         places = []
         for parent, customer_id in parents:
-            place = _Place(joint, parent, customer_id, arguments)
+            place = _Place(parent, customer_id, arguments)
             places.append(place)
             if customer := run.customers.get(customer_id):
                 self._prepare(run, joint, place, customer)
