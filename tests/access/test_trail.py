@@ -4,41 +4,18 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 import pytest_asyncio
+from tests.access.reads import BRAM, KEY, NEVER, SETTINGS, read
 
-from klantbeeld.access.trail import Entry, Trail
+from klantbeeld.access.trail import Trail
 from klantbeeld.access.trail_tables import Appender, Sealed
 from klantbeeld.errors import ConfigurationError, Overloaded, StoreError
 from klantbeeld.settings import TrailSettings
 
 pytestmark = pytest.mark.asyncio(loop_scope="function")
-
-KEY = bytes(range(32))
-ANNA = "019ab000-0000-7000-8000-000000000001"
-BRAM = "019ab000-0000-7000-8000-000000000002"
-NEVER = 3_600.0  # seconds until a group is written by itself: in these tests it never is
-SETTINGS = TrailSettings(delay=NEVER)
-
-
-def read(customer: str = ANNA, *, minute: int = 0, **changes: Any) -> Entry:
-    facts: dict[str, Any] = {
-        "at": datetime(2027, 1, 15, 8, minute, tzinfo=UTC),
-        "act": "READ",
-        "issuer": "https://issuer.invalid",
-        "subject": "agent-7",
-        "client_id": "desktop",
-        "caller_class": "agent",
-        "purpose": "service",
-        "customers": (customer,),
-        "fields": ("Customer.invoices",),
-        "sources": ("billing",),
-        "outcome": "OK",
-    }
-    return Entry(**facts | changes)
 
 
 @dataclass

@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 import pytest_asyncio
 from sqlalchemy import delete, insert, select, update
+from tests.access.reads import ANNA, BRAM, KEY, NEVER, SETTINGS, read
 
 from klantbeeld.access.tables import trail as kept
 from klantbeeld.access.tables import trail_customers, trail_heads
-from klantbeeld.access.trail import Entry, Trail
+from klantbeeld.access.trail import Trail
 from klantbeeld.access.trail_check import Flaw, check_trail, entries_of, heads
 from klantbeeld.access.trail_tables import Appender, Sealed, open_appender
 from klantbeeld.errors import StoreError
@@ -19,29 +20,6 @@ from klantbeeld.settings import StoreSettings, TrailSettings
 from klantbeeld.store import Store, open_store
 
 pytestmark = pytest.mark.asyncio(loop_scope="function")
-
-KEY = bytes(range(32))
-ANNA = "019ab000-0000-7000-8000-000000000001"
-BRAM = "019ab000-0000-7000-8000-000000000002"
-NEVER = 3_600.0  # seconds until a group is written by itself: in these tests it never is
-SETTINGS = TrailSettings(delay=NEVER)
-
-
-def read(customer: str = ANNA, *, minute: int = 0, **changes: Any) -> Entry:
-    facts: dict[str, Any] = {
-        "at": datetime(2027, 1, 15, 8, minute, tzinfo=UTC),
-        "act": "READ",
-        "issuer": "https://issuer.invalid",
-        "subject": "agent-7",
-        "client_id": "desktop",
-        "caller_class": "agent",
-        "purpose": "service",
-        "customers": (customer,),
-        "fields": ("Customer.invoices",),
-        "sources": ("billing",),
-        "outcome": "OK",
-    }
-    return Entry(**facts | changes)
 
 
 Start = Callable[..., Awaitable[Trail]]
