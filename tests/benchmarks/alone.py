@@ -33,6 +33,7 @@ from klantbeeld.identity.ids import CustomerIds
 from klantbeeld.identity.links import IMPORT, Link, Links
 from klantbeeld.registry import load_connectors
 from klantbeeld.settings import GatewaySettings, Settings, SourceSettings
+from klantbeeld.sources.context import Priority
 from klantbeeld.sources.opening import MakeTransport, open_source
 from klantbeeld.sources.source import Source
 from klantbeeld.writes.writer import Writer
@@ -61,6 +62,7 @@ class Anybody:
     caller_class: str = "agent"
     deadline_seconds: float = DEADLINE
     expires_at: float | None = None
+    priority: Priority = Priority.AGENT
 
 
 class Whole:

@@ -29,6 +29,7 @@ from klantbeeld.gateway.ports import RequestContext
 from klantbeeld.gateway.reading import request_of_body
 from klantbeeld.identity.ids import CustomerIds
 from klantbeeld.sdk.replies import Reply
+from klantbeeld.sources.context import CallContext
 from klantbeeld.sources.opening import MakeTransport
 from klantbeeld.sources.questions import Outcome, Question
 from klantbeeld.sources.source import Source
@@ -146,9 +147,9 @@ async def questions_of(sources: Mapping[str, Source], whole: Step) -> dict[str, 
     originals = {name: source.ask for name, source in sources.items()}
     for name, source in sources.items():
 
-        async def ask(question: Question, deadline: float, name: str = name) -> Outcome:
+        async def ask(question: Question, context: CallContext, name: str = name) -> Outcome:
             asked.setdefault(name, []).append(question)
-            return await originals[name](question, deadline)
+            return await originals[name](question, context)
 
         source.ask = ask  # type: ignore[method-assign]
     await whole(0)
@@ -167,7 +168,7 @@ def asking(source: Source, questions: Sequence[Question]) -> Step:
 
     async def ask(_number: int) -> None:
         for question in questions:
-            await source.ask(question, asyncio.get_running_loop().time() + 2)
+            await source.ask(question, CallContext(asyncio.get_running_loop().time() + 2))
 
     return ask
 

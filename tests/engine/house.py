@@ -31,6 +31,7 @@ from klantbeeld.sdk import records, words
 from klantbeeld.sdk.records import Money
 from klantbeeld.sdk.roles import BILLING, COMPLAINTS, CRM, MARKETING
 from klantbeeld.settings import Settings
+from klantbeeld.sources.context import Priority
 from klantbeeld.sources.translation import NO_KEY
 from klantbeeld.writes.writer import Writer
 
@@ -245,4 +246,6 @@ class House:
 def caller_of(without: Iterable[str] = (), *, is_partner: bool = False) -> SimpleNamespace:
     """Make a caller who lacks some scopes."""
     rights = MemoryRights(frozenset(without), is_partner)
-    return SimpleNamespace(rights=rights, issuer="i", client_id="c", subject="s", deadline_seconds=60)
+    return SimpleNamespace(
+        rights=rights, issuer="i", client_id="c", subject="s", deadline_seconds=60, priority=Priority.AGENT
+    )

@@ -25,6 +25,7 @@ from klantbeeld.sdk.mapping import ALWAYS
 from klantbeeld.sdk.records import Origin, Record
 from klantbeeld.sdk.roles import Role
 from klantbeeld.settings import Bilingual, SourceSettings
+from klantbeeld.sources.context import CallContext
 from klantbeeld.sources.health import Health
 from klantbeeld.sources.questions import Outcome, Question, SourceState, state_of
 from klantbeeld.sources.source import Written
@@ -93,7 +94,7 @@ class MemorySource:
             for call in self.held
         }
 
-    async def ask(self, question: Question, deadline: float) -> Outcome:
+    async def ask(self, question: Question, context: CallContext) -> Outcome:
         self.asked.append(question)
         resource = self.readings[next(iter(question.members))].resource
         if gate := self.gates.get(resource):
@@ -114,7 +115,7 @@ class MemorySource:
         }
         return Outcome(SourceState.OK, found)
 
-    async def act(self, name: str, act: Act, deadline: float) -> Written:
+    async def act(self, name: str, act: Act, context: CallContext) -> Written:
         """Do what is asked, unless the source `refuses`: a problem, with "!" when nothing was sent."""
         self.acts.append((name, act))
         if self.refuses:

@@ -10,6 +10,7 @@ from klantbeeld.identity.ids import parse_customer_id
 from klantbeeld.identity.links import Reference
 from klantbeeld.sdk.read import Read
 from klantbeeld.sdk.records import Record
+from klantbeeld.sources.context import CallContext
 from klantbeeld.sources.questions import Outcome, Question, Subject
 from klantbeeld.sources.translation import NO_KEY
 from klantbeeld.writes.writer import Intent
@@ -97,7 +98,7 @@ class NaiveRoots:
             source=source,
             holder=holder,
         )
-        return await self.house.writer.write(intent, 0)
+        return await self.house.writer.write(intent, CallContext(0))
 
     def seal(self, place: int, binding: tuple[str, str]) -> str:
         sealed: str = self.naive.cursors.seal({"": Position(token=str(place))}, repr(binding).encode())

@@ -11,6 +11,7 @@ from tests.engine.memory import MemoryRegister
 from klantbeeld.engine.register import OwnRegister
 from klantbeeld.errors import StoreError
 from klantbeeld.graph.data_use import Disclosure, Granted
+from klantbeeld.sources.context import CallContext
 from klantbeeld.sources.questions import Question, SourceState, Subject
 
 HERE = Question({CUSTOMER: Subject(CUSTOMER, frozenset({CUSTOMER}))}, {"grants": frozenset()}, {})
@@ -26,19 +27,19 @@ class NeverAnswers:
         return []
 
 
-def deadline(seconds: float) -> float:
-    return asyncio.get_running_loop().time() + seconds
+def within(seconds: float) -> CallContext:
+    return CallContext(asyncio.get_running_loop().time() + seconds)
 
 
 @pytest.mark.asyncio
 async def test_a_store_that_fails_is_unavailable() -> None:
     register = OwnRegister(MemoryRegister(problem=StoreError("down")), [])
-    assert (await register.ask(HERE, deadline(5))).state is SourceState.UNAVAILABLE
+    assert (await register.ask(HERE, within(5))).state is SourceState.UNAVAILABLE
 
 
 @pytest.mark.asyncio
 async def test_a_store_that_does_not_answer_in_time_is_left() -> None:
-    assert (await OwnRegister(NeverAnswers(), []).ask(HERE, deadline(0.01))).state is SourceState.TIMEOUT
+    assert (await OwnRegister(NeverAnswers(), []).ask(HERE, within(0.01))).state is SourceState.TIMEOUT
 
 
 @pytest.mark.asyncio

@@ -16,6 +16,7 @@ from klantbeeld.sdk.connector import Doing
 from klantbeeld.sdk.mapping import Mapping
 from klantbeeld.sdk.records import Party, Record
 from klantbeeld.sdk.roles import COMPLAINTS
+from klantbeeld.sources.context import CallContext
 
 SOLVE = """mutation Solve($input: SolveComplaintInput!) { solveComplaint(input: $input) {
   status steps { source status code }
@@ -130,7 +131,7 @@ async def test_the_trail_shows_a_write_that_was_broken_off() -> None:
     house = a_house(theirs("c1", "z1"))
     begun = asyncio.Event()
 
-    async def never(name: str, act: Act, deadline: float) -> Any:
+    async def never(name: str, act: Act, context: CallContext) -> Any:
         begun.set()
         await asyncio.Event().wait()
 

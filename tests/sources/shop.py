@@ -15,6 +15,7 @@ from klantbeeld.sdk.mapping import take
 from klantbeeld.sdk.records import Invoice, Party
 from klantbeeld.sdk.replies import Reply
 from klantbeeld.settings import SourceSettings
+from klantbeeld.sources.context import CallContext
 from klantbeeld.sources.credentials import Credentials
 from klantbeeld.sources.questions import Outcome, Question, Subject
 from klantbeeld.sources.source import Source, loop_clock
@@ -135,8 +136,8 @@ def about(
     return Question(subjects=subjects, members={call: frozenset({members})}, **given)
 
 
-def soon() -> float:
-    return asyncio.get_running_loop().time() + 5
+def soon() -> CallContext:
+    return CallContext(asyncio.get_running_loop().time() + 5)
 
 
 async def ask(handle: Handler, question: Question, **settings: Any) -> Outcome:

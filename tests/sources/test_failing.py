@@ -36,6 +36,7 @@ from klantbeeld.errors import (
 from klantbeeld.sdk import Ask, Call, Connector, reads
 from klantbeeld.sdk.auth import Auth, ClientCredentials
 from klantbeeld.sdk.replies import Reply
+from klantbeeld.sources.context import CallContext
 from klantbeeld.sources.credentials import Credentials
 from klantbeeld.sources.questions import SourceState
 from klantbeeld.sources.source import loop_clock
@@ -140,7 +141,7 @@ async def test_a_source_that_does_not_answer_in_time_is_timed_out() -> None:
     transport = httpx.MockTransport(hang)
     source = shop(answering(b""))
     source._transport = HttpxTransport(ORIGIN, inner=transport)
-    outcome = await source.ask(about("invoices", "c"), loop_clock() + 0.02)
+    outcome = await source.ask(about("invoices", "c"), CallContext(loop_clock() + 0.02))
 
     assert (outcome.state, type(outcome.problem)) == (SourceState.TIMEOUT, SourceTimeout)
 
@@ -152,7 +153,7 @@ async def test_a_source_has_a_time_of_its_own_within_the_requests() -> None:
 
     source = shop(answering(b""), timeout=0.02)
     source._transport = HttpxTransport(ORIGIN, inner=httpx.MockTransport(hang))
-    outcome = await source.ask(about("invoices", "c"), loop_clock() + 600)
+    outcome = await source.ask(about("invoices", "c"), CallContext(loop_clock() + 600))
 
     assert outcome.state is SourceState.TIMEOUT
     assert outcome.seconds < 60

@@ -18,6 +18,7 @@ from klantbeeld.sdk.records import Party
 from klantbeeld.sdk.replies import Reply
 from klantbeeld.sdk.words import Channel
 from klantbeeld.settings import SourceSettings
+from klantbeeld.sources.context import CallContext
 from klantbeeld.sources.credentials import Credentials
 from klantbeeld.sources.questions import Question, SourceState, Subject
 from klantbeeld.sources.source import Source, loop_clock
@@ -126,8 +127,8 @@ def a_source(*replies: Reply) -> Source:
     )
 
 
-def soon() -> float:
-    return asyncio.get_running_loop().time() + 5
+def soon() -> CallContext:
+    return CallContext(asyncio.get_running_loop().time() + 5)
 
 
 async def status_of(capability: str, *replies: Reply) -> WriteStatus:

@@ -12,6 +12,7 @@ from klantbeeld.sdk.connector import Doing
 from klantbeeld.sdk.mapping import Mapping as RecordMapping
 from klantbeeld.sdk.records import Party
 from klantbeeld.sdk.roles import COMPLAINTS, CRM, MARKETING, Role
+from klantbeeld.sources.context import CallContext
 from klantbeeld.writes.outcomes import WriteOutcome, WriteStatus
 from klantbeeld.writes.writer import Intent, Writer
 
@@ -45,7 +46,7 @@ async def write(
         expected="v7",
         **where,
     )
-    return await writer.write(intent, 0)
+    return await writer.write(intent, CallContext(0))
 
 
 async def refusal(*sources: MemorySource, **more: Any) -> tuple[str, str | None]:

@@ -11,6 +11,7 @@ from klantbeeld.sdk.connector import Doing
 from klantbeeld.sdk.mapping import Mapping as RecordMapping
 from klantbeeld.sdk.records import Party
 from klantbeeld.sdk.roles import CRM
+from klantbeeld.sources.context import CallContext
 from klantbeeld.writes.writer import Intent, Writer
 
 CUSTOMER = "01900000-0000-7000-8000-000000000001"
@@ -47,7 +48,7 @@ async def keys_of(*intents: Intent) -> list[str]:
     crm = a_crm()
     writer = a_writer(crm)
     for one in intents:
-        await writer.write(one, 0)
+        await writer.write(one, CallContext(0))
     return [act.key for _, act in crm.acts]
 
 

@@ -4,15 +4,20 @@ Rights say which fields; which customers is `rows`. A plan is compiled for right
 """
 
 import hashlib
+from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Literal
 
+from klantbeeld.sources.context import Priority
+
 Rule = Literal["all", "self", "granted"]
 
 NEVER_TO_PARTNERS = frozenset({"SPECIAL", "NATIONAL_NUMBER"})
 """GDPR Art. 9 and the Dutch BSN (Wabb): no setting, scope, purpose or consent releases them to a partner."""
+
+PRIORITIES: Mapping[Rule, Priority] = {"all": Priority.AGENT, "self": Priority.APP, "granted": Priority.PARTNER}
 
 
 @dataclass(frozen=True)
@@ -72,3 +77,8 @@ class Caller:
     rows: Rule
     expires_at: float
     deadline_seconds: float
+
+    @property
+    def priority(self) -> Priority:
+        """How soon it is served where not everybody can be: whoever sees all customers works for the organisation."""
+        return PRIORITIES[self.rows]

@@ -28,6 +28,7 @@ from klantbeeld.errors import KlantbeeldError, RequestError
 from klantbeeld.graph.answers import Moment
 from klantbeeld.identity.map import IdentityMap
 from klantbeeld.settings import Language, Settings
+from klantbeeld.sources.context import CallContext
 from klantbeeld.sources.source import Source
 from klantbeeld.writes.writer import Writer
 
@@ -114,7 +115,9 @@ class Engine:
 
     def _run(self, plan: Plan, variables: Variables, context: Surroundings) -> Run:
         moment = Moment(self._parts.now(), context.language, self._parts.settings, context.caller.rights)
-        return Run(plan, variables, moment, context.deadline, self._cursors, self._to_python)
+        caller = context.caller
+        calls = CallContext(context.deadline, caller.priority, caller.rights.fingerprint)
+        return Run(plan, variables, moment, calls, self._cursors, self._to_python)
 
     def _to_python(self, definition: GraphQLField, values: dict[str, Any]) -> Mapping[str, Any]:
         """Make Python values of a field's coerced arguments, by their Python names."""

@@ -22,6 +22,7 @@ from klantbeeld.errors import RequestError, Unanswered
 from klantbeeld.graph.answers import Answer, Position
 from klantbeeld.graph.connections import check_size
 from klantbeeld.graph.customer import Customer
+from klantbeeld.sources.context import CallContext
 from klantbeeld.sources.questions import Outcome, Question, SourceState, Subject
 from klantbeeld.sources.source import Source
 from klantbeeld.sources.translation import NO_KEY
@@ -90,35 +91,40 @@ class Fetch:
         """Read everything below the value of a joint."""
         await self._level(run, joint.children, [(value, "")])
 
-    async def read(self, planned: PlannedRead, arguments: Arguments, deadline: float) -> list[Answer[Any]]:
+    async def read(self, planned: PlannedRead, arguments: Arguments, context: CallContext) -> list[Answer[Any]]:
         """Ask every source that has a role and a capability, about no customer: for searches."""
         role, call = planned.read.role.name, planned.read.call
         sources = [source for source in self._by_role.get(role, ()) if call in source.readings]
         question = Question(
             subjects={}, members={call: planned.members}, arguments=arguments, first=arguments.get("first")
         )
-        outcomes = await asyncio.gather(*(source.ask(question, deadline) for source in sources))
+        outcomes = await asyncio.gather(*(source.ask(question, context) for source in sources))
         found = zip(sources, outcomes, strict=True)
         return [
             _answer(_Want(planned, {}, source, Subject("", frozenset()), NO_KEY, Position()), o) for source, o in found
         ]
 
     async def read_of(
-        self, planned: PlannedRead, asked: Sequence[tuple[Any, Customer]], deadline: float, *, source: str | None = None
+        self,
+        planned: PlannedRead,
+        asked: Sequence[tuple[Any, Customer]],
+        context: CallContext,
+        *,
+        source: str | None = None,
     ) -> list[list[Answer[Any]]]:
         """Ask one read for parents of customers, outside any field; `source` asks that one alone."""
         places = [_Place(parent, str(customer.id), {}) for parent, customer in asked]
         for place, (_, customer) in zip(places, asked, strict=True):
             self._find(place, (planned,), customer, {})
             place.wants = [want for want in place.wants if source in {None, want.source.name}]
-        tasks = self._ask(deadline, (want for place in places for want in place.wants))
+        tasks = self._ask(context, (want for place in places for want in place.wants))
         for place in places:
             place.answers += [_answer(want, await tasks[id(want)]) for want in place.wants]
         return [place.answers for place in places]
 
     async def _level(self, run: Run, joints: Sequence[Joint], values: Sequence[tuple[Any, str]]) -> None:
         opened = self._open(run, joints, values)
-        asked = self._ask(run.deadline, (want for _, places in opened for place in places for want in place.wants))
+        asked = self._ask(run.context, (want for _, places in opened for place in places for want in place.wants))
         deeper = [self._finish(run, *one, asked) for one in opened if one[0].reads and one[0].children]
         going = asyncio.gather(*deeper) if deeper else None
         try:
@@ -207,12 +213,12 @@ class Fetch:
                 else:
                     _want(place, planned, source, subject, positions)
 
-    def _ask(self, deadline: float, wants: Iterable[_Want]) -> dict[int, "asyncio.Task[Outcome]"]:
+    def _ask(self, context: CallContext, wants: Iterable[_Want]) -> dict[int, "asyncio.Task[Outcome]"]:
         """Start one call for each batch; return the task that answers each want, by the want's identity."""
         loop = asyncio.get_running_loop()
         tasks: dict[int, asyncio.Task[Outcome]] = {}
         for batch in _batches(wants):
-            task = loop.create_task(batch.source.ask(_question(batch), deadline))
+            task = loop.create_task(batch.source.ask(_question(batch), context))
             tasks.update((id(want), task) for want in batch.wants)
         return tasks
 

@@ -8,6 +8,7 @@ from graphql import GraphQLError
 
 from klantbeeld.graph.answers import Rights as GraphRights
 from klantbeeld.settings import Language
+from klantbeeld.sources.context import Priority
 
 FormattedError = dict[str, Any]
 
@@ -27,6 +28,11 @@ class Caller(Protocol):
     @property
     def rights(self) -> Rights:
         """What may be read."""
+        ...
+
+    @property
+    def priority(self) -> Priority:
+        """How soon it is served where not everybody can be."""
         ...
 
 

@@ -8,6 +8,7 @@ from klantbeeld.errors import StoreError
 from klantbeeld.graph.data_use import REGISTER, Disclosure, Granted, Holding
 from klantbeeld.sdk.connector import Reading
 from klantbeeld.sdk.records import Record
+from klantbeeld.sources.context import CallContext
 from klantbeeld.sources.questions import Outcome, Question, SourceState
 from klantbeeld.sources.source import Source
 
@@ -38,11 +39,11 @@ class OwnRegister:
         self._register = register
         self._holdings = [_holding(source) for source in sources]
 
-    async def ask(self, question: Question, deadline: float) -> Outcome:
+    async def ask(self, question: Question, context: CallContext) -> Outcome:
         """Answer a question about one customer; what goes wrong is in the outcome."""
         (call,), (customer_id,) = question.members, question.keys
         try:
-            async with asyncio.timeout_at(deadline):
+            async with asyncio.timeout_at(context.deadline):
                 found = await self._read(call, customer_id)
         except TimeoutError:
             return Outcome(SourceState.TIMEOUT)

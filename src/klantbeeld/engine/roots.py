@@ -79,13 +79,13 @@ class RunRoots:
     async def ask(self, read: Read, **arguments: Any) -> Answers[Any]:
         """Ask every source that has the role; for searches, which are about no customer yet."""
         planned = PlannedRead(read, frozenset(read.uses))
-        answers: list[Answer[Any]] = await self.fetch.read(planned, arguments, self.run.deadline)
+        answers: list[Answer[Any]] = await self.fetch.read(planned, arguments, self.run.context)
         return self._outside(answers)
 
     async def read_of(self, read: Read, customers: Sequence[Customer]) -> dict[str, Answers[Any]]:
         """Ask one read about some customers; returns the answers by customer id."""
         planned = PlannedRead(read, frozenset(read.uses))
-        answers = await self.fetch.read_of(planned, [(one, one) for one in customers], self.run.deadline)
+        answers = await self.fetch.read_of(planned, [(one, one) for one in customers], self.run.context)
         return {str(one.id): self._outside(found) for one, found in zip(customers, answers, strict=True)}
 
     async def record(self, read: Read, wanted: RecordId) -> Record | None:
@@ -135,7 +135,7 @@ class RunRoots:
         attempt = Attempt(safety.channel)
         self.run.attempts.append(attempt)
         try:
-            attempt.outcome = await self.writer.write(intent, self.run.deadline)
+            attempt.outcome = await self.writer.write(intent, self.run.context)
         except Unanswered:  # nobody can take it, so nothing was sent
             self.run.attempts.remove(attempt)
             raise
@@ -158,7 +158,7 @@ class RunRoots:
 
     async def _wanted(self, planned: PlannedRead, wanted: RecordId, customer: Customer) -> Record | None:
         """Ask the source of a record for it; what other sources of the role can or cannot do has no part in it."""
-        (answers,) = await self.fetch.read_of(planned, [(wanted, customer)], self.run.deadline, source=wanted.source)
+        (answers,) = await self.fetch.read_of(planned, [(wanted, customer)], self.run.context, source=wanted.source)
         found: Record | None = self._outside([one for one in answers if one.source in {"", wanted.source}]).one()
         return found
 

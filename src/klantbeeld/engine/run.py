@@ -22,6 +22,7 @@ from klantbeeld.graph.answers import Answer, Answers, Moment
 from klantbeeld.graph.customer import Customer
 from klantbeeld.graph.joined import Joined
 from klantbeeld.sdk.words import Channel
+from klantbeeld.sources.context import CallContext
 from klantbeeld.writes.outcomes import WriteOutcome, WriteStatus
 
 Arguments = Mapping[str, Any]
@@ -47,7 +48,7 @@ class Attempt:
 class Run:
     """Lives as long as one operation.
 
-    `variables` are coerced. `deadline` is in the running loop's time. `customers` are all that the operation met, by
+    `variables` are coerced. `context` is that of its calls. `customers` are all that the operation met, by
     id, and `releases` what the caller may see of each; `asked` is everything that was asked on behalf of each.
     `attempts` are its writes.
     """
@@ -55,7 +56,7 @@ class Run:
     plan: Plan
     variables: Variables
     moment: Moment
-    deadline: float
+    context: CallContext
     cursors: Cursors
     to_python: ToPython
     customers: dict[str, Customer] = field(default_factory=dict)

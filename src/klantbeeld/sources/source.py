@@ -30,6 +30,7 @@ from klantbeeld.sdk.mapping import Mapping as RecordMapping
 from klantbeeld.sdk.replies import Reply
 from klantbeeld.sdk.words import Category
 from klantbeeld.settings import SourceSettings
+from klantbeeld.sources.context import CallContext
 from klantbeeld.sources.credentials import Credentials
 from klantbeeld.sources.decode import Decoded, decode
 from klantbeeld.sources.health import Health
@@ -109,11 +110,11 @@ class Source:
         self._count = count
         self._translations: dict[tuple[tuple[str, frozenset[str]], ...], Translation] = {}
 
-    async def ask(self, question: Question, deadline: float) -> Outcome:
+    async def ask(self, question: Question, context: CallContext) -> Outcome:
         """Ask a question; what goes wrong is in the outcome, nothing is raised for it."""
         began = self._monotonic()
         try:
-            outcome = await self._read(question, min(deadline, began + self.settings.timeout))
+            outcome = await self._read(question, context)
         except SourceError as problem:
             outcome = Outcome(state_of(problem), problem=problem)
         except Exception as error:  # noqa: BLE001 - a connector that breaks costs its own fields, and no others
@@ -123,14 +124,14 @@ class Source:
         self._note(outcome.seconds, outcome.problem)
         return outcome
 
-    async def act(self, name: str, act: Act, deadline: float) -> Written:
+    async def act(self, name: str, act: Act, context: CallContext) -> Written:
         """Send a write once; raises SourceError, whose `sent` says whether it may have taken effect."""
         doing = self.doings[name]
         began = self._monotonic()
         problem: SourceError | None = None
         try:
             conversation = self._begin(name, act)
-            call, reply = await self._converse(conversation, min(deadline, began + self.settings.timeout))
+            call, reply = await self._converse(conversation, context)
             return _written(doing.mapping, call, reply)
         except SourceError as error:
             problem = error
@@ -147,12 +148,12 @@ class Source:
         self.health.note(seconds, problem, self._now())
         self._count("ok" if problem is None else OUTCOMES.get(type(problem), "unavailable"), seconds)
 
-    async def _read(self, question: Question, deadline: float) -> Outcome:
+    async def _read(self, question: Question, context: CallContext) -> Outcome:
         plan = self._translation(question.members)
         found: Found = {capability: {} for capability in question.members}
         position, pages = question.after, 0
         while True:
-            decoded = await self._page(question, plan, position, deadline)
+            decoded = await self._page(question, plan, position, context)
             plan.collect(decoded.items, question, self.name, self._now(), found)
             position, pages = decoded.next_page, pages + 1
             if position is None or not question.everything or pages == MOST_PAGES:
@@ -169,7 +170,7 @@ class Source:
             made = self._translations[key] = translation_of(self.readings, members)
         return made
 
-    async def _page(self, question: Question, plan: Translation, position: str | None, deadline: float) -> Decoded:
+    async def _page(self, question: Question, plan: Translation, position: str | None, context: CallContext) -> Decoded:
         ask = Ask(
             keys=question.keys,
             select=plan.select,
@@ -178,7 +179,7 @@ class Source:
             arguments=question.arguments,
         )
         conversation = getattr(self.connector, plan.reading.name)(ask)
-        call, reply = await self._converse(conversation, deadline)
+        call, reply = await self._converse(conversation, context)
         if reply.status in call.absent:
             return Decoded([], None)
         return decode(call, reply.body, plan.select)
@@ -193,7 +194,7 @@ class Source:
             raise _broken(error, sent=False) from error
         return conversation
 
-    async def _converse(self, conversation: Conversation, deadline: float) -> tuple[Call[Any], Reply]:
+    async def _converse(self, conversation: Conversation, context: CallContext) -> tuple[Call[Any], Reply]:
         """Send a call, or carry a dialogue to its last call; returns that call and the reply to it.
 
         An error speaks for the dialogue as a whole: it is `sent` if anything was that changes something, and once the
@@ -206,7 +207,7 @@ class Source:
                 sending = False
                 call, is_last = _next_call(conversation, reply)
                 sending = call.sends
-                reply = await self._send(call, deadline)
+                reply = await self._send(call, context)
                 if is_last:
                     return call, reply
                 began = began or sending
@@ -218,7 +219,8 @@ class Source:
         except Exception as error:
             raise _broken(error, sent=began or sending) from error
 
-    async def _send(self, call: Call[Any], deadline: float) -> Reply:
+    async def _send(self, call: Call[Any], context: CallContext) -> Reply:
+        deadline = min(context.deadline, self._monotonic() + self.settings.timeout)
         headers: Sequence[tuple[bytes, bytes]]
         if self._credentials.are_in_headers:
             proven, headers = call, (*encoded(tuple(call.headers)), *await self._credentials.headers(deadline))

@@ -10,6 +10,7 @@ from klantbeeld.identity.links import Links
 from klantbeeld.sdk.acts import Act
 from klantbeeld.sdk.roles import Role
 from klantbeeld.sdk.words import Channel
+from klantbeeld.sources.context import CallContext
 from klantbeeld.sources.source import Source
 from klantbeeld.writes.outcomes import StepOutcome, WriteOutcome, WriteStatus, status_after
 from klantbeeld.writes.routing import able, owner_of
@@ -59,7 +60,7 @@ class Writer:
         self._secret = hmac.digest(secret, b"klantbeeld step keys", "sha256")
         self._new_id = new_id
 
-    async def write(self, intent: Intent, deadline: float) -> WriteOutcome:
+    async def write(self, intent: Intent, context: CallContext) -> WriteOutcome:
         """Carry an intent out; raises Unanswered where no owner can take it, and nothing was sent then."""
         operation_id = self._new_id()
         owner = self._owner(intent)
@@ -67,7 +68,7 @@ class Writer:
         if not record_ids:
             raise Unanswered("NOT_LINKED", source=owner.name)
         act = self._act(intent, intent.holder or record_ids[0], step=owner.name, operation_id=operation_id)
-        return WriteOutcome(operation_id, (await self._step(owner, intent.act, act, deadline),))
+        return WriteOutcome(operation_id, (await self._step(owner, intent.act, act, context),))
 
     def _owner(self, intent: Intent) -> Source:
         if intent.source is None:
@@ -83,9 +84,9 @@ class Writer:
         kind = intent.role.acts[intent.act]
         return kind(customer=customer, key=key, expected=intent.expected, channel=intent.channel, **intent.values)
 
-    async def _step(self, owner: Source, name: str, act: Act, deadline: float) -> StepOutcome:
+    async def _step(self, owner: Source, name: str, act: Act, context: CallContext) -> StepOutcome:
         try:
-            written = await owner.act(name, act, deadline)
+            written = await owner.act(name, act, context)
         except SourceError as error:
             reason = error.reason if isinstance(error, SourceRejected) else None
             return StepOutcome(owner.name, name, status_after(error), code=error.code, reason=reason)
