@@ -1,8 +1,8 @@
 """The calls to the Dataverse Web API (OData v4)."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime
-from typing import Any, TypeVar
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC, date, datetime
+from typing import Any, NamedTuple, TypeVar
 from uuid import NAMESPACE_URL, UUID, uuid5
 
 import msgspec
@@ -24,11 +24,18 @@ from klantbeeld.sdk import (
     reads,
     wire_names,
 )
-from klantbeeld.sdk.acts import Act, ChangeContactDetails, RecordInteraction, ReportDataError
+from klantbeeld.sdk.acts import (
+    Act,
+    ChangeContactDetails,
+    RecordInteraction,
+    RegisterCustomer,
+    ReportDataError,
+    SetAttribute,
+)
 from klantbeeld.sdk.paging import query_of_link
 from klantbeeld.sdk.records import PostalAddress
 from klantbeeld.sdk.spellings import phone_spellings, postcode_spellings
-from klantbeeld.sdk.words import Channel, Direction
+from klantbeeld.sdk.words import Channel, Direction, PartyStatus
 
 from . import mapping
 from . import records as wire
@@ -134,12 +141,36 @@ class Dataverse(Connector):
             **({phone_column(act.phone): act.phone} if act.phone else {}),
             **(address_columns(act.address) if act.address else {}),
         }
+        return self._changed(act, changes)
+
+    @does(WriteSafety.IF_MATCH, mapping.PARTY)
+    def set_attribute(self, act: SetAttribute) -> Call[wire.Contact]:
+        """Fill one column of a contact; there is no place for where it was learned, nor under which consent."""
+        column = ATTRIBUTES.get(act.name)
+        if column is None:
+            raise SourceRejected(f"no column holds {act.name}", reason="attribute_not_held")
+        return self._changed(act, {column.name: column.written(act.value)})
+
+    @does(WriteSafety.UNIQUE_REFERENCE, mapping.PARTY)
+    def register_customer(self, act: RegisterCustomer) -> Call[wire.Contact]:
+        """Make a contact whose id is made of the act's key, so that a second time changes the same one to the same."""
+        row = {
+            "firstname": act.given_name,
+            "middlename": act.tussenvoegsel,
+            "lastname": act.family_name,
+            "birthdate": act.birth_date and act.birth_date.isoformat(),
+            "emailaddress1": act.email,
+            "new_language": act.language,
+            "new_stage": mapping.STAGE_CODES[PartyStatus.ACTIVE],
+            **({phone_column(act.phone): act.phone} if act.phone else {}),
+            **(address_columns(act.address) if act.address else {}),
+        }
         return Call(
             method="PATCH",
-            path=f"{self._root}/contacts({guid(act.customer)})",
+            path=f"{self._root}/contacts({uuid5(NAMESPACE_URL, act.key)})",
             query=[("$select", "contactid")],
-            headers=(*ODATA, RETURN_ROW, ("if-match", act.expected or "*")),
-            json=changes,
+            headers=(*ODATA, RETURN_ROW),
+            json={name: value for name, value in row.items() if value is not None},
             record=wire.Contact,
             absent=frozenset(),
             sends=True,
@@ -215,6 +246,19 @@ class Dataverse(Connector):
             next_page=next_page,
             record=record,
             absent=frozenset(),
+        )
+
+    def _changed(self, act: Act, columns: Mapping[str, Any]) -> Call[wire.Contact]:
+        """Change a contact, if it is still at the version that was seen."""
+        return Call(
+            method="PATCH",
+            path=f"{self._root}/contacts({guid(act.customer)})",
+            query=[("$select", "contactid")],
+            headers=(*ODATA, RETURN_ROW, ("if-match", act.expected or "*")),
+            json=columns,
+            record=wire.Contact,
+            absent=frozenset(),
+            sends=True,
         )
 
     def _upsert(self, table: str, act: Act, row: Mapping[str, Any]) -> Call[wire.Activity]:
@@ -296,6 +340,36 @@ MATCHES = {
     MatchKind.PHONE: lambda value: equals(PHONES, phone_spellings(value)),
     MatchKind.CUSTOMER_NUMBER: lambda value: equals(("new_customernumber",), (value,)),
     MatchKind.NAME_POSTCODE_BIRTH_DATE: matches_compound,
+}
+
+
+def birth_date_of(text: str) -> str:
+    """Return a day as the Web API writes it; SourceRejected for what is none."""
+    try:
+        return date.fromisoformat(text).isoformat()
+    except ValueError as error:
+        raise SourceRejected("not a day", reason="attribute_value_invalid") from error
+
+
+def gender_of(text: str) -> int:
+    """Return the option of a gender; SourceRejected for a word that is none."""
+    code = mapping.GENDER_CODES.get(text)
+    if code is None:
+        raise SourceRejected("no such option", reason="attribute_value_invalid")
+    return code
+
+
+class Column(NamedTuple):
+    """A column that holds an attribute, and how its value is written."""
+
+    name: str
+    written: Callable[[str], str | int]
+
+
+ATTRIBUTES: Mapping[str, Column] = {
+    "birthDate": Column("birthdate", birth_date_of),
+    "gender": Column("gendercode", gender_of),
+    "language": Column("new_language", str),
 }
 
 

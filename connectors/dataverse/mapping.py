@@ -18,7 +18,9 @@ from klantbeeld.sdk.words import (
 from . import records as wire
 
 GENDERS = {1: "male", 2: "female"}
+GENDER_CODES = {word: code for code, word in GENDERS.items()}
 STAGES = {100000000: PartyStatus.PROSPECT, 100000001: PartyStatus.ACTIVE, 100000002: PartyStatus.FORMER}
+STAGE_CODES = {stage: code for code, stage in STAGES.items()}
 ORDER_STATES = {
     0: OrderStatus.OPEN,
     1: OrderStatus.SHIPPED,

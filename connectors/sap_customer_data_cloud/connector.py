@@ -1,5 +1,6 @@
 """The calls to the Accounts API of SAP Customer Data Cloud: all by POST, with the parameters in a form."""
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any
@@ -25,7 +26,7 @@ from klantbeeld.sdk import (
     reads,
     wire_names,
 )
-from klantbeeld.sdk.acts import Act, ChangeContactDetails, SetConsent, SetPreference
+from klantbeeld.sdk.acts import Act, ChangeContactDetails, SetAttribute, SetConsent, SetPreference
 from klantbeeld.sdk.records import PostalAddress
 from klantbeeld.sdk.spellings import address_line, phone_spellings, postcode_spellings
 from klantbeeld.sdk.words import Channel, ConsentStatus
@@ -54,6 +55,7 @@ PROBLEMS: dict[int, type[SourceError]] = {
     503: SourceUnavailable,
     504: SourceUnavailable,
 }
+ATTRIBUTE_NAME = re.compile(r"[a-z][A-Za-z0-9]{0,63}", re.ASCII)
 SUBSCRIBED_BY = Channel.EMAIL
 
 
@@ -151,6 +153,20 @@ class CustomerDataCloud(Connector):
             raise SourceRejected("a mailing goes by e-mail", reason="channel_not_supported")
         path = (act.topic, SUBSCRIBED_BY.value.lower())
         return changed(act, subscriptions=tree(path, {"isSubscribed": act.subscribed}))
+
+    @does(WriteSafety.NONE, mapping.PARTY)
+    def set_attribute(self, act: SetAttribute) -> Call[wire.Account]:
+        """Keep a free choice of the customer, with where it was learned and the consent under which it is kept."""
+        if not ATTRIBUTE_NAME.fullmatch(act.name):
+            raise SourceRejected("not the name of a member", reason="attribute_not_held")
+        choice = {
+            "value": act.value,
+            "changedAt": act.learned_at.isoformat(),
+            "source": act.learned_from,
+            "consent": act.consent,
+            "channel": act.channel.value.lower(),
+        }
+        return changed(act, data=tree(("contactPreferences", act.name), choice))
 
     @does(WriteSafety.NONE, mapping.PARTY)
     def change_contact_details(self, act: ChangeContactDetails) -> Dialogue[wire.Account]:

@@ -24,7 +24,7 @@ from klantbeeld.sdk import (
     reads,
     segment,
 )
-from klantbeeld.sdk.acts import Act, ChangeBillingDetails, CreditInvoice
+from klantbeeld.sdk.acts import Act, ChangeBillingDetails, CreditInvoice, WithdrawCredit
 from klantbeeld.sdk.money import to_minor
 from klantbeeld.sdk.paging import last_id_while_more
 from klantbeeld.sdk.records import PostalAddress
@@ -43,6 +43,7 @@ STATES = {**{state.value: status for status, state in mapping.SETTLEMENTS.items(
 CUSTOMER_EVENTS = ("customer.created", "customer.updated")
 OPERATION = "klantbeeld_operation"
 PAYMENT_REQUIRED, IN_USE = 402, 409
+OPEN, VOID = "open", "void"
 
 
 class Stripe(Connector):
@@ -164,6 +165,27 @@ class Stripe(Connector):
                 return credit_note(f"/v1/credit_notes/{segment(note.id)}", act, method="GET")
         return credit_note("/v1/credit_notes", act, form=credit_members(act, invoice))
 
+    @does(WriteSafety.IDEMPOTENCY_KEY, mapping.CREDIT_NOTE)
+    def withdraw_credit(self, act: WithdrawCredit) -> Dialogue[wire.CreditNote]:
+        """Take a credit back: by voiding the note while its invoice is open, and else by a debit on the balance.
+
+        Stripe voids no note of an invoice that is paid, and a note over all that was due has made it so.
+        """
+        note_path = f"/v1/credit_notes/{segment(act.credit)}"
+        reply = yield Call(path=note_path, headers=(VERSION,), record=wire.CreditNote, absent=frozenset())
+        note = understood(reply, wire.CreditNote)
+        if note.customer != act.customer:
+            raise SourceRejected("the credit is another customer's", reason="credit_of_another_customer")
+        if note.status == VOID:
+            return credit_note(note_path, act, method="GET")
+        path = f"/v1/invoices/{segment(note.invoice or '')}"
+        reply = yield Call(path=path, headers=(VERSION,), record=wire.Invoice, absent=frozenset())
+        if understood(reply, wire.Invoice).status == OPEN:
+            return credit_note(f"{note_path}/void", act, form=[])
+        return credit_note(
+            f"/v1/customers/{segment(act.customer)}/balance_transactions", act, form=debit_members(act, note)
+        )
+
     def problem(self, reply: Reply) -> SourceError | None:
         """Read the kind of a refusal: a key in use or used otherwise proves nothing about the write."""
         problem = problem_of_status(reply)
@@ -274,8 +296,19 @@ def credit_members(act: CreditInvoice, invoice: wire.Invoice) -> list[tuple[str,
     ]
 
 
+def debit_members(act: WithdrawCredit, note: wire.CreditNote) -> list[tuple[str, str]]:
+    """Return the members of a movement of the balance by which a customer owes again what was credited."""
+    return [
+        ("amount", str(note.amount or 0)),
+        ("currency", note.currency or ""),
+        ("description", f"Withdrawn: {note.number or note.id}"),
+        (f"metadata[{OPERATION}]", act.key),
+        ("metadata[channel]", act.channel.value),
+    ]
+
+
 def credit_note(
-    path: str, act: CreditInvoice, *, method: str = "POST", form: list[tuple[str, str]] | None = None
+    path: str, act: Act, *, method: str = "POST", form: list[tuple[str, str]] | None = None
 ) -> Call[wire.CreditNote]:
     """Make a credit note, or read the one that was made."""
     headers = (VERSION, key_of(act)) if method == "POST" else (VERSION,)

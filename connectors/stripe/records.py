@@ -128,7 +128,12 @@ class CreditNote(Struct, kw_only=True):
     """Money given back on an invoice."""
 
     id: str
+    number: str | None = None
     customer: str | None = None
+    invoice: str | None = None
+    status: str | None = None
+    amount: int | None = None
+    currency: str | None = None
     metadata: dict[str, str] = field(default_factory=dict)
 
 

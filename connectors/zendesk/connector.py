@@ -22,7 +22,7 @@ from klantbeeld.sdk import (
     problem_of_status,
     reads,
 )
-from klantbeeld.sdk.acts import CommentOnComplaint, FileComplaint, SolveComplaint
+from klantbeeld.sdk.acts import CommentOnComplaint, FileComplaint, HoldComplaint, ReopenComplaint, SolveComplaint
 from klantbeeld.sdk.paging import query_of_link
 from klantbeeld.sdk.spellings import phone_spellings
 from klantbeeld.sdk.words import Channel
@@ -150,6 +150,18 @@ class Zendesk(Connector):
     def solve_complaint(self, act: SolveComplaint) -> Call[wire.Saved]:
         """Solve a ticket, and tell the customer how."""
         change = {"status": "solved", "comment": {"body": act.resolution, "public": True}}
+        return self._changed(act.complaint, change, expected=act.expected)
+
+    @does(WriteSafety.IF_MATCH, mapping.SAVED)
+    def hold_complaint(self, act: HoldComplaint) -> Call[wire.Saved]:
+        """Put a ticket on hold: the customer does not see the note, nor that it waits."""
+        change = {"status": "hold", "comment": {"body": act.note, "public": False}}
+        return self._changed(act.complaint, change, expected=act.expected)
+
+    @does(WriteSafety.IF_MATCH, mapping.SAVED)
+    def reopen_complaint(self, act: ReopenComplaint) -> Call[wire.Saved]:
+        """Open a ticket again; one that is closed for good refuses."""
+        change = {"status": "open", "comment": {"body": act.note, "public": False}}
         return self._changed(act.complaint, change, expected=act.expected)
 
     def problem(self, reply: Reply) -> SourceError | None:

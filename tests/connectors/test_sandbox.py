@@ -2,6 +2,8 @@
 
 import asyncio
 from dataclasses import replace
+from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -12,15 +14,21 @@ from klantbeeld.sandbox.facts import SYSTEMS, Population
 from klantbeeld.sdk.acts import (
     ChangeBillingDetails,
     ChangeContactDetails,
+    CreditInvoice,
+    HoldComplaint,
     RecordInteraction,
+    RegisterCustomer,
+    ReopenComplaint,
+    SetAttribute,
     SetConsent,
     SolveComplaint,
+    WithdrawCredit,
 )
 from klantbeeld.sdk.calls import Ask
 from klantbeeld.sdk.examples import load_examples, members_on_the_wire
 from klantbeeld.sdk.live import Live
-from klantbeeld.sdk.records import Record
-from klantbeeld.sdk.words import Channel, ConsentStatus, Direction
+from klantbeeld.sdk.records import Money, Record
+from klantbeeld.sdk.words import Channel, ComplaintState, ConsentStatus, Direction
 
 from .conftest import Open
 
@@ -209,3 +217,71 @@ async def test_orders_of_several_customers_come_in_one_call_and_say_whose_they_a
         )
     assert {record.owner for record in both} == {FATIMA["dataverse"], sanne}
     assert len(both) == len(alone) + len(other)
+
+
+@pytest.mark.asyncio
+async def test_dataverse_makes_one_contact_for_each_key(open_sandbox: Open) -> None:
+    act = RegisterCustomer(
+        customer="", key="op-8", channel=Channel.SHOP, given_name="Noor", tussenvoegsel="van der", family_name="Linden"
+    )
+    async with open_sandbox("dataverse") as live:
+        first = await live.act("register_customer", act)
+        again = await live.act("register_customer", act)
+        (party,) = await read(live, "party", first.record_id)
+    assert first.record_id == again.record_id
+    assert party.full_name == "Noor van der Linden"  # type: ignore[attr-defined]  # a Party
+
+
+@pytest.mark.asyncio
+async def test_dataverse_refuses_an_attribute_that_no_column_holds(open_sandbox: Open) -> None:
+    act = SetAttribute(
+        customer=FATIMA["dataverse"],
+        key="k",
+        channel=Channel.APP,
+        name="shoeSize",
+        value="41",
+        learned_from="chat",
+        learned_at=datetime(2026, 11, 23, tzinfo=UTC),
+        consent="service",
+    )
+    async with open_sandbox("dataverse") as live:
+        with pytest.raises(SourceRejected) as refused:
+            await live.act("set_attribute", act)
+        assert refused.value.reason == "attribute_not_held"
+        with pytest.raises(SourceRejected) as refused:
+            await live.act("set_attribute", replace(act, name="birthDate", value="31 april"))
+        assert refused.value.reason == "attribute_value_invalid"
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("cents", ["5.00", None])
+async def test_stripe_takes_a_credit_back_once_for_each_key(cents: str | None, open_sandbox: Open) -> None:
+    credit = CreditInvoice(
+        customer=FATIMA["stripe"],
+        key="op-9",
+        channel=Channel.PHONE,
+        invoice="in_1KBe42ac284101e20",
+        amount=Money(Decimal(cents), "EUR") if cents else None,
+        reason="Te laat",
+    )
+    async with open_sandbox("stripe") as live:
+        note = await live.act("credit_invoice", credit)
+        undo = WithdrawCredit(customer=FATIMA["stripe"], key="op-10", channel=Channel.PHONE, credit=note.record_id)
+        first = await live.act("withdraw_credit", undo)
+        again = await live.act("withdraw_credit", undo)
+        assert first.record_id == again.record_id
+        with pytest.raises(SourceRejected):
+            await live.act("withdraw_credit", replace(undo, customer="cus_other"))
+
+
+@pytest.mark.asyncio
+async def test_zendesk_holds_and_reopens_on_the_version_that_was_seen(open_sandbox: Open) -> None:
+    async with open_sandbox("zendesk") as live:
+        (seen,) = await read(live, "complaint", "301")
+        given = {"customer": FATIMA["zendesk"], "key": "k", "channel": Channel.PHONE, "complaint": "301"}
+        hold = HoldComplaint(**given, expected=seen.version, note="Wacht.")  # type: ignore[arg-type]  # a mixed dict
+        held = await live.act("hold_complaint", hold)
+        reopen = ReopenComplaint(**given, expected=held.version, note="Verder.")  # type: ignore[arg-type]  # as above
+        await live.act("reopen_complaint", reopen)
+        (after,) = await read(live, "complaint", "301")
+    assert after.state is ComplaintState.OPEN  # type: ignore[attr-defined]  # a Complaint

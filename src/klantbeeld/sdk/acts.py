@@ -4,6 +4,7 @@ An act reaches a connector after rights, rows and routing are settled. `None` in
 """
 
 from dataclasses import dataclass
+from datetime import date, datetime
 
 from klantbeeld.sdk.records import Money, PostalAddress
 from klantbeeld.sdk.words import Channel, ConsentStatus, Direction
@@ -31,6 +32,31 @@ class ChangeContactDetails(Act):
     email: str | None = None
     phone: str | None = None
     address: PostalAddress | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RegisterCustomer(Act):
+    """A customer whom the owner does not know yet; `customer` is empty. A tussenvoegsel is a name part of its own."""
+
+    given_name: str | None = None
+    tussenvoegsel: str | None = None
+    family_name: str
+    birth_date: date | None = None
+    email: str | None = None
+    phone: str | None = None
+    address: PostalAddress | None = None
+    language: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetAttribute(Act):
+    """One attribute of the progressive profile: where it was learned, when, and under which consent it is kept."""
+
+    name: str
+    value: str
+    learned_from: str
+    learned_at: datetime
+    consent: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +96,13 @@ class CreditInvoice(Act):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WithdrawCredit(Act):
+    """A credit that is taken back, by the owner's id of it; undoes `CreditInvoice`."""
+
+    credit: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FileComplaint(Act):
     """A new complaint."""
 
@@ -93,6 +126,22 @@ class SolveComplaint(Act):
 
     complaint: str
     resolution: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HoldComplaint(Act):
+    """A complaint that waits for something on our side, with a note for colleagues alone."""
+
+    complaint: str
+    note: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReopenComplaint(Act):
+    """A complaint that is open again, with a note for colleagues alone; undoes `HoldComplaint` and `SolveComplaint`."""
+
+    complaint: str
+    note: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -41,7 +41,9 @@ CRM = Role(
         "interaction": records.Interaction,
     },
     acts={
+        "register_customer": acts.RegisterCustomer,
         "change_contact_details": acts.ChangeContactDetails,
+        "set_attribute": acts.SetAttribute,
         "record_interaction": acts.RecordInteraction,
         "report_data_error": acts.ReportDataError,
     },
@@ -59,7 +61,11 @@ BILLING = Role(
         "purchases": records.Product,
         "product": records.Product,
     },
-    acts={"change_billing_details": acts.ChangeBillingDetails, "credit_invoice": acts.CreditInvoice},
+    acts={
+        "change_billing_details": acts.ChangeBillingDetails,
+        "credit_invoice": acts.CreditInvoice,
+        "withdraw_credit": acts.WithdrawCredit,
+    },
 )
 COMPLAINTS = Role(
     "COMPLAINTS",
@@ -74,7 +80,9 @@ COMPLAINTS = Role(
     acts={
         "file_complaint": acts.FileComplaint,
         "comment_on_complaint": acts.CommentOnComplaint,
+        "hold_complaint": acts.HoldComplaint,
         "solve_complaint": acts.SolveComplaint,
+        "reopen_complaint": acts.ReopenComplaint,
     },
 )
 MARKETING = Role(
@@ -91,6 +99,7 @@ MARKETING = Role(
     acts={
         "set_consent": acts.SetConsent,
         "set_preference": acts.SetPreference,
+        "set_attribute": acts.SetAttribute,
         "change_contact_details": acts.ChangeContactDetails,
     },
 )
