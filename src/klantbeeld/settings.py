@@ -4,16 +4,40 @@ Each field's description is its documentation (`docs/configuration.md` is genera
 environment variables or files, never in the settings file, and are never printed.
 """
 
-import re
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
-PASSWORD_IN_URL = re.compile(r"://[^/@\s]*:[^/@\s]+@")
+from klantbeeld.settings_section import Bilingual, Seconds, Secret, Section
+from klantbeeld.settings_source import SourceSettings
 
-Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+__all__ = [
+    "AccessSettings",
+    "Bilingual",
+    "Category",
+    "ClientClass",
+    "EligibilitySettings",
+    "GatewaySettings",
+    "IdentitySettings",
+    "IssuerSettings",
+    "Language",
+    "ProfileField",
+    "PurposeSettings",
+    "QualitySettings",
+    "Seconds",
+    "Secret",
+    "Section",
+    "Sensitivity",
+    "Settings",
+    "SourceName",
+    "SourceSettings",
+    "StoreSettings",
+    "TrailSettings",
+    "ViewSettings",
+    "WriteSettings",
+]
+
 Language = Literal["nl", "en"]
 SourceName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,63}$")]
 Category = Literal["SOCIAL", "REGISTRATION", "CUSTOM", "SYSTEM"]
@@ -21,40 +45,6 @@ Sensitivity = Literal["ORDINARY", "FINANCIAL", "SPECIAL", "NATIONAL_NUMBER"]
 SignatureAlgorithm = Literal[
     "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA", "Ed25519"
 ]
-
-
-class Section(BaseModel):
-    """A part of the settings: unknown keys are refused, nothing changes after loading."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
-
-    def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
-        for name, value in super().__repr_args__():
-            yield name, PASSWORD_IN_URL.sub("://***@", value) if isinstance(value, str) else value
-
-
-class Secret(Section):
-    """Where a secret is read from: exactly one of an environment variable or a file."""
-
-    env: str | None = None
-    """Name of the environment variable that holds the secret."""
-    file: Path | None = None
-    """File that holds the secret; surrounding white space is cut."""
-
-    @model_validator(mode="after")
-    def _is_in_one_place(self) -> Self:
-        if (self.env is None) == (self.file is None):
-            raise ValueError("a secret is read from exactly one of `env` and `file`")
-        return self
-
-
-class Bilingual(Section):
-    """A text for people in both languages."""
-
-    nl: str = Field(min_length=1)
-    """Dutch."""
-    en: str = Field(min_length=1)
-    """English."""
 
 
 class GatewaySettings(Section):
@@ -222,47 +212,6 @@ class IdentitySettings(Section):
     """The key before this one: looked up as well, until every record has been seen or imported under the new one."""
     default_region: str = Field(default="NL", pattern="^[A-Z]{2}$")
     """Country (ISO 3166-1 alpha-2) of phone numbers that are written without one."""
-
-
-class SourceSettings(Section):
-    """One configured connection to one system."""
-
-    connector: str
-    """Name of the connector."""
-    base_url: str
-    """Address of the system, without a path of an API."""
-    credentials: dict[str, Secret | str] = Field(default_factory=dict, repr=False)
-    """What the connector's kind of authentication needs; secrets by environment or file."""
-    options: dict[str, str] = Field(default_factory=dict)
-    """Options that the connector declares."""
-    roles: tuple[str, ...] | None = None
-    """Roles that this source fills; without it, all that the connector has."""
-    importance: Literal["essential", "important", "optional"]
-    """What it means to be without it."""
-    risk_when_missing: Bilingual
-    """What a person should do or not do while this source is missing."""
-    hosted_in: str
-    """Country (ISO 3166-1 alpha-2) where the data is held."""
-    processor: str
-    """The company that runs the system for the organisation (GDPR Art. 28)."""
-    retention: str
-    """How long the system keeps what it has, as an ISO 8601 duration or in words."""
-    timeout: Seconds = 2.0
-    """Longest a single call may take, in seconds."""
-    connect_timeout: Seconds = 1.0
-    """Longest a connection may take to open, in seconds."""
-    max_connections: int = Field(default=32, gt=0)
-    """Most connections that are open at once."""
-    max_body_bytes: int = Field(default=4_194_304, gt=0)
-    """Largest answer that is read, in bytes, after decompression."""
-    transport: Literal["wire", "httpx"] = "wire"
-    """`wire` for the own HTTP/1.1 client, `httpx` for proxies and HTTP/2."""
-    ca_bundle: Path | None = None
-    """Certificates to trust instead of the system's."""
-    client_certificate: Path | None = None
-    """Our certificate for a source that demands one (mTLS): a PEM file with its chain and, mostly, its key."""
-    client_key: Path | None = None
-    """The unencrypted key of the client certificate, if it has a file of its own."""
 
 
 class WriteSettings(Section):

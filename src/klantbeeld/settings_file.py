@@ -17,7 +17,8 @@ from pydantic import BaseModel, SecretStr, ValidationError
 from pydantic_core import ErrorDetails
 
 from klantbeeld.errors import ConfigurationError
-from klantbeeld.settings import PASSWORD_IN_URL, Secret, Settings
+from klantbeeld.settings import Secret, Settings
+from klantbeeld.settings_section import PASSWORD_IN_URL
 from klantbeeld.toml_lines import Key, lines_of
 
 PREFIX = "KLANTBEELD__"
