@@ -1,0 +1,90 @@
+"""Cases: for each seed, what is under way, what goes wrong at the owners, and where the gateway is killed."""
+
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from tests.faults.writes.operations import KINDS, Kind, Operation
+from tests.faults.writes.owners.faults import Fault
+from tests.faults.writes.points import Point
+
+FAULTY = 0.3  # of the writes meet a fault at their owner
+FAULTS = (Fault.REFUSED, Fault.UNAVAILABLE, Fault.SLOW, Fault.LOST, Fault.BROKEN, Fault.CUT, Fault.LATE, Fault.LATE)
+ANSWERED = (Fault.SLOW, Fault.BROKEN)
+KEYS_FORGOTTEN = 6.5  # seconds; the owners keep keys for five
+BOTH_DOWN = 0.08  # of the cases have no gateway at all until the owners have forgotten their keys
+
+ONE_STEP = ("version", "key", "reference", "bare")
+SEVERAL_STEPS: tuple[str, ...] = tuple(name for name in KINDS if len(KINDS[name].systems) > 1)
+
+Customers = Callable[[], tuple[str, str]]
+"""Gives a customer whom nobody has touched: the number at the systems, and the id."""
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One run: where the first replica is killed (None: at a moment, `after` seconds), how long it stays away.
+
+    `second` is where the other replica is killed in its turn, once the first is gone.
+    """
+
+    seed: int
+    point: Point | None
+    passages: int
+    after: float
+    away: float
+    both: bool
+    second: Point | None
+    operations: tuple[Operation, ...]
+
+
+def points() -> tuple[Point, ...]:
+    """Name the points that can be reached by the mutations that there are."""
+    apart = set() if SEVERAL_STEPS else {Point.BETWEEN_STEPS, Point.IN_COMPENSATION}
+    return tuple(point for point in Point if point not in apart)
+
+
+def case_at(seed: int, point: Point | None, customers: Customers) -> Case:
+    """Make the case of a seed; the same seed makes the same case."""
+    chance = random.Random(f"{seed} {point}")
+    second = Point.IN_RECOVERY if point is Point.IN_RECOVERY else None
+    first = chance.choice((Point.INTENT_DURABLE, Point.SENT, Point.PART_SENT)) if second else point
+    names = chance.choices(_kinds_for(point), k=chance.choice((1, 2, 3)))
+    operations = tuple(
+        _operation(f"op{seed}{'abc'[place]}x", KINDS[name], first, chance, customers)
+        for place, name in enumerate(names)
+    )
+    both = chance.random() < BOTH_DOWN
+    return Case(
+        seed=seed,
+        point=first,
+        passages=chance.randint(1, len(operations)) if first is not Point.IN_COMPENSATION else 1,
+        after=chance.uniform(0.0, 0.9),
+        away=KEYS_FORGOTTEN if both else chance.choice((0.0, 0.2, 0.5, 1.5)),
+        both=both,
+        second=second,
+        operations=operations,
+    )
+
+
+def _kinds_for(point: Point | None) -> Sequence[str]:
+    if point in {Point.BETWEEN_STEPS, Point.IN_COMPENSATION}:
+        return SEVERAL_STEPS
+    return (*ONE_STEP, *SEVERAL_STEPS)
+
+
+def _operation(mark: str, kind: Kind, point: Point | None, chance: random.Random, customers: Customers) -> Operation:
+    number, customer_id = customers()
+    faults = {system: _faults(point, chance) for system in kind.systems}
+    if point is Point.IN_COMPENSATION:
+        faults = {kind.systems[-1]: (Fault.REFUSED,)}
+    return Operation(mark, kind, number, customer_id, faults)
+
+
+def _faults(point: Point | None, chance: random.Random) -> tuple[Fault, ...]:
+    """Choose what the first writes of an operation meet; where the point lies behind an answer, there is one."""
+    first = FAULTS if point is None or point < Point.EXECUTED_ANSWER_LOST else ANSWERED
+    found = [chance.choice(first) if chance.random() < FAULTY else Fault.NONE]
+    if chance.random() < FAULTY:
+        found.append(chance.choice(FAULTS))
+    return tuple(found)

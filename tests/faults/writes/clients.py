@@ -1,0 +1,89 @@
+"""A client: asks until it is told what came of its mutation, of whichever replica answers, always with the same key."""
+
+import asyncio
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from tests.faults.writes.operations import Operation
+from tests.faults.writes.wire import Answer, Unanswered, ask
+
+FINAL = frozenset({"APPLIED", "NOT_APPLIED", "COMPENSATED"})
+LONGEST_PAUSE = 0.4  # seconds between two tries
+
+
+class Asked(Protocol):
+    """A gateway, as a client knows it."""
+
+    @property
+    def port(self) -> int:
+        """Where it listens."""
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What a client was told of its mutation, and when: a status with its operation, or a code of an error."""
+
+    at: float
+    status: str | None = None
+    operation_id: str | None = None
+    code: str | None = None
+    token: str | None = None
+
+
+@dataclass(slots=True)
+class Client:
+    """Wants one operation done; remembers all that it was told."""
+
+    operation: Operation
+    token: str
+    chance: random.Random
+    told: list[Told] = field(default_factory=list)
+
+    @property
+    def last(self) -> Told | None:
+        """The last that it was told of its mutation, errors apart."""
+        return next((one for one in reversed(self.told) if one.status), None)
+
+    async def insist(self, replicas: Sequence[Asked], *, patience: float) -> None:
+        """Ask until it is applied, proved not to be, or taken back; for so many seconds at most."""
+        until = asyncio.get_running_loop().time() + patience
+        place = 0
+        while asyncio.get_running_loop().time() < until:
+            told = await self.ask(replicas[place % len(replicas)])
+            if told and told.status in FINAL and not self._tries_again(told):
+                return
+            place += self.chance.choice((0, 1))
+            await asyncio.sleep(self.chance.uniform(0.02, LONGEST_PAUSE))
+
+    async def ask(self, replica: Asked) -> Told | None:
+        """Ask once; None where no answer came."""
+        try:
+            answer = await ask(
+                replica.port,
+                "POST",
+                "/graphql",
+                self.operation.request,
+                headers={"authorization": f"Bearer {self.token}", "accept": "application/json"},
+            )
+        except Unanswered:
+            return None
+        told = read(answer, self.operation.kind.mutation, at=asyncio.get_running_loop().time())
+        self.told.append(told)
+        return told
+
+    def _tries_again(self, told: Told) -> bool:
+        """Say whether a refusal may pass: what the owner refuses by its rules stays refused."""
+        refused = any(fault.value == "refused" for faults in self.operation.faults.values() for fault in faults)
+        return told.status == "NOT_APPLIED" and not refused and len(self.told) < 4
+
+
+def read(answer: Answer, mutation: str, *, at: float) -> Told:
+    """Read what an answer says of a mutation."""
+    body: Any = answer.body or {}
+    payload = (body.get("data") or {}).get(mutation)
+    if payload:
+        return Told(at, payload["status"], payload["operationId"], token=payload.get("consistencyToken"))
+    errors = body.get("errors") or [{}]
+    return Told(at, code=(errors[0].get("extensions") or {}).get("code", str(answer.status)))

@@ -1,0 +1,78 @@
+"""What the clients of the suite want done: a mutation for one customer, whose values name the operation."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from tests.faults.writes.owners.faults import Fault
+
+PAYLOAD = "status operationId steps { source status code } consistencyToken"
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A kind of mutation: whom it changes, how they keep writes apart, and what its input holds for a mark."""
+
+    mutation: str
+    input: str
+    systems: tuple[str, ...]
+    safety: str
+    values: Callable[[str], Mapping[str, Any]]
+
+    @property
+    def document(self) -> str:
+        """The GraphQL document."""
+        return f"mutation Write($input: {self.input}!) {{ {self.mutation}(input: $input) {{ {PAYLOAD} }} }}"
+
+
+def _address(mark: str) -> Mapping[str, Any]:
+    return {"address": {"street": f"{mark} straat", "houseNumber": "7", "postcode": "2011 AA", "city": "Haarlem"}}
+
+
+KINDS: Mapping[str, Kind] = {
+    "version": Kind(
+        "changeContactDetails",
+        "ChangeContactDetailsInput",
+        ("crm",),
+        "if_match",
+        lambda mark: {"email": f"{mark}@new.example"},
+    ),
+    "key": Kind(
+        "changeBillingDetails",
+        "ChangeBillingDetailsInput",
+        ("billing",),
+        "idempotency_key",
+        lambda mark: {"email": f"{mark}@new.example"},
+    ),
+    "reference": Kind(
+        "fileComplaint",
+        "FileComplaintInput",
+        ("complaints",),
+        "unique_reference",
+        lambda mark: {"subject": f"{mark} kapot", "description": "Het is stuk."},
+    ),
+    "bare": Kind(
+        "recordInteraction",
+        "RecordInteractionInput",
+        ("crm",),
+        "none",
+        lambda mark: {"direction": "INBOUND", "subject": f"{mark} gebeld"},
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One mutation: its mark is in what is written, its key in what is asked; `faults` are by system."""
+
+    mark: str
+    kind: Kind
+    customer: str
+    customer_id: str
+    faults: Mapping[str, Sequence[Fault]] = field(default_factory=dict)
+
+    @property
+    def request(self) -> Mapping[str, Any]:
+        """What a client sends, the first time and every time after."""
+        given = {"customerId": self.customer_id, "channel": "PHONE", "idempotencyKey": f"key-{self.mark}"}
+        return {"query": self.kind.document, "variables": {"input": {**given, **self.kind.values(self.mark)}}}

@@ -1,0 +1,26 @@
+"""What the driver tells the launcher of one gateway."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """One gateway to start: its settings, where it listens, what it shares with the driver, and whose writer it has."""
+
+    config: str
+    port: int
+    armed: str
+    log: str
+    writer: str = "ours"
+    mutant: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Writer:
+    """Whose writer the gateways have: ours, ours with a fault of that name, or a control's."""
+
+    name: str = "ours"
+    mutant: str | None = None
+
+
+OURS = Writer()
