@@ -5,27 +5,24 @@ The answer says what came of it, and its `customer` is read anew after the write
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, TypeVar, cast
+from typing import Annotated, Any, TypeVar
 
 import strawberry
-from pydantic import BaseModel, ValidationError
 from strawberry import Parent
-from strawberry.utils.str_converters import to_camel_case
 
 from klantbeeld.errors import RequestError
 from klantbeeld.graph import inputs
-from klantbeeld.graph.customer import Customer
+from klantbeeld.graph.asked import address, checked, customer_of, record_id
 from klantbeeld.graph.data import Data
 from klantbeeld.graph.ids import RecordId, open_record_id
 from klantbeeld.graph.joined import entered
 from klantbeeld.graph.nodes import BY_ID
 from klantbeeld.graph.payloads import MutationPayload, payload_of
 from klantbeeld.graph.roots import Roots
-from klantbeeld.sdk.records import Money, PostalAddress
+from klantbeeld.sdk.records import Money
 from klantbeeld.sdk.roles import BILLING, COMPLAINTS, CRM, MARKETING, Role
 from klantbeeld.sdk.words import Category, ConsentStatus
 
-M = TypeVar("M", bound=inputs.WriteModel)
 P = TypeVar("P", bound=MutationPayload)
 
 # Describes the one argument that every mutation has.
@@ -104,8 +101,8 @@ class Mutation:
         input: Annotated[inputs.ChangeContactDetailsInput, ASKED],  # noqa: A002 - GraphQL's name
     ) -> ChangeContactDetailsPayload | None:
         """Change e-mail address, phone number or postal address, in the CRM."""
-        asked = _checked(input, inputs.ChangeContactDetailsModel)
-        values = {"email": asked.email, "phone": asked.phone, "address": _address(asked.address)}
+        asked = checked(input, inputs.ChangeContactDetailsModel)
+        values = {"email": asked.email, "phone": asked.phone, "address": address(asked.address)}
         return await _of_customer(roots, asked, Act(CRM, "change_contact_details", values), ChangeContactDetailsPayload)
 
     @entered(data=IN_BILLING)
@@ -114,8 +111,8 @@ class Mutation:
         input: Annotated[inputs.ChangeBillingDetailsInput, ASKED],  # noqa: A002 - GraphQL's name
     ) -> ChangeBillingDetailsPayload | None:
         """Change name, e-mail address or postal address of the billing account."""
-        asked = _checked(input, inputs.ChangeBillingDetailsModel)
-        values = {"name": asked.name, "email": asked.email, "address": _address(asked.address)}
+        asked = checked(input, inputs.ChangeBillingDetailsModel)
+        values = {"name": asked.name, "email": asked.email, "address": address(asked.address)}
         return await _of_customer(
             roots, asked, Act(BILLING, "change_billing_details", values), ChangeBillingDetailsPayload
         )
@@ -126,8 +123,8 @@ class Mutation:
         input: Annotated[inputs.CreditInvoiceInput, ASKED],  # noqa: A002 - GraphQL's name
     ) -> CreditInvoicePayload | None:
         """Give back an invoice, whole or in part."""
-        asked = _checked(input, inputs.CreditInvoiceModel)
-        invoice = _record(asked.invoice_id, "Invoice")
+        asked = checked(input, inputs.CreditInvoiceModel)
+        invoice = record_id(asked.invoice_id, "Invoice")
         amount = Money(asked.amount, asked.currency) if asked.amount is not None else None
         values = {"invoice": invoice.record_id, "amount": amount, "reason": asked.reason}
         return await _of_record(roots, asked, Act(BILLING, "credit_invoice", values), invoice, CreditInvoicePayload)
@@ -138,8 +135,8 @@ class Mutation:
         input: Annotated[inputs.FileComplaintInput, ASKED],  # noqa: A002 - GraphQL's name
     ) -> FileComplaintPayload | None:
         """File a complaint."""
-        asked = _checked(input, inputs.FileComplaintModel)
-        product = _record(asked.product_id, "Product").record_id if asked.product_id else None
+        asked = checked(input, inputs.FileComplaintModel)
+        product = record_id(asked.product_id, "Product").record_id if asked.product_id else None
         values = {"subject": asked.subject, "description": asked.description, "product": product}
         return await _of_customer(roots, asked, Act(COMPLAINTS, "file_complaint", values), FileComplaintPayload)
 
@@ -149,8 +146,8 @@ class Mutation:
         input: Annotated[inputs.CommentOnComplaintInput, ASKED],  # noqa: A002 - GraphQL's name
     ) -> CommentOnComplaintPayload | None:
         """Say something about a complaint."""
-        asked = _checked(input, inputs.CommentOnComplaintModel)
-        complaint = _record(asked.complaint_id, "Complaint")
+        asked = checked(input, inputs.CommentOnComplaintModel)
+        complaint = record_id(asked.complaint_id, "Complaint")
         values = {"complaint": complaint.record_id, "body": asked.body, "public": asked.public}
         act = Act(COMPLAINTS, "comment_on_complaint", values)
         return await _of_record(roots, asked, act, complaint, CommentOnComplaintPayload)
@@ -161,8 +158,8 @@ class Mutation:
         input: Annotated[inputs.SolveComplaintInput, ASKED],  # noqa: A002 - GraphQL's name
     ) -> SolveComplaintPayload | None:
         """Solve a complaint, with what was done about it."""
-        asked = _checked(input, inputs.SolveComplaintModel)
-        complaint = _record(asked.complaint_id, "Complaint")
+        asked = checked(input, inputs.SolveComplaintModel)
+        complaint = record_id(asked.complaint_id, "Complaint")
         values = {"complaint": complaint.record_id, "resolution": asked.resolution}
         act = Act(COMPLAINTS, "solve_complaint", values)
         return await _of_record(roots, asked, act, complaint, SolveComplaintPayload)
@@ -173,7 +170,7 @@ class Mutation:
         input: Annotated[inputs.ConsentInput, ASKED],  # noqa: A002 - GraphQL's name
     ) -> GiveConsentPayload | None:
         """Give a consent."""
-        asked = _checked(input, inputs.ConsentModel)
+        asked = checked(input, inputs.ConsentModel)
         values = _consent(asked, ConsentStatus.GIVEN)
         return await _of_customer(roots, asked, Act(MARKETING, "set_consent", values), GiveConsentPayload)
 
@@ -183,7 +180,7 @@ class Mutation:
         input: Annotated[inputs.ConsentInput, ASKED],  # noqa: A002 - GraphQL's name
     ) -> WithdrawConsentPayload | None:
         """Withdraw a consent."""
-        asked = _checked(input, inputs.ConsentModel)
+        asked = checked(input, inputs.ConsentModel)
         values = _consent(asked, ConsentStatus.WITHDRAWN)
         return await _of_customer(roots, asked, Act(MARKETING, "set_consent", values), WithdrawConsentPayload)
 
@@ -193,7 +190,7 @@ class Mutation:
         input: Annotated[inputs.SetPreferenceInput, ASKED],  # noqa: A002 - GraphQL's name
     ) -> SetPreferencePayload | None:
         """Make a choice about content or frequency."""
-        asked = _checked(input, inputs.SetPreferenceModel)
+        asked = checked(input, inputs.SetPreferenceModel)
         values = {
             "topic": asked.topic,
             "subscribed": asked.subscribed,
@@ -207,7 +204,7 @@ class Mutation:
         input: Annotated[inputs.RecordInteractionInput, ASKED],  # noqa: A002 - GraphQL's name
     ) -> RecordInteractionPayload | None:
         """Record a contact, so that it is in the timeline at the next read."""
-        asked = _checked(input, inputs.RecordInteractionModel)
+        asked = checked(input, inputs.RecordInteractionModel)
         reference = open_record_id(asked.about_id).record_id if asked.about_id else None
         values = {
             "direction": asked.direction,
@@ -223,7 +220,7 @@ class Mutation:
         input: Annotated[inputs.ReportDataErrorInput, ASKED],  # noqa: A002 - GraphQL's name
     ) -> ReportDataErrorPayload | None:
         """Tell the owner of a field that what it holds is wrong."""
-        asked = _checked(input, inputs.ReportDataErrorModel)
+        asked = checked(input, inputs.ReportDataErrorModel)
         values = {"field": asked.field, "description": asked.description}
         return await _of_customer(roots, asked, Act(CRM, "report_data_error", values), ReportDataErrorPayload)
 
@@ -239,7 +236,7 @@ class Act:
 
 async def _of_customer(roots: Roots, asked: Any, act: Act, payload: type[P]) -> P:
     """Write about a customer; raises RequestError with CUSTOMER_UNKNOWN, and nothing was sent then."""
-    customer = await _customer(roots, asked.customer_id)
+    customer = await customer_of(roots, asked.customer_id)
     outcome = await roots.write(act.role, act.name, customer, act.values, asked)
     return await payload_of(payload, roots, customer, outcome, subject=None)
 
@@ -249,41 +246,13 @@ async def _of_record(roots: Roots, asked: Any, act: Act, record: RecordId, paylo
 
     Raises RequestError with CUSTOMER_UNKNOWN or RECORD_UNKNOWN, and nothing was sent then.
     """
-    customer = await _customer(roots, record.customer_id)
+    customer = await customer_of(roots, record.customer_id)
     holder = await roots.holder(BY_ID[record.kind], record, customer)
     if holder is None:
         raise RequestError("no such record of this customer", code="RECORD_UNKNOWN")
     source = record.source
     outcome = await roots.write(act.role, act.name, customer, act.values, asked, source=source, holder=holder)
     return await payload_of(payload, roots, customer, outcome, subject=record)
-
-
-async def _customer(roots: Roots, customer_id: str) -> Customer:
-    (customer,) = await roots.customers([customer_id])
-    if customer is None:
-        raise RequestError("no such customer, or not yours to change", code="CUSTOMER_UNKNOWN")
-    return customer
-
-
-def _checked(given: Any, model: type[M]) -> M:
-    """Check an input; raises RequestError with BAD_USER_INPUT, which names the member and never its value."""
-    try:
-        return cast("M", given.to_pydantic())
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        place = to_camel_case(".".join(str(part) for part in first["loc"])) or "input"
-        raise RequestError(f"{model.__name__}: {first['type']}", code="BAD_USER_INPUT", place=place) from error
-
-
-def _record(text: str, kind: str) -> RecordId:
-    found = open_record_id(text)
-    if found.kind != kind:
-        raise RequestError(f"not the id of a {kind}", code="ID_INVALID")
-    return found
-
-
-def _address(given: BaseModel | None) -> PostalAddress | None:
-    return PostalAddress(**given.model_dump()) if given else None
 
 
 def _consent(asked: inputs.ConsentModel, status: ConsentStatus) -> Mapping[str, Any]:

@@ -1,0 +1,46 @@
+"""What a mutation was asked: its input checked, its ids opened, its customer found."""
+
+from typing import Any, TypeVar, cast
+
+from pydantic import BaseModel, ValidationError
+from strawberry.utils.str_converters import to_camel_case
+
+from klantbeeld.errors import RequestError
+from klantbeeld.graph import inputs
+from klantbeeld.graph.customer import Customer
+from klantbeeld.graph.ids import RecordId, open_record_id
+from klantbeeld.graph.roots import Roots
+from klantbeeld.sdk.records import PostalAddress
+
+M = TypeVar("M", bound=inputs.WriteModel)
+
+
+def checked(given: Any, model: type[M]) -> M:
+    """Check an input; raises RequestError with BAD_USER_INPUT, which names the member and never its value."""
+    try:
+        return cast("M", given.to_pydantic())
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        place = to_camel_case(".".join(str(part) for part in first["loc"])) or "input"
+        raise RequestError(f"{model.__name__}: {first['type']}", code="BAD_USER_INPUT", place=place) from error
+
+
+async def customer_of(roots: Roots, customer_id: str) -> Customer:
+    """Return the customer of an id; raises RequestError with CUSTOMER_UNKNOWN."""
+    (customer,) = await roots.customers([customer_id])
+    if customer is None:
+        raise RequestError("no such customer, or not yours to change", code="CUSTOMER_UNKNOWN")
+    return customer
+
+
+def record_id(text: str, kind: str) -> RecordId:
+    """Open the id of a record of one kind; raises RequestError with ID_INVALID."""
+    found = open_record_id(text)
+    if found.kind != kind:
+        raise RequestError(f"not the id of a {kind}", code="ID_INVALID")
+    return found
+
+
+def address(given: BaseModel | None) -> PostalAddress | None:
+    """Return a postal address in our own words."""
+    return PostalAddress(**given.model_dump()) if given else None
