@@ -13,7 +13,6 @@ from types import SimpleNamespace
 from typing import BinaryIO
 
 import httpx
-from graphql import DocumentNode
 from pydantic import SecretStr
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -29,8 +28,9 @@ from klantbeeld.access.trail_opening import open_trail
 from klantbeeld.engine.engine import Engine, EngineParts
 from klantbeeld.errors import ConfigurationError, StoreError
 from klantbeeld.gateway import errors as gateway_errors
+from klantbeeld.gateway.documents import TrustedDocuments, trusted_documents
 from klantbeeld.gateway.graphiql import Example
-from klantbeeld.gateway.limits import check_limits, parse_document
+from klantbeeld.gateway.limits import parser
 from klantbeeld.gateway.ports import Readiness
 from klantbeeld.gateway.routes import GatewayParts, routes
 from klantbeeld.gateway.streams import Streams
@@ -39,7 +39,7 @@ from klantbeeld.identity.blind_index import KeyRing, load_key_ring
 from klantbeeld.identity.ids import CustomerIds
 from klantbeeld.identity.stored_map import StoredIdentityMap
 from klantbeeld.registry import Connectors, load_connectors
-from klantbeeld.settings import GatewaySettings, Secret, Settings
+from klantbeeld.settings import Secret, Settings
 from klantbeeld.settings_file import read_secret
 from klantbeeld.sources.opening import MakeTransport, open_source
 from klantbeeld.sources.source import Source
@@ -104,8 +104,10 @@ async def build_app(settings: Settings, outside: Outside | None = None) -> Async
         opened = await _open(stack, settings, given, metrics)
         streams = Streams(settings.gateway.max_streams)
         stack.callback(streams.close)
+        documents = trusted_documents(settings.gateway)
         parts = GatewayParts(
-            engine=_make_engine(settings, given, opened, metrics, observer),
+            engine=_make_engine(settings, given, opened, metrics=metrics, observer=observer, documents=documents),
+            documents=documents,
             observer=observer,
             authenticate=opened.admission,
             readiness=_readiness(opened.store),
@@ -139,7 +141,13 @@ async def _open(stack: AsyncExitStack, settings: Settings, given: Outside, metri
 
 
 def _make_engine(
-    settings: Settings, given: Outside, opened: Opened, metrics: Metrics, observer: "LoggedFaults"
+    settings: Settings,
+    given: Outside,
+    opened: Opened,
+    *,
+    metrics: Metrics,
+    observer: "LoggedFaults",
+    documents: TrustedDocuments,
 ) -> Engine:
     shows = SimpleNamespace(shown=gateway_errors.shown, shown_before_execution=gateway_errors.shown_before_execution)
     return Engine(
@@ -158,8 +166,10 @@ def _make_engine(
             trail=Recording(opened.trail),
             register=DataUseRegister(opened.store),
             errors=shows,
-            parse=_parser(settings.gateway),
+            parse=parser(settings.gateway),
+            trusted=documents.by_hash.values(),
             cursor_key=opened.ring.current,
+            count_document=metrics.count_document,
             count_fallback=metrics.count_fallback,
             failed=observer.failed,
             now=given.now,
@@ -197,15 +207,6 @@ def _trail_key(settings: Settings, environ: Mapping[str, str]) -> bytes:
         return base64.b64decode(secret, validate=True)
     except ValueError as error:
         raise ConfigurationError(where, "is not base64", "Make one with: openssl rand -base64 32") from error
-
-
-def _parser(limits: GatewaySettings) -> Callable[[str], DocumentNode]:
-    def parse(text: str) -> DocumentNode:
-        document = parse_document(text, limits)
-        check_limits(document, limits)
-        return document
-
-    return parse
 
 
 def _readiness(store: Store) -> Readiness:

@@ -90,6 +90,29 @@ class GatewaySettings(Section):
     """Answer trusted documents alone."""
 
 
+class DocumentSettings(Section):
+    """Documents and their plans: what is kept of them, and what unknown ones may cost."""
+
+    most_documents: int = Field(default=2_000, ge=8)
+    """Most documents that are kept, parsed and validated; those that came again stay before those seen once."""
+    document_bytes: int = Field(default=67_108_864, ge=1_048_576)
+    """Most memory that documents take together, in bytes, estimated."""
+    most_plans: int = Field(default=4_000, gt=0)
+    """Most plans that are kept: one a document, operation and set of rights."""
+    plan_bytes: int = Field(default=134_217_728, ge=1_048_576)
+    """Most memory that plans take together, in bytes, estimated."""
+    most_assemblies: int = Field(default=16, gt=0)
+    """Most ways in which the conditions (`@skip`, `@include`) of one plan can fall that get functions of their own."""
+    compile: Literal["recurring", "all"] = "recurring"
+    """Documents whose answers are put together by functions written for them: those that came before, or all. Writing
+    them costs as much as some ten answers without them."""
+    new_share: float = Field(default=0.2, gt=0, le=1)
+    """Part of one processor that parsing, validating and compiling unknown documents may take together; beyond it 429.
+    Documents that differ from a known one in literals alone are known, and so are trusted ones."""
+    new_burst: Seconds = 1.0
+    """Most of that share that is saved up while no unknown documents come, in seconds of the processor."""
+
+
 class IssuerSettings(Section):
     """An authorization server whose access tokens (RFC 9068) are accepted."""
 
@@ -320,6 +343,8 @@ class Settings(Section):
 
     gateway: GatewaySettings = GatewaySettings()
     """GraphQL over HTTP."""
+    documents: DocumentSettings = DocumentSettings()
+    """Documents and their plans."""
     access: AccessSettings = AccessSettings()
     """Who may ask."""
     store: StoreSettings = StoreSettings()

@@ -190,7 +190,8 @@ class House:
     def __post_init__(self) -> None:
         self.identity = MemoryIdentity(self.customers, self.by_key)
         sources = {name: source.settings for name, source in self.sources.items()}
-        self.settings = Settings(sources=sources, **self.more_settings)
+        given: dict[str, Any] = {"documents": {"compile": "all", "new_burst": 1_000_000}, **self.more_settings}
+        self.settings = Settings(sources=sources, **given)
         opened: Any = self.sources
         self.writer = Writer(opened, declared={}, secret=SECRET, new_id=lambda: "op-1")
         self.engine = Engine(

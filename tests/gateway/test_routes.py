@@ -10,7 +10,7 @@ from tests.gateway.conftest import Client, FakeAuthenticator, FakeEngine
 
 from klantbeeld.errors import ConfigurationError
 from klantbeeld.gateway import GatewayParts, routes
-from klantbeeld.gateway.documents import hash_of
+from klantbeeld.gateway.documents import hash_of, trusted_documents
 from klantbeeld.gateway.graphiql import Example
 from klantbeeld.gateway.streams import Streams
 from klantbeeld.settings import GatewaySettings
@@ -32,6 +32,7 @@ def app(settings: GatewaySettings, *, token: str | None = None, examples: tuple[
         readiness=ready,
         registry=CollectorRegistry(),
         streams=Streams(settings.max_streams),
+        documents=trusted_documents(settings),
         demo_token=token,
         examples=examples,
     )

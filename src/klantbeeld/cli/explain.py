@@ -3,11 +3,11 @@
 Nothing is opened: connectors are loaded for what they can do, no credential is read and no source asked.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from graphql import DocumentNode, GraphQLField
+from graphql import GraphQLField, GraphQLSchema
 
 from klantbeeld.access.policy import Policy
 from klantbeeld.access.rights import Rights
@@ -18,11 +18,12 @@ from klantbeeld.cli.query import document_in
 from klantbeeld.cli.terminal import remarks, results
 from klantbeeld.engine.documents import Document, Documents, Invalid
 from klantbeeld.engine.plan import compile_plan
+from klantbeeld.engine.share import Share
 from klantbeeld.errors import ConfigurationError, Forbidden, RequestError
-from klantbeeld.gateway.limits import check_limits, parse_document
+from klantbeeld.gateway.limits import parser
 from klantbeeld.graph.schema import build_schema
 from klantbeeld.registry import load_connectors
-from klantbeeld.settings import GatewaySettings, Settings
+from klantbeeld.settings import Settings
 from klantbeeld.settings_file import closest
 
 
@@ -34,7 +35,7 @@ def explain(config: Path | None, operation: Path, *, name: str | None, caller_cl
     text = document_in(operation)
     schema = build_schema()._schema  # noqa: SLF001 - strawberry hands its graphql-core schema to nobody
     try:
-        document = Documents(schema, _parser(settings.gateway)).get(text)
+        document = _documents(schema, settings).get(text).document
         chosen = _operation(document, name)
     except Invalid as invalid:
         for error in invalid.errors:
@@ -74,6 +75,13 @@ def capable_sources(settings: Settings) -> list[Capable]:
     return found
 
 
+def _documents(schema: GraphQLSchema, settings: Settings) -> Documents:
+    limits = settings.documents
+    share = Share(share=limits.new_share, burst=limits.new_burst)
+    most_tokens = settings.gateway.max_tokens
+    return Documents(schema, parser(settings.gateway), limits, share=share, most_tokens=most_tokens)
+
+
 def _operation(document: Document, name: str | None) -> str | None:
     if name is None and len(document.operations) > 1:
         names = ", ".join(sorted(document.operations))
@@ -87,12 +95,3 @@ def _operation(document: Document, name: str | None) -> str | None:
 def _as_written(_definition: GraphQLField, values: dict[str, Any]) -> Mapping[str, Any]:
     """Leave arguments as they are: nothing is asked with them here."""
     return values
-
-
-def _parser(limits: GatewaySettings) -> Callable[[str], DocumentNode]:
-    def parse(text: str) -> DocumentNode:
-        document = parse_document(text, limits)
-        check_limits(document, limits)
-        return document
-
-    return parse

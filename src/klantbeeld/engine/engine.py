@@ -2,8 +2,7 @@
 
 import asyncio
 import inspect
-from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -16,13 +15,16 @@ from strawberry.types.arguments import convert_arguments
 
 from klantbeeld.engine.assembly import Assemble, compile_assembly
 from klantbeeld.engine.cursors import Cursors
-from klantbeeld.engine.documents import Document, Documents, Invalid, Parse
+from klantbeeld.engine.documents import Asked as AskedDocument
+from klantbeeld.engine.documents import Document, Documents, Invalid, Parse, uncounted
 from klantbeeld.engine.fetch import Fetch
+from klantbeeld.engine.lru import LRU
 from klantbeeld.engine.plan import Joint, Plan, compile_plan
 from klantbeeld.engine.ports import Answer, Asked, Errors, Reading, Rights, Rows, Surroundings, Trail
 from klantbeeld.engine.register import OwnRegister, Register
 from klantbeeld.engine.roots import RunRoots
 from klantbeeld.engine.run import Run, deny
+from klantbeeld.engine.share import Share
 from klantbeeld.engine.variables import InvalidVariables, Variables
 from klantbeeld.errors import KlantbeeldError, RequestError
 from klantbeeld.graph.answers import Moment
@@ -30,13 +32,14 @@ from klantbeeld.identity.map import IdentityMap
 from klantbeeld.settings import Language, Settings
 from klantbeeld.sources.context import CallContext
 from klantbeeld.sources.source import Source
+from klantbeeld.telemetry.metrics import DocumentOrigin
 from klantbeeld.writes.writer import Writer
 
-# Plans that are kept: one a document, operation and set of rights.
-MOST_PLANS = 4000
+# What a plan and the functions of one assembly take in memory, against their document; measured, and held by a test.
+PLAN_SHARE = 0.25
+ASSEMBLY_SHARE = 1.5
 
-# Ways in which the conditions of one plan can fall that get an assembly of their own.
-MOST_ASSEMBLIES = 16
+PlanKey = tuple[int, str | None, str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +56,9 @@ class EngineParts:
     register: Register
     errors: Errors
     parse: Parse
+    trusted: Collection[str] = ()
     cursor_key: bytes
+    count_document: Callable[[DocumentOrigin], None] = uncounted
     count_fallback: Callable[[], None]
     failed: Callable[[BaseException], None]
     now: Callable[[], datetime]
@@ -66,26 +71,29 @@ class Engine:
         self._parts = parts
         self._schema = parts.schema._schema  # noqa: SLF001 - strawberry hands its graphql-core schema to nobody
         self._scalars = parts.schema.schema_converter.scalar_registry
-        self._documents = Documents(self._schema, parts.parse)
-        self._plans: OrderedDict[tuple[str, str | None, str], Plan] = OrderedDict()
+        limits = parts.settings.documents
+        self._share = Share(share=limits.new_share, burst=limits.new_burst)
+        self._documents = Documents(
+            self._schema,
+            parts.parse,
+            limits,
+            share=self._share,
+            most_tokens=parts.settings.gateway.max_tokens,
+            trusted=parts.trusted,
+            heard=parts.count_document,
+        )
+        self._plans: LRU[PlanKey, Plan] = LRU(entries=limits.most_plans, size=limits.plan_bytes)
         self._fetch = Fetch(parts.sources, OwnRegister(parts.register, parts.sources.values()))
         self._cursors = Cursors(parts.cursor_key)
         self._encode = msgspec.json.Encoder().encode
 
     async def execute(self, request: Asked, context: Surroundings, /) -> Answer:
         """Answer a request; raises RequestError for what is refused as a whole."""
-        text = request.query or ""
         try:
-            document = self._documents.get(text)
-        except Invalid as invalid:
+            asked, plan, variables = self._prepare(request, context)
+        except (Invalid, InvalidVariables) as invalid:
             return self._refused(invalid.errors, context)
-        plan = self._plan(text, document, request.operation_name, context.caller.rights)
-        if plan.operation.operation is OperationType.MUTATION and context.is_get:
-            raise RequestError("a mutation may not come by GET", code="METHOD_NOT_ALLOWED", status=405)
-        try:
-            variables = plan.variables.read(request.variables)
-        except InvalidVariables as invalid:
-            return self._refused(invalid.errors, context)
+        document = asked.document
         run = self._run(plan, variables, context)
         try:
             await self._carry_out(run, context)
@@ -93,24 +101,40 @@ class Engine:
             if run.attempts:  # broken off: the write may have been made, and nobody will tell
                 self._leave_trail(run, document, context.caller, outcome="UNKNOWN")
             raise
-        data, errors = await self._assemble(run, document, request)
+        data, errors = await self._assemble(run, asked, request)
+        if errors and asked.moved:
+            errors = asked.moved.placed(errors)
         self._leave_trail(run, document, context.caller, outcome="PARTIAL" if errors else "COMPLETE")
         return self._encoded(data, errors, run, document, context.language)
 
-    def explain(self, text: str, operation_name: str | None, rights: Rights) -> Plan:
-        """Return the plan of an operation without running it; raises Invalid or RequestError."""
-        return self._plan(text, self._documents.get(text), operation_name, rights)
+    def _prepare(self, request: Asked, context: Surroundings) -> tuple[AskedDocument, Plan, Variables]:
+        """Return what there is before anything is read; raises Invalid, InvalidVariables or RequestError."""
+        asked = self._documents.get(request.query or "")
+        try:
+            return self._bound(asked, request, context)
+        except InvalidVariables:
+            if not asked.literals:
+                raise
+        # It may be a literal that no variable may be: the document by itself tells, and in its own words.
+        return self._bound(self._documents.exactly(request.query or ""), request, context)
 
-    def _plan(self, text: str, document: Document, name: str | None, rights: Rights) -> Plan:
-        key = (text, name, rights.fingerprint)
+    def _bound(
+        self, asked: AskedDocument, request: Asked, context: Surroundings
+    ) -> tuple[AskedDocument, Plan, Variables]:
+        plan = self._plan(asked.document, request.operation_name, context.caller.rights)
+        if plan.operation.operation is OperationType.MUTATION and context.is_get:
+            raise RequestError("a mutation may not come by GET", code="METHOD_NOT_ALLOWED", status=405)
+        given = {**request.variables, **asked.literals} if asked.literals else request.variables
+        return asked, plan, plan.variables.read(given)
+
+    def _plan(self, document: Document, name: str | None, rights: Rights) -> Plan:
+        key = (document.number, name, rights.fingerprint)
         plan = self._plans.get(key)
         if plan is None:
-            plan = compile_plan(self._schema, document.operation(name), document.selections, rights, self._to_python)
-            self._plans[key] = plan
-            while len(self._plans) > MOST_PLANS:
-                self._plans.popitem(last=False)
-        else:
-            self._plans.move_to_end(key)
+            operation = document.operation(name)
+            with self._share.spending():
+                plan = compile_plan(self._schema, operation, document.selections, rights, self._to_python)
+            self._plans.put(key, plan, size=int(PLAN_SHARE * document.size))
         return plan
 
     def _run(self, plan: Plan, variables: Variables, context: Surroundings) -> Run:
@@ -155,27 +179,37 @@ class Engine:
         run.enter(joint, value)
         await self._fetch.below(run, joint, value)
 
-    async def _assemble(self, run: Run, document: Document, request: Asked) -> tuple[Any, Sequence[GraphQLError]]:
-        """Give data and errors: by the plan's own functions, or by graphql-core where they do not do."""
-        if assemble := self._assembly(run, document):
+    async def _assemble(self, run: Run, asked: AskedDocument, request: Asked) -> tuple[Any, Sequence[GraphQLError]]:
+        """Give data and errors: by the plan's own functions, or by graphql-core where they do not do.
+
+        A document that is seen for the first time is left to graphql-core, whose work is less than writing functions.
+        """
+        if not asked.recurs:
+            with self._share.spending():
+                result = await self._by_graphql_core(run, asked.document, request)
+            return result.data, result.errors or ()
+        if assemble := self._assembly(run, asked.document, request.operation_name):
             errors: list[GraphQLError] = []
             try:
                 return assemble(run, errors), errors
             except Exception:  # noqa: BLE001, S110 - graphql-core finds out what it is, and where
                 pass
         self._parts.count_fallback()
-        result = await self._by_graphql_core(run, document, request)
+        result = await self._by_graphql_core(run, asked.document, request)
         return result.data, result.errors or ()
 
-    def _assembly(self, run: Run, document: Document) -> Assemble | None:
+    def _assembly(self, run: Run, document: Document, name: str | None) -> Assemble | None:
         values = run.variables.coerced
         conditions = {name: values[name] for name in document.deciding if name in values}
         key = tuple(sorted(conditions.items()))
         kept = run.plan.assemblies
         if key not in kept:
-            if len(kept) >= MOST_ASSEMBLIES:
+            if len(kept) >= self._parts.settings.documents.most_assemblies:
                 return None
-            kept[key] = compile_assembly(self._schema, run.plan, document.selections, conditions)
+            with self._share.spending():
+                kept[key] = compile_assembly(self._schema, run.plan, document.selections, conditions)
+            plan_key = (document.number, name, run.context.rights)
+            self._plans.grow(plan_key, int(ASSEMBLY_SHARE * document.size))
         found: Assemble | None = kept[key]
         return found
 
@@ -185,7 +219,7 @@ class Engine:
             self._schema,
             document.tree,
             context_value=run,
-            variable_values=dict(request.variables),
+            variable_values=dict(run.variables.given),
             operation_name=request.operation_name,
             middleware=middleware,
         )

@@ -15,6 +15,7 @@ from typing import Any, Final
 from klantbeeld.errors import ConfigurationError
 from klantbeeld.gateway.errors import Refusal
 from klantbeeld.gateway.ports import GraphQLRequest
+from klantbeeld.settings import GatewaySettings
 
 PREFIX: Final = "sha256:"
 HASH: Final = re.compile(r"[0-9a-f]{64}")
@@ -52,6 +53,13 @@ class TrustedDocuments:
         if self.only and not is_trusted:
             raise Refusal("DOCUMENT_NOT_TRUSTED", status=403, place="query")
         return replace(request, query=query, document_id=f"{PREFIX}{asked}" if is_trusted else None)
+
+
+def trusted_documents(settings: GatewaySettings) -> TrustedDocuments:
+    """Give the documents that the settings trust. Raises ConfigurationError for a folder that cannot be read."""
+    if settings.trusted_documents is None:
+        return TrustedDocuments(by_hash={}, only=settings.only_trusted_documents)
+    return load_documents(settings.trusted_documents, only=settings.only_trusted_documents)
 
 
 def load_documents(folder: Path, *, only: bool = False) -> TrustedDocuments:

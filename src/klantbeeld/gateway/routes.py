@@ -8,7 +8,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.types import ASGIApp
 
-from klantbeeld.gateway.documents import TrustedDocuments, load_documents
+from klantbeeld.gateway.documents import TrustedDocuments
 from klantbeeld.gateway.endpoint import GraphQLEndpoint
 from klantbeeld.gateway.graphiql import Example, GraphiQL
 from klantbeeld.gateway.health import MetricsEndpoint, ReadyEndpoint, live
@@ -38,6 +38,7 @@ class GatewayParts:
     registry: CollectorRegistry
     streams: Streams
     """Made by the app, which closes it when it stops."""
+    documents: TrustedDocuments | None = None
     observer: Observer | None = None
     examples: tuple[Example, ...] = ()
     """Tabs of GraphiQL."""
@@ -46,7 +47,7 @@ class GatewayParts:
 
 
 def routes(parts: GatewayParts, settings: GatewaySettings, *, language: Language = "nl") -> list[BaseRoute]:
-    """Give the routes of the gateway. Raises ConfigurationError for a folder of documents that cannot be read."""
+    """Give the routes of the gateway."""
     page = None
     page_routes: list[BaseRoute] = []
     if settings.graphiql:
@@ -55,7 +56,7 @@ def routes(parts: GatewayParts, settings: GatewaySettings, *, language: Language
     shared: dict[str, Any] = {
         "settings": settings,
         "language": language,
-        "documents": _documents(settings),
+        "documents": parts.documents,
         "streams": parts.streams,
         "observer": parts.observer,
     }
@@ -69,12 +70,6 @@ def routes(parts: GatewayParts, settings: GatewaySettings, *, language: Language
         Route("/ready", ReadyEndpoint(parts.readiness).ready),
         Route("/metrics", MetricsEndpoint(parts.registry).metrics),
     ]
-
-
-def _documents(settings: GatewaySettings) -> TrustedDocuments:
-    if settings.trusted_documents is None:
-        return TrustedDocuments(by_hash={}, only=settings.only_trusted_documents)
-    return load_documents(settings.trusted_documents, only=settings.only_trusted_documents)
 
 
 def _with_cors(endpoint: ASGIApp, settings: GatewaySettings) -> ASGIApp:

@@ -8,6 +8,7 @@ from typing import Literal, get_args
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
 
+DocumentOrigin = Literal["new", "shared", "refused"]
 RequestOutcome = Literal["ok", "partial", "refused", "failed", "overloaded"]
 CallOutcome = Literal["ok", "timeout", "unavailable", "refused", "invalid", "conflict", "rejected", "cached", "stale"]
 
@@ -39,6 +40,8 @@ class Metrics:
             (name, outcome): calls.labels(name, outcome) for name in sources for outcome in get_args(CallOutcome)
         }
         self._call_seconds = {name: seconds.labels(name) for name in sources}
+        documents = self._counter("klantbeeld_documents", "Documents that were not known.", "origin")
+        self._documents = {origin: documents.labels(origin) for origin in get_args(DocumentOrigin)}
         self._fallbacks = self._counter("klantbeeld_assembler_fallbacks", "Operations that graphql-core assembled.")
         self.in_flight = Gauge("klantbeeld_requests_in_flight", "Requests being answered.", registry=self.registry)
 
@@ -52,6 +55,10 @@ class Metrics:
         """Count one call to a configured `source`; KeyError for another."""
         self._calls[source, outcome].inc()
         self._call_seconds[source].observe(seconds)
+
+    def count_document(self, origin: DocumentOrigin) -> None:
+        """Count one document that was not known: looked at as a new one, sharing a known one's plan, or refused."""
+        self._documents[origin].inc()
 
     def count_fallback(self) -> None:
         """Count one operation that the compiled assembler could not express."""
