@@ -47,6 +47,7 @@ from klantbeeld.store import Store, open_store
 from klantbeeld.telemetry.logs import Log, Vocabulary, make_log, through_log
 from klantbeeld.telemetry.metrics import Metrics
 from klantbeeld.telemetry.observe import ObserveRequests
+from klantbeeld.telemetry.request_lines import RequestLines
 from klantbeeld.writes.writer import Writer
 
 
@@ -98,7 +99,8 @@ async def build_app(settings: Settings, outside: Outside | None = None) -> Async
     given = outside or Outside()
     async with AsyncExitStack() as stack:
         metrics = Metrics(settings.sources)
-        log = make_log(given.log_to, _vocabulary(settings))
+        vocabulary = _vocabulary(settings)
+        log = make_log(given.log_to, vocabulary)
         stack.enter_context(through_log(log))
         observer = LoggedFaults(log)
         opened = await _open(stack, settings, given, metrics)
@@ -117,9 +119,10 @@ async def build_app(settings: Settings, outside: Outside | None = None) -> Async
             demo_token=given.demo_token,
         )
         counted = frozenset({settings.gateway.path})
+        lines = RequestLines(given.log_to, vocabulary)
         yield Starlette(
             routes=routes(parts, settings.gateway, language=settings.language),
-            middleware=[Middleware(ObserveRequests, log=log, metrics=metrics, counted=counted)],
+            middleware=[Middleware(ObserveRequests, lines=lines, metrics=metrics, counted=counted)],
         )
 
 

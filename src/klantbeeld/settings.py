@@ -178,7 +178,7 @@ class TrailSettings(Section):
     the log and the metrics say so."""
     max_waiting: int = Field(default=4_096, gt=0)
     """Most entries that wait to be written; beyond it requests for personal data are refused."""
-    group: int = Field(default=16, gt=0, le=1_000)
+    group: int = Field(default=64, gt=0, le=1_000)
     """Entries that make a group: it is written as soon as so many wait."""
     delay: Seconds = 0.05
     """Longest that an entry waits for its group, in seconds: what a killed process may lose."""

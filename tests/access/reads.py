@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from klantbeeld.access.trail import Entry
+from klantbeeld.access.trail_chain import Entry
 from klantbeeld.settings import TrailSettings
 
 KEY = bytes(range(32))

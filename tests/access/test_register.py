@@ -9,7 +9,7 @@ import pytest_asyncio
 
 from klantbeeld.access.grants import Grants, Partner, Terms
 from klantbeeld.access.register import DataUseRegister
-from klantbeeld.access.trail import Entry
+from klantbeeld.access.trail_chain import Entry
 from klantbeeld.access.trail_opening import open_trail
 from klantbeeld.settings import StoreSettings, TrailSettings
 from klantbeeld.store import Store, open_store

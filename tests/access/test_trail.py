@@ -2,20 +2,31 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
+import msgspec
 import pytest
 import pytest_asyncio
-from tests.access.reads import BRAM, KEY, NEVER, SETTINGS, read
+from tests.access.reads import ANNA, BRAM, KEY, NEVER, SETTINGS, read
 
+from klantbeeld.access.rights import Caller, Rights
 from klantbeeld.access.trail import Trail
-from klantbeeld.access.trail_tables import Appender, Sealed
+from klantbeeld.access.trail_chain import Entry, Group, Sealed
+from klantbeeld.access.trail_tables import Appender
+from klantbeeld.engine.ports import Reading
 from klantbeeld.errors import ConfigurationError, Overloaded, StoreError
 from klantbeeld.settings import TrailSettings
 
 pytestmark = pytest.mark.asyncio(loop_scope="function")
+
+NONE: frozenset[str] = frozenset()
+RIGHTS = Rights("https://klantbeeld.invalid", "agent", NONE, "service", NONE, NONE, NONE, False, "1")
+CALLER = Caller("https://issuer.invalid", "agent-7", "desktop", "agent", RIGHTS, "all", 2e9, 5.0)
+FIELDS = ("Customer.party", "Invoice.number", "Customer.invoices")
+READING = Reading((ANNA,), FIELDS, ("billing",), "Bills", "0" * 64, "COMPLETE")
 
 
 @dataclass
@@ -26,12 +37,16 @@ class FakeAppender:
     is_broken: bool = False
     attempts: int = 0
     appended: asyncio.Event = field(default_factory=asyncio.Event)
+    meanwhile: Callable[[], None] | None = None
 
-    async def append(self, writer: str, group: Sequence[Sealed], *, seal: bytes) -> None:
+    async def append(self, group: Group) -> None:
         self.attempts += 1
         if self.is_broken:
             raise StoreError("disk full")
-        self.groups.append(list(group))
+        if self.meanwhile:
+            self.meanwhile()
+            self.meanwhile = None
+        self.groups.append(list(group.entries))
         self.appended.set()
 
     @property
@@ -72,10 +87,47 @@ async def test_a_chain_begins_with_its_opening(start: Start, appender: FakeAppen
 async def test_a_full_group_is_written_at_once(start: Start, appender: FakeAppender) -> None:
     trail = await start(appender)
     appender.appended.clear()
-    for _ in range(16):
+    for _ in range(SETTINGS.group):
         trail.record(read())
     await appender.appended.wait()
-    assert [len(group) for group in appender.groups] == [1, 16]
+    assert [len(group) for group in appender.groups] == [1, SETTINGS.group]
+
+
+async def test_what_comes_while_a_group_is_written_makes_a_group_of_its_own(
+    start: Start, appender: FakeAppender
+) -> None:
+    trail = await start(appender)
+    appender.meanwhile = partial(trail.record, read(BRAM))
+    trail.record(read())
+    await trail.settled()
+    assert [len(group) for group in appender.groups] == [1, 1]
+    await trail.settled()
+    assert [len(group) for group in appender.groups] == [1, 1, 1]
+
+
+async def test_a_reading_becomes_an_entry_whose_fields_stand_together_by_type(
+    start: Start, appender: FakeAppender, clock: Any
+) -> None:
+    trail = await start(appender)
+    trail.note(CALLER, READING)
+    await trail.settled()
+    kept = msgspec.json.decode(appender.entries[-1].entry, type=Entry)
+    assert kept.fields == ("Customer.party,invoices", "Invoice.number")
+    assert kept.coordinates == ["Customer.party", "Customer.invoices", "Invoice.number"]
+    assert (kept.act, kept.subject, kept.purpose) == ("READ", "agent-7", "service")
+    assert (kept.customers, kept.sources, kept.at) == ((ANNA,), ("billing",), trail.now())
+
+
+@pytest.mark.parametrize("changes", [{"customers": ("Piet de Vries",)}, {"operation": "\ud800"}])
+async def test_a_reading_that_cannot_be_kept_fails_its_own_request_alone(
+    start: Start, appender: FakeAppender, changes: dict[str, Any]
+) -> None:
+    trail = await start(appender)
+    with pytest.raises(ValueError, match="ids"):
+        trail.note(CALLER, replace(READING, **changes))
+    trail.note(CALLER, READING)
+    await trail.settled()
+    assert len(appender.entries) == 2
 
 
 async def test_a_group_that_is_not_full_is_written_after_the_delay(start: Start, appender: FakeAppender) -> None:

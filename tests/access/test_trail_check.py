@@ -13,8 +13,9 @@ from tests.access.reads import ANNA, BRAM, KEY, NEVER, SETTINGS, read
 from klantbeeld.access.tables import trail as kept
 from klantbeeld.access.tables import trail_customers, trail_heads
 from klantbeeld.access.trail import Trail
+from klantbeeld.access.trail_chain import Chain, Group, Sealed
 from klantbeeld.access.trail_check import Flaw, check_trail, entries_of, heads
-from klantbeeld.access.trail_tables import Appender, Sealed, open_appender
+from klantbeeld.access.trail_tables import Appender, open_appender
 from klantbeeld.errors import StoreError
 from klantbeeld.settings import StoreSettings, TrailSettings
 from klantbeeld.store import Store, open_store
@@ -53,6 +54,13 @@ async def stored(store: Store) -> AsyncIterator[Appender]:
         yield opened
 
 
+def group_of(writer: str, *sealed: Sealed) -> Group:
+    """Make a group of entries that no chain has bound."""
+    group = Group(Chain(KEY, writer), ())
+    group._entries = list(sealed)
+    return group
+
+
 async def write(start: Start, stored: Appender, *, entries: int = 5, store: Store | None = None) -> Trail:
     """Write a chain of an opening and `entries` entries, by turns of two customers, over several groups."""
     trail = await start(stored, heads=() if store is None else await heads(store))
@@ -88,8 +96,8 @@ async def test_replicas_have_chains_of_their_own(start: Start, store: Store, sto
 async def test_a_group_that_is_sent_twice_is_kept_once(store: Store, stored: Appender) -> None:
     writer = "019ab000-0000-7000-8000-00000000000a"
     group = [Sealed(0, datetime(2027, 1, 15, tzinfo=UTC), b"{}", bytes(32), (ANNA,))]
-    await stored.append(writer, group, seal=bytes(32))
-    await stored.append(writer, group, seal=bytes(32))
+    await stored.append(group_of(writer, *group))
+    await stored.append(group_of(writer, *group))
     assert await count(store) == 1
 
 
@@ -99,9 +107,9 @@ async def test_a_group_is_kept_whole_or_not_at_all(store: Store, stored: Appende
     broken: Any = None  # no entry at all, which the table refuses
     group = [Sealed(0, moment, b"{}", bytes(32), ()), Sealed(1, moment, broken, bytes(32), ())]
     with pytest.raises(StoreError):
-        await stored.append(writer, group, seal=bytes(32))
+        await stored.append(group_of(writer, *group))
     assert await count(store) == 0
-    await stored.append(writer, group[:1], seal=bytes(32))
+    await stored.append(group_of(writer, *group[:1]))
     assert await count(store) == 1
 
 

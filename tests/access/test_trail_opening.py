@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from klantbeeld.access.trail import Entry
+from klantbeeld.access.trail_chain import Entry
 from klantbeeld.access.trail_check import check_trail
 from klantbeeld.access.trail_opening import open_trail
 from klantbeeld.errors import StoreError

@@ -44,9 +44,10 @@ from klantbeeld.identity.stored_map import StoredIdentityMap
 from klantbeeld.settings import Secret, Settings
 from klantbeeld.settings_file import load_settings, read_secret
 from klantbeeld.store import open_store
-from klantbeeld.telemetry.logs import Vocabulary, make_log
+from klantbeeld.telemetry.logs import Vocabulary
 from klantbeeld.telemetry.metrics import Metrics
 from klantbeeld.telemetry.observe import ObserveRequests
+from klantbeeld.telemetry.request_lines import RequestLines
 
 ASKED = 200
 
@@ -129,7 +130,7 @@ async def features(
         caller = await admission(authorization, {})
         endpoint = GraphQLEndpoint(Constant(Answer(answer)), Always(caller), settings=settings.gateway)
         vocabulary = Vocabulary(paths=frozenset({"/graphql"}), caller_classes=frozenset({"agent"}))
-        observed = ObserveRequests(nothing, log=make_log(log, vocabulary), metrics=Metrics(SOURCES))
+        observed = ObserveRequests(nothing, lines=RequestLines(log, vocabulary), metrics=Metrics(SOURCES))
         bare = over_asgi(nothing, bodies, ())
         yield {
             "(driving nothing over ASGI)": bare,

@@ -10,9 +10,10 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.types import Receive, Scope, Send
 
-from klantbeeld.telemetry.logs import Vocabulary, make_log
+from klantbeeld.telemetry.logs import Vocabulary
 from klantbeeld.telemetry.metrics import Metrics
 from klantbeeld.telemetry.observe import ObserveRequests, observation_of, outcome_of
+from klantbeeld.telemetry.request_lines import RequestLines
 
 TRACEPARENT = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 
@@ -27,7 +28,7 @@ class Gateway:
         vocabulary = Vocabulary(paths=frozenset({"/graphql"}), caller_classes=frozenset({"agent"}))
         times = iter([10.0, 10.25])
         self.observed = ObserveRequests(
-            self.app, log=make_log(self.stream, vocabulary), metrics=self.metrics, clock=lambda: next(times)
+            self.app, lines=RequestLines(self.stream, vocabulary), metrics=self.metrics, clock=lambda: next(times)
         )
 
     async def app(self, scope: Scope, receive: Receive, send: Send) -> None:

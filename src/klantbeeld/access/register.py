@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import msgspec
 
 from klantbeeld.access.grants import Grants
-from klantbeeld.access.trail import Entry
+from klantbeeld.access.trail_chain import Entry
 from klantbeeld.access.trail_check import entries_of
 from klantbeeld.graph.data_use import Disclosure, Granted
 from klantbeeld.store import Store
@@ -54,7 +54,7 @@ def _disclosure(entry: Entry) -> Disclosure:
         client=entry.client_id,
         caller_class=entry.caller_class,
         purpose=entry.purpose,
-        fields=list(entry.fields),
+        fields=entry.coordinates,
         sources=list(entry.sources),
         channel=entry.channel or None,
     )

@@ -10,53 +10,28 @@ settings: nothing personal is answered (TRAIL_UNAVAILABLE), unless `required` is
 """
 
 import asyncio
-import hmac
 import uuid
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from typing import Literal
 
 import msgspec
 import structlog
 
-from klantbeeld.access.trail_tables import Appender, Sealed
-from klantbeeld.errors import ConfigurationError, Overloaded, StoreError
+from klantbeeld.access.rights import Caller
+from klantbeeld.access.trail_chain import Chain, Entry, Group, Noted, Waiting
+from klantbeeld.access.trail_tables import Appender
+from klantbeeld.engine.ports import Reading
+from klantbeeld.errors import Overloaded, StoreError
 from klantbeeld.identity.ids import CANONICAL
 from klantbeeld.settings import TrailSettings
 
-KEY_BYTES = 32
 RETRY_AFTER = 1.0  # seconds between two attempts to write
 MAX_GROUP = 256  # entries; what has waited for a broken store is not written at one go
 
 Clock = Callable[[], float]
 
 log = structlog.get_logger(__name__)
-
-
-class Entry(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What is kept of one request that touched personal data.
-
-    `customers` are ids, `fields` coordinates such as `Customer.invoices`, `outcome` a code; `document` is the SHA-256
-    of the operation, `operation` its name.
-    """
-
-    at: datetime
-    act: Literal["OPENED", "READ", "WRITE"]
-    issuer: str = ""
-    subject: str = ""
-    client_id: str = ""
-    caller_class: str = ""
-    purpose: str = ""
-    customers: tuple[str, ...] = ()
-    fields: tuple[str, ...] = ()
-    sources: tuple[str, ...] = ()
-    outcome: str = ""
-    operation: str = ""
-    document: str = ""
-    channel: str = ""
-    request_id: str = ""
-    heads: tuple[tuple[str, int, str], ...] = ()  # OPENED: writer, place and code of each chain that was there
 
 
 class Trail:
@@ -72,14 +47,12 @@ class Trail:
         self.writer = str(uuid.uuid4())
         self.lost = 0
         self._appender = appender
-        self._key = trail_key(key)
+        self._chain = Chain(key, self.writer)
         self._clock = clock
         self._settings = settings
         self._retry_after = retry_after
-        self._waiting: deque[tuple[Entry, bytes]] = deque()
-        self._sealed: list[Sealed] = []  # a group under way; it stays the same until it is written
-        self._seq = 0
-        self._mac = first_link(self._key, self.writer)
+        self._waiting: deque[Waiting] = deque()
+        self._group: Group | None = None  # under way; it stays the same until it is written
         self._recorded = 0
         self._written = 0
         self._attempts = 0
@@ -105,7 +78,7 @@ class Trail:
         self._ready.set()
         if self._task is not None:
             await self._task
-        left = len(self._waiting) + len(self._sealed)
+        left = self._unwritten
         if left:
             self.lost += left
             log.error("trail_entries_lost", entries=left)
@@ -128,15 +101,26 @@ class Trail:
         Raises Overloaded with TRAIL_UNAVAILABLE when too much waits and the trail is required, ValueError for text that
         is no Unicode and for customers that are no ids.
         """
-        if not all(CANONICAL.fullmatch(customer) for customer in entry.customers):
+        if not _are_ids(entry.customers):
             raise ValueError("an entry names customers by their ids")
-        encoded = msgspec.json.encode(entry)
+        self._take((entry, msgspec.json.encode(entry)))
+
+    def note(self, caller: Caller, reading: Reading) -> None:
+        """Take a reading, whose entry is made when its group is written: the cheap way, for what every request does.
+
+        Raises as `record` does. The names of a caller are known to be text, since its token was accepted.
+        """
+        if not (_are_ids(reading.customers) and reading.operation.isascii() and reading.channel.isascii()):
+            raise ValueError("a reading names customers by their ids, and its operation as GraphQL does")
+        self._take(Noted(self._clock(), caller, reading))
+
+    def _take(self, waiting: Waiting) -> None:
         if self._is_full:
             if self._settings.required:
                 raise _unavailable()
             self.lost += 1
             return
-        self._waiting.append((entry, encoded))
+        self._waiting.append(waiting)
         self._recorded += 1
         if len(self._waiting) >= self._settings.group:
             self._ready.set()
@@ -161,6 +145,10 @@ class Trail:
         return self._task is not None and not self._task.done()
 
     @property
+    def _unwritten(self) -> int:
+        return len(self._waiting) + (len(self._group) if self._group else 0)
+
+    @property
     def _is_full(self) -> bool:
         return len(self._waiting) >= self._settings.max_waiting
 
@@ -168,8 +156,8 @@ class Trail:
         try:
             while not self._is_stopping:
                 await self._wait_for_work()
-                while (self._sealed or self._waiting) and await self._write_group():
-                    pass
+                await self._write(self._unwritten)
+            await self._write(self._unwritten)
         finally:  # nobody writes any more, for whatever reason
             self._is_failing = True
             async with self._progress:
@@ -187,54 +175,36 @@ class Trail:
             self._timer.cancel()
             self._timer = None
 
+    async def _write(self, entries: int) -> None:
+        # What comes meanwhile makes a group of its own, later. A commit for each one or two would cost ten times as
+        # much, and as often empty the page cache of the look-ups, which read the same file.
+        until = self._written + entries
+        while self._written < until and await self._write_group():
+            pass
+
     async def _write_group(self) -> bool:
-        if not self._sealed:
-            self._seal_group()
-        seal = seal_of(self._key, self._sealed[-1].mac)
+        group = self._group = self._group or self._next_group()
         try:
-            await self._appender.append(self.writer, self._sealed, seal=seal)
+            await self._appender.append(group)
         except StoreError:
             if not self._is_failing:
-                log.warning("trail_not_written", entries=len(self._sealed) + len(self._waiting))
+                log.warning("trail_not_written", entries=self._unwritten)
             self._is_failing = True
         else:
             self._is_failing = False
-            self._written += len(self._sealed)
-            self._sealed = []
+            self._written += len(group)
+            self._group = None
         self._attempts += 1
         async with self._progress:
             self._progress.notify_all()
         return not self._is_failing
 
-    def _seal_group(self) -> None:
-        for _ in range(min(len(self._waiting), MAX_GROUP)):
-            entry, encoded = self._waiting.popleft()
-            self._mac = link(self._key, self._mac, encoded)
-            self._sealed.append(Sealed(self._seq, entry.at, encoded, self._mac, tuple(dict.fromkeys(entry.customers))))
-            self._seq += 1
+    def _next_group(self) -> Group:
+        return Group(self._chain, [self._waiting.popleft() for _ in range(min(len(self._waiting), MAX_GROUP))])
 
 
-def trail_key(key: bytes) -> bytes:
-    """Give the key back if it is long enough; raises ConfigurationError otherwise."""
-    if len(key) < KEY_BYTES:
-        mend = f"Make one with: openssl rand -base64 {KEY_BYTES}"
-        raise ConfigurationError("access.trail.key", f"has fewer than {KEY_BYTES} bytes", mend)
-    return key
-
-
-def first_link(key: bytes, writer: str) -> bytes:
-    """Give what the first entry of a writer's chain is bound to."""
-    return hmac.digest(key, b"klantbeeld trail chain " + writer.encode(), "sha256")
-
-
-def link(key: bytes, former: bytes, encoded: bytes) -> bytes:
-    """Give the code of an entry: over the code of the former, of fixed length, and its bytes."""
-    return hmac.digest(key, b"klantbeeld trail entry " + former + encoded, "sha256")
-
-
-def seal_of(key: bytes, mac: bytes) -> bytes:
-    """Give the code that says that a chain ends here, which nobody can make for an earlier entry without the key."""
-    return hmac.digest(key, b"klantbeeld trail head " + mac, "sha256")
+def _are_ids(customers: Sequence[str]) -> bool:
+    return all(map(CANONICAL.fullmatch, customers))
 
 
 def _unavailable() -> Overloaded:

@@ -10,7 +10,7 @@ from sqlalchemy import Row, func, select, union
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from klantbeeld.access.tables import trail, trail_customers, trail_heads
-from klantbeeld.access.trail import Entry, first_link, link, seal_of, trail_key
+from klantbeeld.access.trail_chain import Entry, first_link, link, seal_of, trail_key
 from klantbeeld.store import Store
 
 PAGE = 1_000  # entries

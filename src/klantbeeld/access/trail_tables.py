@@ -5,13 +5,14 @@ SQLAlchemy would cost ten times as much for each entry; reading, which is rare, 
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from klantbeeld.access.trail_chain import Group
 from klantbeeld.store import Store
 from klantbeeld.store.columns import utc_text
 from klantbeeld.store.translation import as_store_error
@@ -19,12 +20,13 @@ from klantbeeld.store.translation import as_store_error
 if TYPE_CHECKING:
     import asyncpg
 
+ROWS = 32  # that one statement writes at most, in SQLite
 LOCK_TIMEOUT = 5.0  # seconds; waiting for SQLite's other writers, in a thread of its own
 
 
 @dataclass(frozen=True, slots=True)
 class Statements:
-    """What is run for a group, in the words of one database.
+    """What is run for a group, in the words of one database; SQLite's are for as many rows as are filled in.
 
     A group that is sent again because its commit was not answered meets its own rows, and nobody else's: a writer's id
     is its process's alone.
@@ -36,8 +38,8 @@ class Statements:
 
 
 SQLITE = Statements(
-    "INSERT INTO trail (writer, seq, entry, mac) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
-    "INSERT INTO trail_customers (customer_id, at, writer, seq) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
+    "INSERT INTO trail (writer, seq, entry, mac) VALUES {rows} ON CONFLICT DO NOTHING",
+    "INSERT INTO trail_customers (customer_id, at, writer, seq) VALUES {rows} ON CONFLICT DO NOTHING",
     "INSERT INTO trail_heads (writer, seq, seal) VALUES (?, ?, ?) "
     "ON CONFLICT (writer) DO UPDATE SET seq = excluded.seq, seal = excluded.seal",
 )
@@ -52,22 +54,11 @@ POSTGRESQL = Statements(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Sealed:
-    """An entry as it is kept: its place in its writer's chain, its bytes, and the code that binds it to the former."""
-
-    seq: int
-    at: datetime
-    entry: bytes
-    mac: bytes
-    customers: tuple[str, ...]
-
-
 class Appender(Protocol):
     """Writes groups of entries."""
 
-    async def append(self, writer: str, group: Sequence[Sealed], *, seal: bytes) -> None:
-        """Keep a group, all of it or nothing; `seal` is of its last entry. Raises StoreError."""
+    async def append(self, group: Group, /) -> None:
+        """Keep a group, all of it or nothing. Raises StoreError."""
 
 
 @asynccontextmanager
@@ -91,33 +82,32 @@ class SqliteAppender:
         self._connection = connection
         self._turn = asyncio.Lock()
 
-    async def append(self, writer: str, group: Sequence[Sealed], *, seal: bytes) -> None:
+    async def append(self, group: Group) -> None:
         """Keep a group, all of it or nothing. Raises StoreError."""
-        entries = [(writer, sealed.seq, sealed.entry, sealed.mac) for sealed in group]
-        customers = [
-            (customer, utc_text(sealed.at), writer, sealed.seq) for sealed in group for customer in sealed.customers
-        ]
         async with self._turn:
             with as_store_error("writing the trail"):
-                await asyncio.to_thread(self._append, entries, customers, (writer, group[-1].seq, seal))
+                await asyncio.to_thread(self._append, group)
 
     async def close(self) -> None:
         """Close the connection when the last group is written."""
         async with self._turn:
             await asyncio.to_thread(self._connection.close)
 
-    def _append(
-        self,
-        entries: list[tuple[str, int, bytes, bytes]],
-        customers: list[tuple[str, str, str, int]],
-        head: tuple[str, int, bytes],
-    ) -> None:
-        self._connection.execute("BEGIN IMMEDIATE")
+    def _append(self, group: Group) -> None:
+        writer, sealed = group.writer, group.entries
+        entries = [(writer, one.seq, one.entry, one.mac) for one in sealed]
+        customers = [(customer, utc_text(one.at), writer, one.seq) for one in sealed for customer in one.customers]
+        run = self._connection.execute
+        run("BEGIN IMMEDIATE")
         try:
-            self._connection.executemany(SQLITE.entries, entries)
-            self._connection.executemany(SQLITE.customers, customers)
-            self._connection.execute(SQLITE.head, head)
-            self._connection.execute("COMMIT")
+            for start in range(0, len(entries), ROWS):
+                part = entries[start : start + ROWS]
+                run(_insert(SQLITE.entries, len(part)), [value for row in part for value in row])
+            for start in range(0, len(customers), ROWS):
+                named = customers[start : start + ROWS]
+                run(_insert(SQLITE.customers, len(named)), [value for row in named for value in row])
+            run(SQLITE.head, (writer, sealed[-1].seq, group.seal))
+            run("COMMIT")
         except BaseException:
             self._connection.rollback()
             raise
@@ -129,18 +119,28 @@ class PostgresqlAppender:
     def __init__(self, pool: "asyncpg.Pool[asyncpg.Record]") -> None:
         self._pool = pool
 
-    async def append(self, writer: str, group: Sequence[Sealed], *, seal: bytes) -> None:
+    async def append(self, group: Group) -> None:
         """Keep a group, all of it or nothing. Raises StoreError."""
-        seqs = [sealed.seq for sealed in group]
-        entries, macs = [sealed.entry for sealed in group], [sealed.mac for sealed in group]
-        touched = [(customer, sealed) for sealed in group for customer in sealed.customers]
+        writer, sealed = group.writer, group.entries
+        seqs = [one.seq for one in sealed]
+        entries, macs = [one.entry for one in sealed], [one.mac for one in sealed]
+        touched = [(customer, one) for one in sealed for customer in one.customers]
         customers = [customer for customer, _ in touched]
-        moments, places = [sealed.at for _, sealed in touched], [sealed.seq for _, sealed in touched]
+        moments, places = [one.at for _, one in touched], [one.seq for _, one in touched]
         with as_store_error("writing the trail"):
             async with self._pool.acquire() as connection, connection.transaction():
                 await connection.execute(POSTGRESQL.entries, writer, seqs, entries, macs)
                 await connection.execute(POSTGRESQL.customers, writer, customers, moments, places)
-                await connection.execute(POSTGRESQL.head, writer, seqs[-1], seal)
+                await connection.execute(POSTGRESQL.head, writer, seqs[-1], group.seal)
+
+
+@cache
+def _insert(statement: str, rows: int) -> str:
+    """Write a statement for a number of rows of four values.
+
+    It is one step; with one for each row the thread would give the interpreter away, and wait for it, that often.
+    """
+    return statement.format(rows=", ".join(["(?, ?, ?, ?)"] * rows))
 
 
 def _open_writer(file: Path) -> sqlite3.Connection:

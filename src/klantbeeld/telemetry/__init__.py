@@ -3,6 +3,7 @@
 from klantbeeld.telemetry.logs import EVENTS, Log, Vocabulary, make_log, through_log
 from klantbeeld.telemetry.metrics import Metrics
 from klantbeeld.telemetry.observe import Observation, ObserveRequests
+from klantbeeld.telemetry.request_lines import RequestLines
 from klantbeeld.telemetry.trace import Trace, accept_trace
 
 __all__ = [
@@ -11,6 +12,7 @@ __all__ = [
     "Metrics",
     "Observation",
     "ObserveRequests",
+    "RequestLines",
     "Trace",
     "Vocabulary",
     "accept_trace",

@@ -10,8 +10,8 @@ from http import HTTPStatus
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from klantbeeld.telemetry.logs import Log
 from klantbeeld.telemetry.metrics import Metrics, RequestOutcome
+from klantbeeld.telemetry.request_lines import RequestLines
 from klantbeeld.telemetry.trace import Trace, accept_trace
 
 KEY = "klantbeeld.observation"
@@ -42,13 +42,13 @@ class ObserveRequests:
         self,
         app: ASGIApp,
         *,
-        log: Log,
+        lines: RequestLines,
         metrics: Metrics,
         counted: frozenset[str] = frozenset({"/graphql"}),
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         self.app = app
-        self.log = log
+        self.lines = lines
         self.metrics = metrics
         self.counted = counted
         self.clock = clock
@@ -69,30 +69,19 @@ class ObserveRequests:
                 message["headers"] = [*message.get("headers", ()), request_id]
             await send(message)
 
-        self.metrics.in_flight.inc()
+        self.metrics.in_flight += 1
         try:
             await self.app(scope, receive, send_observed)
         finally:
-            self.metrics.in_flight.dec()
+            self.metrics.in_flight -= 1
             self._note(scope, observed, self.clock() - started)
 
     def _note(self, scope: Scope, observed: Observation, seconds: float) -> None:
         outcome = observed.outcome or outcome_of(observed.status)
         if scope["path"] in self.counted:
             self.metrics.count_request(outcome, seconds, waited=observed.waited)
-        self.log.info(
-            "request",
-            request_id=observed.trace.request_id,
-            trace_id=observed.trace.trace_id,
-            method=scope["method"],
-            path=scope["path"],
-            status=observed.status,
-            outcome=outcome,
-            caller_class=observed.caller_class,
-            document=observed.document,
-            seconds=seconds,
-            waited=observed.waited,
-        )
+        shape = (scope["method"], scope["path"], observed.status, outcome, observed.caller_class, observed.document)
+        self.lines.write(observed.trace, shape, seconds=seconds, waited=observed.waited)
 
 
 def outcome_of(status: int) -> RequestOutcome:
