@@ -14,13 +14,13 @@ from unittest.mock import patch
 import pytest
 from tests.engine.cases import case_of, differ
 
-from klantbeeld.engine import fetch, plan, run
+from klantbeeld.engine import fetch, lanes, plan, run
 from klantbeeld.engine.assembly import _Writer
 from klantbeeld.engine.engine import Engine
-from klantbeeld.engine.fetch import Fetch
+from klantbeeld.engine.fetch import Fetch, _Calls
+from klantbeeld.engine.lanes import Lane
 from klantbeeld.engine.plan import _Above, _Compiler
 from klantbeeld.engine.roots import RunRoots
-from klantbeeld.engine.run import Run
 
 # Cases among which a mutant has to be caught.
 ENOUGH = 300
@@ -40,19 +40,19 @@ MUTANTS: dict[str, tuple[Any, str, str, str]] = {
         "key=lambda field: field[1][0].place",
         "key=lambda _: 0",
     ),
-    "reorders the answers": (Fetch, "_answered", "sort(key=ORDER)", "sort(key=ORDER, reverse=True)"),
+    "reorders the answers": (fetch, "_filled", "sort(key=ORDER)", "sort(key=ORDER, reverse=True)"),
     "shares a record between customers": (
-        fetch,
-        "_room",
-        "subject is not None and subject.customer_id == want.subject.customer_id",
-        "subject is not None",
+        _Calls,
+        "call_for",
+        "known = (lane, key, subject.customer_id, position)",
+        "known = (lane, key, position)",
     ),
-    "shares a call between arguments": (fetch, "_batches", "repr(handed) if handed else None", "None"),
+    "shares a call between arguments": (lanes, "_handed", "return repr(given) if given else None", "return None"),
     "takes the members of the first alias": (
-        fetch,
-        "_question",
-        "members[call] | wanted if call",
-        "members[call] if call",
+        Lane,
+        "_share",
+        "members.get(call, frozenset()) | planned.members",
+        "members.get(call, planned.members)",
     ),
     "forgets what a field uses": (_Above, "__post_init__", "set(read.uses)", "set()"),
     "forgets the key of what is below": (
@@ -61,9 +61,9 @@ MUTANTS: dict[str, tuple[Any, str, str, str]] = {
         "above.note(found.record, tuple(",
         "above.note(None, tuple(",
     ),
-    "asks one source of a role": (Fetch, "_find", "sources = able", "sources = able[:1]"),
+    "asks one source of a role": (lanes, "spots_of", "for source in able:", "for source in able[:1]:"),
     "asks under one number of a customer": (fetch, "_keys", "sorted(owners)", "sorted(owners)[:1]"),
-    "takes an unlinked source for a silent one": (Fetch, "_find", "SourceState.NOT_LINKED", "SourceState.UNAVAILABLE"),
+    "takes an unlinked source for a silent one": (fetch, "_want", "SourceState.NOT_LINKED", "SourceState.UNAVAILABLE"),
     "skips the check of rows": (
         RunRoots,
         "_met",
@@ -73,16 +73,16 @@ MUTANTS: dict[str, tuple[Any, str, str, str]] = {
     "skips what a customer did not release": (
         Fetch,
         "_prepare",
-        "if joint.scope and not release.covers(joint.scope, joint.coordinate):",
+        "if joint.scope and not covers(joint.scope, joint.coordinate):",
         "if False:",
     ),
-    "skips the rule of a read": (Fetch, "_prepare", "one.scope is None or release.covers", "True or release.covers"),
+    "skips the rule of a read": (Fetch, "_prepare", "spot.scope is None or covers", "True or covers"),
     "skips the rights": (plan, "refusal_of", "return rights.refusal", "return None and rights.refusal"),
     "asks what is only needed when selected": (_Above, "planned", "read.only_when is None or", "True or"),
     "tells of sources what was asked for somebody": (
-        Run,
-        "answer",
-        "setdefault(customer_id, [])",
+        fetch,
+        "_answered",
+        "setdefault(place.customer_id, [])",
         "setdefault('', [])",
     ),
     "binds a cursor to no customer": (run, "binding_of", "customer_id, kept", "kept"),

@@ -19,7 +19,7 @@ from klantbeeld.engine.documents import Asked as AskedDocument
 from klantbeeld.engine.documents import Document, Documents, Invalid, Parse, uncounted
 from klantbeeld.engine.fetch import Fetch
 from klantbeeld.engine.lru import LRU
-from klantbeeld.engine.plan import Joint, Plan, compile_plan
+from klantbeeld.engine.plan import Joint, Plan, Shape, compile_plan
 from klantbeeld.engine.ports import Answer, Asked, Errors, Reading, Rights, Rows, Surroundings, Trail
 from klantbeeld.engine.register import OwnRegister, Register
 from klantbeeld.engine.roots import RunRoots
@@ -94,7 +94,7 @@ class Engine:
         except (Invalid, InvalidVariables) as invalid:
             return self._refused(invalid.errors, context)
         document = asked.document
-        run = self._run(plan, variables, context)
+        run = self._run(plan, self._shape(plan, document, variables), variables, context)
         try:
             await self._carry_out(run, context)
         except BaseException:
@@ -137,11 +137,11 @@ class Engine:
             self._plans.put(key, plan, size=int(PLAN_SHARE * document.size))
         return plan
 
-    def _run(self, plan: Plan, variables: Variables, context: Surroundings) -> Run:
+    def _run(self, plan: Plan, shape: Shape, variables: Variables, context: Surroundings) -> Run:
         moment = Moment(self._parts.now(), context.language, self._parts.settings, context.caller.rights)
         caller = context.caller
         calls = CallContext(context.deadline, caller.priority, caller.rights.fingerprint)
-        return Run(plan, variables, moment, calls, self._cursors, self._to_python)
+        return Run(plan, shape, variables, moment, context=calls, cursors=self._cursors, to_python=self._to_python)
 
     def _to_python(self, definition: GraphQLField, values: dict[str, Any]) -> Mapping[str, Any]:
         """Make Python values of a field's coerced arguments, by their Python names."""
@@ -162,8 +162,10 @@ class Engine:
             caller=context.caller,
             sources=self._parts.sources,
         )
-        wanted = [joint for joint in run.plan.roots if run.wants(joint)]
-        if run.plan.is_serial:
+        wanted = run.shape.roots
+        if len(wanted) == 1:
+            await self._enter(run, wanted[0], roots)
+        elif run.plan.is_serial:
             for joint in wanted:
                 await self._enter(run, joint, roots)
         else:
@@ -174,10 +176,11 @@ class Engine:
             given = run.arguments_of(joint)
             value = await joint.extension.enter(roots=roots, **given)  # type: ignore[union-attr]  # roots are entered
         except Exception as error:  # noqa: BLE001 - raised again at the field, where it costs the field alone
-            run.enter(joint, error)
+            run.roots[joint.number] = error
             return
-        run.enter(joint, value)
-        await self._fetch.below(run, joint, value)
+        run.roots[joint.number] = value
+        if level := run.shape.levels[joint.number]:
+            await self._fetch.below(run, level, value)
 
     async def _assemble(self, run: Run, asked: AskedDocument, request: Asked) -> tuple[Any, Sequence[GraphQLError]]:
         """Give data and errors: by the plan's own functions, or by graphql-core where they do not do.
@@ -199,19 +202,27 @@ class Engine:
         return result.data, result.errors or ()
 
     def _assembly(self, run: Run, document: Document, name: str | None) -> Assemble | None:
-        values = run.variables.coerced
-        conditions = {name: values[name] for name in document.deciding if name in values}
-        key = tuple(sorted(conditions.items()))
-        kept = run.plan.assemblies
-        if key not in kept:
-            if len(kept) >= self._parts.settings.documents.most_assemblies:
-                return None
+        shape = run.shape
+        if not shape.is_written and shape.is_kept:
             with self._share.spending():
-                kept[key] = compile_assembly(self._schema, run.plan, document.selections, conditions)
+                shape.assemble = compile_assembly(self._schema, run.plan, document.selections, shape.conditions)
+            shape.is_written = True
             plan_key = (document.number, name, run.context.rights)
             self._plans.grow(plan_key, int(ASSEMBLY_SHARE * document.size))
-        found: Assemble | None = kept[key]
-        return found
+        return shape.assemble
+
+    def _shape(self, plan: Plan, document: Document, variables: Variables) -> Shape:
+        """Return the plan with its conditions decided as the variables have it."""
+        values = variables.coerced
+        conditions = {name: values[name] for name in document.deciding if name in values} if document.deciding else {}
+        key = tuple(sorted(conditions.items()))
+        shape = plan.shapes.get(key)
+        if shape is None:
+            is_kept = len(plan.shapes) < self._parts.settings.documents.most_assemblies
+            shape = self._fetch.shape_of(plan, conditions, is_kept=is_kept)
+            if is_kept:
+                plan.shapes[key] = shape
+        return shape
 
     async def _by_graphql_core(self, run: Run, document: Document, request: Asked) -> ExecutionResult:
         middleware = MiddlewareManager(_denier(run.plan)) if run.plan.denied else None

@@ -6,15 +6,15 @@ questions are asked once, and the joints below a joint start as soon as that one
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from operator import attrgetter
 from typing import Any
 
 from graphql import GraphQLError
 
-from klantbeeld.engine.plan import Joint, PlannedRead
+from klantbeeld.engine.lanes import Askable, Lane, Laned, Level, Spot, level_of, spots_of
+from klantbeeld.engine.plan import Plan, PlannedRead, Shape
 from klantbeeld.engine.register import OwnRegister
-from klantbeeld.engine.run import Arguments, Run
+from klantbeeld.engine.run import Arguments, Gathering, Place, Run
 from klantbeeld.engine.selections import holds
 from klantbeeld.engine.variables import InvalidVariables
 from klantbeeld.engine.walk import parents_of
@@ -27,54 +27,110 @@ from klantbeeld.sources.questions import Outcome, Question, SourceState, Subject
 from klantbeeld.sources.source import Source
 from klantbeeld.sources.translation import NO_KEY
 
-Kind = tuple[Any, ...]
-Askable = Source | OwnRegister
+Values = Sequence[tuple[Any, str]]
+"""Objects, each with the id of the customer on whose behalf it is there."""
 
 START = Position()
+NOTHING: Mapping[str, Any] = {}
+NOT_ASKED = Outcome(SourceState.NOT_ASKED)
+NOBODY = Subject("", frozenset())
 
 # The order in which a field's function gets its answers.
 ORDER = attrgetter("source", "call", "key")
 
 
-@dataclass(slots=True)
-class _Place:
-    """A joint at one parent, or a read outside any: where answers come together.
+class _Call:
+    """One call of a lane that is being put together, and then under way; `outcome` is there when it has come back."""
 
-    `answers` begins with those that need no call.
-    """
+    __slots__ = ("after", "arguments", "first", "lane", "mask", "outcome", "size", "subjects", "task")
 
-    parent: Any
-    customer_id: str
-    arguments: Arguments
-    answers: list[Answer[Any]] = field(default_factory=list)
-    wants: list["_Want"] = field(default_factory=list)
+    outcome: Outcome
+    task: "asyncio.Task[Outcome] | None"
+
+    def __init__(self, lane: Lane, after: str | None, arguments: Arguments) -> None:
+        self.lane = lane
+        self.after = after
+        self.arguments = arguments
+        self.subjects: dict[str, Subject] = {}
+        self.mask = 0
+        self.first: int | None = None
+        self.size: int | None = None
+        self.task = None
+
+    def take(self, spot: Spot, key: str, subject: Subject, size: int | None) -> None:
+        """Let a read of one key take part."""
+        self.subjects[key] = subject
+        self.mask |= spot.bit
+        if size is not None and (self.first is None or size > self.first):
+            self.first = size
+
+    def question(self) -> Question:
+        """Settle how it is paged: keys that share a call share its page, so they are read whole."""
+        shared = self.lane.shared(self.mask)
+        everything = shared.everything or (self.first is not None and len(self.subjects) > 1)
+        self.size = None if everything else self.first
+        return Question(
+            self.subjects, shared.members, self.arguments, self.lane.by_record, self.size, self.after, everything
+        )
+
+    async def ask(self, context: CallContext) -> Outcome:
+        """Ask, and keep what came of it."""
+        self.outcome = await self.lane.source.ask(self.question(), context)
+        return self.outcome
+
+    async def back(self) -> Outcome:
+        """Wait until it is back."""
+        return self.outcome if self.task is None else await self.task
 
 
-@dataclass(slots=True)
-class _Want:
-    """One read at one place, of one key of one source."""
+class _Calls:
+    """The calls of one level: a read goes where its key is asked already, or where there is room."""
 
-    planned: PlannedRead
-    arguments: Arguments
-    source: Askable
-    subject: Subject
-    key: str
-    position: Position
-    size: int | None = None
+    __slots__ = ("_known", "_open", "every")
 
+    def __init__(self) -> None:
+        self.every: list[_Call] = []
+        self._known: dict[tuple[Any, ...], _Call] = {}
+        self._open: dict[tuple[Any, ...], _Call] = {}
 
-@dataclass(slots=True)
-class _Batch:
-    """What one call can answer: wants of one resource of one source that have their arguments in common."""
+    def call_for(self, spot: Spot, key: str, subject: Subject, *, position: Position, arguments: Arguments) -> _Call:
+        """Return the call that takes a key of one customer; a position is that of one key, so it is asked alone."""
+        lane = spot.lane
+        assert lane is not None  # noqa: S101 - what has no lane is not asked
+        known = (lane, key, subject.customer_id, position)
+        call = self._known.get(known)
+        if call is None:
+            call = self._open.get((lane, position))
+            if call is None or len(call.subjects) >= (lane.most if position is START else 1) or key in call.subjects:
+                handed = {name: value for name in spot.handed if (value := arguments[name]) is not None}
+                call = self._open[lane, position] = _Call(lane, position.token, handed)
+                self.every.append(call)
+            self._known[known] = call
+        return call
 
-    source: Askable
-    arguments: Arguments
-    by_record: bool
-    after: str | None
-    everything: bool = False
-    first: int | None = None
-    wants: list[_Want] = field(default_factory=list)
-    subjects: dict[str, Subject] = field(default_factory=dict)
+    async def settle(self, context: CallContext) -> None:
+        """Start them all, and wait for all."""
+        *others, last = self.every
+        self.start(others, context)
+        try:
+            await last.ask(context)  # by this very task: the others are under way as soon as it waits
+            for call in others:
+                await call.back()
+        except BaseException:
+            self.leave()
+            raise
+
+    def start(self, calls: Iterable[_Call], context: CallContext) -> None:
+        """Start some of them."""
+        create_task = asyncio.get_running_loop().create_task
+        for call in calls:
+            call.task = create_task(call.ask(context))
+
+    def leave(self) -> None:
+        """End those that are under way: nobody waits for them any more."""
+        for call in self.every:
+            if call.task is not None:
+                call.task.cancel()
 
 
 class Fetch:
@@ -87,21 +143,31 @@ class Fetch:
             for role in source.roles:
                 self._by_role.setdefault(role, []).append(source)
 
-    async def below(self, run: Run, joint: Joint, value: Any) -> None:
-        """Read everything below the value of a joint."""
-        await self._level(run, joint.children, [(value, "")])
+    def shape_of(self, plan: Plan, conditions: Mapping[str, Any], *, is_kept: bool) -> Shape:
+        """Work out what a plan asks of these sources, given the variables that its conditions hang on."""
+        roots = tuple(joint for joint in plan.roots if holds(joint.conditions, conditions))
+        levels = {joint.number: level_of(joint.children, self._by_role, conditions) for joint in roots}
+        return Shape(conditions, roots, levels, is_kept)
+
+    async def below(self, run: Run, level: Level, value: Any) -> None:
+        """Read everything below a value."""
+        await self._level(run, level, list(parents_of(value, (), "")))
 
     async def read(self, planned: PlannedRead, arguments: Arguments, context: CallContext) -> list[Answer[Any]]:
         """Ask every source that has a role and a capability, about no customer: for searches."""
-        role, call = planned.read.role.name, planned.read.call
-        sources = [source for source in self._by_role.get(role, ()) if call in source.readings]
-        question = Question(
-            subjects={}, members={call: planned.members}, arguments=arguments, first=arguments.get("first")
-        )
-        outcomes = await asyncio.gather(*(source.ask(question, context) for source in sources))
-        found = zip(sources, outcomes, strict=True)
+        calls = []
+        spots = [spot for spot in spots_of((planned,), self._by_role, {}) if spot.lane]
+        for spot in spots:
+            call = _Call(spot.lane, None, arguments)  # type: ignore[arg-type]  # those without a lane are left out
+            call.mask, call.first = spot.bit, arguments.get("first")
+            call.size = call.first
+            calls.append(call)
+        questions = [Question({}, call.lane.shared(call.mask).members, arguments, first=call.first) for call in calls]
+        asked = zip(calls, questions, strict=True)
+        outcomes = await asyncio.gather(*(call.lane.source.ask(question, context) for call, question in asked))
         return [
-            _answer(_Want(planned, {}, source, Subject("", frozenset()), NO_KEY, Position()), o) for source, o in found
+            _answer(spot, NO_KEY, NOBODY, START, outcome=outcome, size=None)
+            for spot, outcome in zip(spots, outcomes, strict=True)
         ]
 
     async def read_of(
@@ -113,138 +179,120 @@ class Fetch:
         source: str | None = None,
     ) -> list[list[Answer[Any]]]:
         """Ask one read for parents of customers, outside any field; `source` asks that one alone."""
-        places = [_Place(parent, str(customer.id), {}) for parent, customer in asked]
+        spots = [
+            spot for spot in spots_of((planned,), self._by_role, {}) if source in {None, spot.source} or not spot.lane
+        ]
+        calls = _Calls()
+        places = [Gathering(parent, str(customer.id), NOTHING) for parent, customer in asked]
         for place, (_, customer) in zip(places, asked, strict=True):
-            self._find(place, (planned,), customer, {})
-            place.wants = [want for want in place.wants if source in {None, want.source.name}]
-        tasks = self._ask(context, (want for place in places for want in place.wants))
-        for place in places:
-            place.answers += [_answer(want, await tasks[id(want)]) for want in place.wants]
-        return [place.answers for place in places]
+            for spot in spots:
+                _want(place, spot, customer, NOTHING, calls)
+        if calls.every:
+            await calls.settle(context)
+        return [_filled(place) for place in places]
 
-    async def _level(self, run: Run, joints: Sequence[Joint], values: Sequence[tuple[Any, str]]) -> None:
-        opened = self._open(run, joints, values)
-        asked = self._ask(run.context, (want for _, places in opened for place in places for want in place.wants))
-        deeper = [self._finish(run, *one, asked) for one in opened if one[0].reads and one[0].children]
-        going = asyncio.gather(*deeper) if deeper else None
+    async def _level(self, run: Run, level: Level, values: Values) -> None:
+        calls = _Calls()
+        opened = self._open(run, level, values, calls)
+        deeper = [(laned, places) for laned, places in opened if laned.below and places]
+        if not deeper:
+            if calls.every:
+                await calls.settle(run.context)
+            _answered(run, opened)
+            return
+        calls.start(calls.every, run.context)
+        going = asyncio.gather(*(self._deeper(run, *one) for one in deeper))
         try:
-            for joint, places in opened:
-                if not joint.children:
-                    await self._finish(run, joint, places, asked)
-            if going:
-                await going
+            for call in calls.every:
+                await call.back()
+            _answered(run, [one for one in opened if not one[0].below])
+            await going
         finally:
-            if going:
-                going.cancel()
+            going.cancel()
+            calls.leave()
 
-    def _open(
-        self, run: Run, joints: Sequence[Joint], values: Sequence[tuple[Any, str]]
-    ) -> list[tuple[Joint, list[_Place]]]:
-        """Find the places of joints that have any.
+    def _open(self, run: Run, level: Level, values: Values, calls: _Calls) -> list[tuple[Laned, list[Place]]]:
+        """Find the places of joints, and what has to be asked for each.
 
         A joint without reads has its value at once, so what is below it is opened too, and asked with the rest.
         """
-        opened = []
-        for joint in joints:
-            places = self._places(run, joint, values) if run.wants(joint) else []
+        opened: list[tuple[Laned, list[Place]]] = []
+        combined: dict[Laned, Values] = {}
+        for laned in level:
+            above = values if laned.under is None else combined.get(laned.under, ())
+            places = self._places(run, laned, above, calls) if above else []
             if not places:
                 continue
-            opened.append((joint, places))
-            if not joint.reads and joint.children:
-                opened += self._open(run, joint.children, self._combined(run, joint, places))
+            if laned.joint.children and laned.below is None:
+                _answered(run, [(laned, places)])
+                combined[laned] = _values(places)
+            else:
+                opened.append((laned, places))
         return opened
 
-    def _places(self, run: Run, joint: Joint, values: Sequence[tuple[Any, str]]) -> list[_Place]:
+    def _places(self, run: Run, laned: Laned, values: Values, calls: _Calls) -> list[Place]:
         """Find the parents of a joint, and what has to be asked for each."""
-        parents = [found for value, above in values for found in parents_of(value, joint.route, above)]
-        try:
-            arguments = run.arguments_of(joint) if parents else {}
-        except (GraphQLError, InvalidVariables) as error:
-            for parent, _ in parents:
-                run.refuse(joint, parent, error)
-            return []
+        joint = laned.joint
+        if joint.route:
+            values = [found for value, above in values for found in parents_of(value, joint.route, above)]
+        arguments = laned.arguments
+        if arguments is None:
+            try:
+                arguments = run.arguments_of(joint) if values else NOTHING
+            except (GraphQLError, InvalidVariables) as error:
+                for parent, customer_id in values:
+                    run.place(joint, parent, customer_id, NOTHING).value = error
+                return []
         places = []
-        for parent, customer_id in parents:
-            place = _Place(parent, customer_id, arguments)
+        for parent, customer_id in values:
+            if run.has_place(joint, parent):
+                continue
+            place = run.place(joint, parent, customer_id, arguments)
             places.append(place)
             if customer := run.customers.get(customer_id):
-                self._prepare(run, joint, place, customer)
+                self._prepare(run, laned, place, customer, calls)
         return places
 
-    def _prepare(self, run: Run, joint: Joint, place: _Place, customer: Customer) -> None:
+    def _prepare(self, run: Run, laned: Laned, place: Place, customer: Customer, calls: _Calls) -> None:
         """Settle what can be said without a call, and note what has to be asked."""
+        joint = laned.joint
+        positions: Mapping[str, Position] = NOTHING
         try:
-            check_size(place.arguments.get("first"))
-            positions = run.positions(joint, place.customer_id, place.arguments)
+            if laned.sized:
+                check_size(place.arguments.get("first"))
+            if laned.paged:
+                positions = run.positions(joint, place.customer_id, place.arguments)
         except RequestError as error:
-            run.refuse(joint, place.parent, error)
+            place.value = error
             return
-        release = run.releases[place.customer_id]
-        if joint.scope and not release.covers(joint.scope, joint.coordinate):
-            run.refuse(joint, place.parent, Unanswered("NOT_GRANTED"))
+        covers = run.releases[place.customer_id].covers
+        if joint.scope and not covers(joint.scope, joint.coordinate):
+            place.value = Unanswered("NOT_GRANTED")
             return
-        reads = [
-            one
-            for one in joint.reads
-            if (one.conditions is None or holds(one.conditions, run.variables.coerced))
-            and (one.scope is None or release.covers(one.scope, joint.coordinate))
-        ]
-        self._find(place, reads, customer, positions)
+        for spot in laned.spots:
+            if spot.scope is None or covers(spot.scope, joint.coordinate):
+                _want(place, spot, customer, positions, calls)
 
-    def _find(
-        self, place: _Place, reads: Iterable[PlannedRead], customer: Customer, positions: Mapping[str, Position]
-    ) -> None:
-        """Find the sources of some reads, and the keys under which they know the customer."""
-        subjects = _subjects(customer)
-        for planned in reads:
-            role, call = planned.read.role.name, planned.read.call
-            sources: Sequence[Askable] = self._by_role.get(role, ())
-            able = [source for source in sources if call in source.readings]
-            if able or planned.read.optional:
-                sources = able
-            elif not sources:
-                place.answers.append(_unasked("", planned, SourceState.NOT_CONFIGURED, place))
-            for source in sources:
-                subject = subjects.get(source.name)
-                if subject is None:
-                    place.answers.append(_unasked(source.name, planned, SourceState.NOT_LINKED, place))
-                elif call not in source.readings:
-                    place.answers.append(_unasked(source.name, planned, SourceState.NOT_SUPPORTED, place))
-                else:
-                    _want(place, planned, source, subject, positions)
-
-    def _ask(self, context: CallContext, wants: Iterable[_Want]) -> dict[int, "asyncio.Task[Outcome]"]:
-        """Start one call for each batch; return the task that answers each want, by the want's identity."""
-        loop = asyncio.get_running_loop()
-        tasks: dict[int, asyncio.Task[Outcome]] = {}
-        for batch in _batches(wants):
-            task = loop.create_task(batch.source.ask(_question(batch), context))
-            tasks.update((id(want), task) for want in batch.wants)
-        return tasks
-
-    async def _finish(
-        self, run: Run, joint: Joint, places: Sequence[_Place], asked: Mapping[int, "asyncio.Task[Outcome]"]
-    ) -> None:
-        if not joint.reads and joint.children:  # opened with its level
-            return
+    async def _deeper(self, run: Run, laned: Laned, places: Sequence[Place]) -> None:
+        """Read what is below the values of a joint, once its own calls are back."""
+        assert laned.below is not None  # noqa: S101 - only such joints come here
         for place in places:
             for want in place.wants:
-                place.answers.append(_answer(want, await asked[id(want)]))
-        if joint.children:
-            await self._level(run, joint.children, self._combined(run, joint, places))
-        else:
-            self._answered(run, joint, places)
+                await want[1].back()
+        _answered(run, [(laned, places)])
+        if values := _values(places):
+            await self._level(run, laned.below, values)
 
-    def _combined(self, run: Run, joint: Joint, places: Sequence[_Place]) -> list[tuple[Any, str]]:
-        """Return the value of a joint at each place, with the customer that it is about."""
-        self._answered(run, joint, places)
-        return [(run.combine(joint, place.parent), place.customer_id) for place in places]
 
-    def _answered(self, run: Run, joint: Joint, places: Sequence[_Place]) -> None:
+def _answered(run: Run, opened: Iterable[tuple[Laned, Sequence[Place]]]) -> None:
+    for _, places in opened:
         for place in places:
-            if len(place.answers) > 1:
-                place.answers.sort(key=ORDER)
-            run.answer(joint, place.parent, place.customer_id, place.answers, place.arguments)
+            run.asked.setdefault(place.customer_id, []).extend(_filled(place))
+
+
+def _values(places: Iterable[Place]) -> Values:
+    """Return the objects that a joint has at its places, lists opened, each with the customer that it is about."""
+    return [found for place in places for found in parents_of(place.combined(), (), place.customer_id)]
 
 
 def _subjects(customer: Customer) -> dict[str, Subject]:
@@ -259,101 +307,61 @@ def _subjects(customer: Customer) -> dict[str, Subject]:
     return customer.subjects
 
 
-def _want(
-    place: _Place, planned: PlannedRead, source: Askable, subject: Subject, positions: Mapping[str, Position]
-) -> None:
-    for key in _keys(planned, place.parent, subject.owners):
-        position = positions.get(f"{source.name}/{planned.read.call}/{key}", START) if positions else START
-        want = _Want(planned, place.arguments, source, subject, key, position)
+def _want(place: Gathering, spot: Spot, customer: Customer, positions: Mapping[str, Position], calls: _Calls) -> None:
+    """Note one read of a place in the calls, or say at once what came of it."""
+    subject = _subjects(customer).get(spot.source)
+    if subject is None or spot.lane is None:
+        state = SourceState.NOT_LINKED if subject is None else spot.state
+        place.answers.append(_unasked(spot, state, place))
+        return
+    for key in _keys(spot, place.parent, subject.owners):
+        position = positions.get(f"{spot.source}/{spot.call}/{key}", START) if positions else START
         if position.ended:
-            place.answers.append(_answer(want, Outcome(SourceState.NOT_ASKED)))
-        else:
-            place.wants.append(want)
+            place.answers.append(_answer(spot, key, subject, position, outcome=NOT_ASKED, size=None))
+            continue
+        call = calls.call_for(spot, key, subject, position=position, arguments=place.arguments)
+        call.take(spot, key, subject, position.size or (place.arguments.get("first") if spot.sized else None))
+        place.wants.append((spot, call, key, subject, position))
 
 
-def _keys(planned: PlannedRead, parent: Any, owners: frozenset[str]) -> Sequence[str]:
-    if planned.read.key is None:
-        return tuple(owners) if len(owners) == 1 else sorted(owners)
-    key = getattr(parent, planned.read.key)
-    return [key] if key else []
+def _keys(spot: Spot, parent: Any, owners: frozenset[str]) -> Iterable[str]:
+    if spot.key is None:
+        return owners if len(owners) == 1 else sorted(owners)
+    key = getattr(parent, spot.key)
+    return (key,) if key else ()
 
 
-def _batches(wants: Iterable[_Want]) -> Iterable[_Batch]:
-    """Put together what one call can answer, within what the connector takes in one call."""
-    open_batches: dict[Kind, list[_Batch]] = {}
-    for want in wants:
-        read, reading = want.planned.read, want.source.readings[want.planned.read.call]
-        handed = {name: value for name in want.planned.handed if (value := want.arguments[name]) is not None}
-        kind = (want.source.name, reading.resource, repr(handed) if handed else None, want.position)
-        most = reading.batch if want.position == START else 1  # a position is that of one key
-        batch = _room(open_batches.setdefault(kind, []), want, most)
-        if batch is None:
-            batch = _Batch(want.source, handed, reading.by_record, want.position.token)
-            open_batches[kind].append(batch)
-        batch.wants.append(want)
-        batch.subjects[want.key] = want.subject
-        first = want.position.size or (want.arguments.get("first") if "first" in read.args else None)
-        batch.everything |= read.everything or (first is not None and reading.newest_first is None)
-        if first is not None and (batch.first is None or first > batch.first):
-            batch.first = first
-    return [_settled(batch) for batches in open_batches.values() for batch in batches]
+def _filled(place: Gathering) -> list[Answer[Any]]:
+    """Put the answers of a place together, once its calls are back."""
+    answers = place.answers
+    for spot, call, key, subject, position in place.wants:
+        answers.append(_answer(spot, key, subject, position, outcome=call.outcome, size=call.size))
+    if len(answers) > 1:
+        answers.sort(key=ORDER)
+    return answers
 
 
-def _settled(batch: _Batch) -> _Batch:
-    """Settle how a batch is paged: keys that share a call share its page, so they are read whole."""
-    batch.everything |= len(batch.subjects) > 1 and batch.first is not None
-    for want in batch.wants:
-        want.size = None if batch.everything else batch.first
-    return batch
-
-
-def _room(batches: Sequence[_Batch], want: _Want, most: int) -> _Batch | None:
-    """Return a batch that can take a want: one that asks its key for the same customer already, or has room for it."""
-    for batch in batches:
-        subject = batch.subjects.get(want.key)
-        if subject is not None and subject.customer_id == want.subject.customer_id:
-            return batch
-        if subject is None and len(batch.subjects) < most:
-            return batch
-    return None
-
-
-def _question(batch: _Batch) -> Question:
-    members: dict[str, frozenset[str]] = {}
-    for want in batch.wants:
-        call, wanted = want.planned.read.call, want.planned.members
-        members[call] = members[call] | wanted if call in members else wanted
-    return Question(
-        subjects=batch.subjects,
-        members=members,
-        arguments=batch.arguments,
-        by_record=batch.by_record,
-        first=None if batch.everything else batch.first,
-        after=batch.after,
-        everything=batch.everything,
-    )
-
-
-def _answer(want: _Want, outcome: Outcome) -> Answer[Any]:
-    read = want.planned.read
+def _answer(
+    spot: Spot, key: str, subject: Subject, position: Position, *, outcome: Outcome, size: int | None
+) -> Answer[Any]:
+    problem, found = outcome.problem, outcome.records.get(spot.call)
     return Answer(
-        source=want.source.name,
-        role=read.role.name,
-        call=read.call,
-        state=outcome.state,
-        records=list(outcome.records.get(read.call, {}).get(want.key, ())),
-        code=outcome.problem.code if outcome.problem else None,
-        retryable=bool(outcome.problem and outcome.problem.retryable),
-        key=want.key,
-        customer_id=want.subject.customer_id,
-        position=want.position,
-        size=want.size,
-        next_page=outcome.next_page,
-        complete=outcome.complete,
-        seconds=outcome.seconds,
+        spot.source,
+        spot.role,
+        spot.call,
+        outcome.state,
+        list(found.get(key, ())) if found else [],
+        problem.code if problem else None,
+        bool(problem and problem.retryable),
+        key,
+        subject.customer_id,
+        position,
+        size,
+        outcome.next_page,
+        outcome.complete,
+        outcome.seconds,
     )
 
 
-def _unasked(source: str, planned: PlannedRead, state: SourceState, place: _Place) -> Answer[Any]:
-    read = planned.read
-    return Answer(source, read.role.name, read.call, state, [], code=state.value, customer_id=place.customer_id)
+def _unasked(spot: Spot, state: SourceState, place: Gathering) -> Answer[Any]:
+    return Answer(spot.source, spot.role, spot.call, state, [], code=state.value, customer_id=place.customer_id)

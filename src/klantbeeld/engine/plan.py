@@ -108,10 +108,11 @@ OPEN = Arguments(None)
 class Joint:
     """A field that gets its value from outside its parent.
 
-    `path` are the response keys from the root, without indices. `route` leads from the value of the joint above to the
-    object that has this field, and `type_name` is the type of that object.
+    `number` is its own within the plan, `path` are the response keys from the root, without indices. `route` leads from
+    the value of the joint above to the object that has this field, and `type_name` is the type of that object.
     """
 
+    number: int
     path: Path
     type_name: str
     route: Route
@@ -131,8 +132,8 @@ class Plan:
     """What an operation needs; lives in a cache by document and rights, shared by requests.
 
     `released` are the coordinates of the fields of personal data that the caller may see, and `denied` the code for
-    each path and type that a rule refuses. `assemblies` are filled as requests need them, one for each way that the
-    plan's conditions can fall.
+    each path and type that a rule refuses. `shapes` are filled as requests need them, one for each way that the plan's
+    conditions can fall, by the variables that decide.
     """
 
     operation: OperationDefinitionNode
@@ -141,12 +142,28 @@ class Plan:
     released: tuple[str, ...]
     denied: Mapping[tuple[Path, str], str]
     variables: VariableReader
-    assemblies: dict[Any, Any] = field(default_factory=dict, compare=False, repr=False)
+    shapes: dict[Any, "Shape"] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def is_serial(self) -> bool:
         """Whether the root fields are carried out one after another (GraphQL, section 6.2.2)."""
         return self.operation.operation is OperationType.MUTATION
+
+
+@dataclass(slots=True)
+class Shape:
+    """A plan with its conditions decided, over the sources of a configuration.
+
+    `levels` say what is asked below each of the `roots`, by number. `assemble` writes the answer once it `is_written`,
+    or is None for what graphql-core has to assemble; a shape that is not kept never gets one.
+    """
+
+    conditions: Mapping[str, Any]
+    roots: tuple[Joint, ...]
+    levels: Mapping[int, Any]
+    is_kept: bool
+    is_written: bool = False
+    assemble: Callable[..., Any] | None = None
 
 
 INTROSPECTION = frozenset({"__schema", "__type"})
@@ -278,6 +295,7 @@ class _Compiler:
         for kind, only in self._possible(found.definition):
             self.visit(kind, found.below, at=_Place(at.path, only), above=here)
         joint = Joint(
+            number=len(self.joints),
             path=at.path,
             type_name=found.parent.name,
             route=at.route,

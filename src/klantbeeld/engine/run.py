@@ -4,8 +4,7 @@ It is the context of graphql-core's resolvers, which find here what was entered 
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import partial
+from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
 
@@ -13,22 +12,17 @@ from graphql.execution.values import get_argument_values
 from graphql.pyutils import Path as ResponsePath
 
 from klantbeeld.engine.cursors import Cursors, Positions, binding_of
-from klantbeeld.engine.plan import Joint, Plan, ToPython
+from klantbeeld.engine.plan import Joint, Plan, Shape, ToPython
 from klantbeeld.engine.ports import Release
-from klantbeeld.engine.selections import holds
 from klantbeeld.engine.variables import Variables
 from klantbeeld.errors import Unanswered
 from klantbeeld.graph.answers import Answer, Answers, Moment
 from klantbeeld.graph.customer import Customer
-from klantbeeld.graph.joined import Joined
 from klantbeeld.sdk.words import Channel
 from klantbeeld.sources.context import CallContext
 from klantbeeld.writes.outcomes import WriteOutcome, WriteStatus
 
 Arguments = Mapping[str, Any]
-
-# The conditions of a field that is selected once, without any.
-ALWAYS = ((),)
 
 
 @dataclass(slots=True)
@@ -44,120 +38,169 @@ class Attempt:
         return self.outcome is None or any(step.status is not WriteStatus.NOT_APPLIED for step in self.outcome.steps)
 
 
-@dataclass(slots=True)
+UNSET: Any = object()
+"""Stands for a value that nobody asked for yet."""
+
+
+class Gathering:
+    """Where the answers to reads about one parent come together.
+
+    `answers` begins with those that need no call; `wants` are the reads that wait for one.
+    """
+
+    __slots__ = ("answers", "arguments", "customer_id", "parent", "wants")
+
+    def __init__(self, parent: Any, customer_id: str, arguments: Arguments) -> None:
+        self.parent = parent
+        self.customer_id = customer_id
+        self.arguments = arguments
+        self.answers: list[Answer[Any]] = []
+        self.wants: list[Any] = []
+
+
+class Place(Gathering):
+    """A joint at one parent, and its value once somebody asks for it; an exception is raised at the field."""
+
+    __slots__ = ("joint", "run", "value")
+
+    def __init__(self, run: "Run", joint: Joint, parent: Any, *, customer_id: str, arguments: Arguments) -> None:
+        Gathering.__init__(self, parent, customer_id, arguments)
+        self.run = run
+        self.joint = joint
+        self.value: Any = UNSET
+
+    def take(self) -> Any:
+        """Return the value of the field; raises what its function raises."""
+        value = self.value
+        if value is UNSET:
+            value = self._combine()
+        if isinstance(value, Exception):
+            raise value
+        return value
+
+    def combined(self) -> Any:
+        """Return the value of the field; None when it has none."""
+        value = self._combine() if self.value is UNSET else self.value
+        return None if isinstance(value, Exception) else value
+
+    def _combine(self) -> Any:
+        combine = self.joint.extension.combine  # type: ignore[union-attr]  # below the root every joint is joined
+        answers = Answers(self.parent, self.run.moment, tuple(self.answers), self._seal, self._asked, self._covers)
+        try:
+            self.value = combine(answers=answers, **self.arguments)
+        except Exception as error:  # noqa: BLE001 - raised again at the field, where it costs the field alone
+            self.value = error
+        return self.value
+
+    def _seal(self, positions: Positions) -> str:
+        return self.run.cursors.seal(positions, binding_of(self.joint.coordinate, self.customer_id, self.arguments))
+
+    def _asked(self) -> Sequence[Answer[Any]]:
+        return self.run.asked.get(self.customer_id, ())
+
+    def _covers(self, scope: str) -> bool:
+        release = self.run.releases.get(self.customer_id)
+        return release is not None and release.covers(scope, self.joint.coordinate)
+
+
 class Run:
     """Lives as long as one operation.
 
-    `variables` are coerced. `context` is that of its calls. `customers` are all that the operation met, by
-    id, and `releases` what the caller may see of each; `asked` is everything that was asked on behalf of each.
-    `attempts` are its writes.
+    `variables` are coerced. `context` is that of its calls. `customers` are all that the operation met, by id,
+    and `releases` what the caller may see of each; `asked` is everything that was asked on behalf of each. `attempts`
+    are its writes, `roots` the values of root joints by their number, or what took their place.
     """
 
-    plan: Plan
-    variables: Variables
-    moment: Moment
-    context: CallContext
-    cursors: Cursors
-    to_python: ToPython
-    customers: dict[str, Customer] = field(default_factory=dict)
-    releases: dict[str, Release] = field(default_factory=dict)
-    asked: dict[str, list[Answer[Any]]] = field(default_factory=dict)
-    attempts: list[Attempt] = field(default_factory=list)
-    info: Any = None
-    _values: dict[tuple[int, int], Any] = field(default_factory=dict)
-    _answers: dict[tuple[int, int], Answers[Any]] = field(default_factory=dict)
-    _kept: list[Any] = field(default_factory=list)
-    _arguments: dict[int, Arguments | None] = field(default_factory=dict)
+    __slots__ = (
+        "_arguments",
+        "_places",
+        "asked",
+        "attempts",
+        "context",
+        "cursors",
+        "customers",
+        "info",
+        "moment",
+        "plan",
+        "releases",
+        "roots",
+        "shape",
+        "to_python",
+        "variables",
+    )
 
-    def __post_init__(self) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        shape: Shape,
+        variables: Variables,
+        moment: Moment,
+        *,
+        context: CallContext,
+        cursors: Cursors,
+        to_python: ToPython,
+    ) -> None:
+        self.plan = plan
+        self.shape = shape
+        self.variables = variables
+        self.moment = moment
+        self.context = context
+        self.cursors = cursors
+        self.to_python = to_python
+        self.customers: dict[str, Customer] = {}
+        self.releases: dict[str, Release] = {}
+        self.asked: dict[str, list[Answer[Any]]] = {}
+        self.attempts: list[Attempt] = []
+        self.roots: dict[int, Any] = {}
         self.info = SimpleNamespace(context=self)
-
-    def wants(self, joint: Joint) -> bool:
-        """Say whether the request's variables select a joint."""
-        return joint.conditions == ALWAYS or holds(joint.conditions, self.variables.coerced)
+        self._places: list[dict[int, Place] | None] = [None] * len(plan.joints)
+        self._arguments: dict[int, Arguments] = {}
 
     def arguments_of(self, joint: Joint) -> Arguments:
         """Return a joint's arguments as Python values, by their Python names."""
-        found = self._arguments.get(id(joint))
+        settled = joint.arguments
+        if settled.constant is not None and not settled.variables:
+            return settled.constant
+        found = self._arguments.get(joint.number)
         if found is None:
-            found = self._arguments[id(joint)] = joint.arguments.fill(self.variables.coerced)
-        if found is None:
-            values = get_argument_values(joint.definition, joint.node, self.variables.all)
-            found = self._arguments[id(joint)] = self.to_python(joint.definition, values)
+            found = settled.fill(self.variables.coerced)
+            if found is None:
+                values = get_argument_values(joint.definition, joint.node, self.variables.all)
+                found = self.to_python(joint.definition, values)
+            self._arguments[joint.number] = found
         return found
-
-    def enter(self, joint: Joint, value: Any) -> None:
-        """Keep the value of a root joint, or the exception that took its place."""
-        self._values[id(joint), 0] = value
 
     def entered_at(self, joint: Joint) -> Any:
         """Return the value of a root joint; raises what took its place."""
-        return _given(self._values[id(joint), 0])
-
-    def taken(self, joint: Joint, parent: Any) -> Any:
-        """Return the value of a joined field for one parent; raises what its function raises."""
-        key = (id(joint), id(parent))
-        if key in self._values:
-            return _given(self._values[key])
-        return self._combined(joint, key)
+        return _given(self.roots[joint.number])
 
     def entered(self, path: ResponsePath) -> Any:
         """Return the value of the root field at a response path, for its resolver."""
-        joint = self.plan.joints[(str(path.key),), str(path.typename)]
-        return _given(self._values[id(joint), 0])
+        return self.entered_at(self.plan.joints[(str(path.key),), str(path.typename)])
 
-    def answer(
-        self, joint: Joint, parent: Any, customer_id: str, answers: Sequence[Answer[Any]], arguments: Arguments
-    ) -> None:
-        """Keep the answers of a joint for one parent."""
-        asked = self.asked.setdefault(customer_id, [])
-        asked.extend(answers)
-        self._kept.append(parent)
-        self._answers[id(joint), id(parent)] = Answers(
-            parent=parent,
-            moment=self.moment,
-            every=tuple(answers),
-            seal=partial(self._seal, joint, customer_id, arguments),
-            asked=lambda: asked,
-            covers=partial(self._covers, joint, customer_id),
-        )
+    def place(self, joint: Joint, parent: Any, customer_id: str, arguments: Arguments) -> Place:
+        """Make the place of a joint at a parent."""
+        place = Place(self, joint, parent, customer_id=customer_id, arguments=arguments)
+        places = self._places[joint.number]
+        if places is None:
+            self._places[joint.number] = {id(parent): place}
+        else:
+            places[id(parent)] = place
+        return place
 
-    def _seal(self, joint: Joint, customer_id: str, arguments: Arguments, positions: Positions) -> str:
-        return self.cursors.seal(positions, binding_of(joint.coordinate, customer_id, arguments))
+    def has_place(self, joint: Joint, parent: Any) -> bool:
+        """Say whether a joint has its place at a parent already: one object may be met on several ways."""
+        places = self._places[joint.number]
+        return places is not None and id(parent) in places
 
-    def _covers(self, joint: Joint, customer_id: str, scope: str) -> bool:
-        release = self.releases.get(customer_id)
-        return release is not None and release.covers(scope, joint.coordinate)
+    def taken(self, joint: Joint, parent: Any) -> Any:
+        """Return the value of a joined field for one parent; raises what its function raises."""
+        return self._places[joint.number][id(parent)].take()  # type: ignore[index]  # a joint that is asked was placed
 
-    def refuse(self, joint: Joint, parent: Any, error: Exception) -> None:
-        """Keep what is wrong with the arguments of a joint, to be raised at its field."""
-        self._kept.append(parent)
-        self._values[id(joint), id(parent)] = error
-
-    def combine(self, joint: Joint, parent: Any) -> Any:
-        """Combine a joint for one parent and keep its value; None when it has none."""
-        key = (id(joint), id(parent))
-        if key in self._values:
-            return None
-        try:
-            value = self._combined(joint, key)
-        except Exception as error:  # noqa: BLE001 - raised again at the field, where it costs the field alone
-            value = error
-        self._values[key] = value
-        return None if isinstance(value, Exception) else value
-
-    def _combined(self, joint: Joint, key: tuple[int, int]) -> Any:
-        combine = joint.extension.combine  # type: ignore[union-attr]  # below the root every joint is joined
-        return combine(answers=self._answers[key], **self.arguments_of(joint))
-
-    def combined(self, extension: Joined, path: ResponsePath, parent: Any, arguments: Arguments) -> Any:
+    def combined(self, path: ResponsePath, parent: Any) -> Any:
         """Return the value of a joined field for one parent, for its resolver."""
         keys = tuple(str(key) for key in path.as_list() if isinstance(key, str))
-        joint = self.plan.joints[keys, str(path.typename)]
-        key = (id(joint), id(parent))
-        if key in self._values:
-            return _given(self._values[key])
-        return extension.combine(**{**arguments, "answers": self._answers[key]})
+        return self.taken(self.plan.joints[keys, str(path.typename)], parent)
 
     def positions(self, joint: Joint, customer_id: str, arguments: Arguments) -> Positions:
         """Return where each source's page begins."""

@@ -71,7 +71,7 @@ class Joined(FieldExtension):
         self, next_: SyncExtensionResolver, source: Any, info: Info[Any, Any], /, **arguments: Any
     ) -> Any:
         """Take what the engine combined, or have it combined now."""
-        return info.context.combined(self, info.path, source, arguments)
+        return info.context.combined(info.path, source)
 
 
 class Computed(FieldExtension):
