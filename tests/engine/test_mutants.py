@@ -4,15 +4,11 @@ A mutant is a function of the engine whose source has one piece changed. Where t
 table below has to be brought up to date: a mutant that changes nothing would prove nothing.
 """
 
-import inspect
-import textwrap
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
-from unittest.mock import patch
 
 import pytest
 from tests.engine.cases import case_of, differ
+from tests.mutation import mutated
 
 from klantbeeld.engine import fetch, lanes, plan, run
 from klantbeeld.engine.assembly import _Writer
@@ -100,18 +96,6 @@ async def test_a_mutant_of_the_engine_is_caught(name: str) -> None:
 async def test_an_engine_without_a_fault_is_not_caught() -> None:
     with mutated(Engine, "_encoded", "for error in errors:", "for error in list(errors):"):
         assert not await _caught(40)
-
-
-@contextmanager
-def mutated(owner: Any, name: str, old: str, new: str) -> Iterator[None]:
-    """Change one piece of a function for as long as the context is open."""
-    function = inspect.unwrap(getattr(owner, name))
-    source = textwrap.dedent(inspect.getsource(function))
-    assert old in source, f"{name} of the engine has no {old!r} any more: bring this mutant up to date"
-    scope: dict[str, Any] = {}
-    exec(compile(source.replace(old, new), f"<{name}>", "exec"), function.__globals__, scope)
-    with patch.object(owner, name, scope[name]):
-        yield
 
 
 async def _caught(cases: int = ENOUGH) -> bool:

@@ -11,8 +11,11 @@ from tests.faults.writes.points import Point
 FAULTY = 0.3  # of the writes meet a fault at their owner
 FAULTS = (Fault.REFUSED, Fault.UNAVAILABLE, Fault.SLOW, Fault.LOST, Fault.BROKEN, Fault.CUT, Fault.LATE, Fault.LATE)
 ANSWERED = (Fault.SLOW, Fault.BROKEN)
+LEASE = 1.0  # second; as deployment.toml has it
+STOPPED = (1.5, 10.0)  # leases
 KEYS_FORGOTTEN = 6.5  # seconds; the owners keep keys for five
-BOTH_DOWN = 0.08  # of the cases have no gateway at all until the owners have forgotten their keys
+BOTH_DOWN = 0.25  # of the cases lose both replicas at once, as when the power is cut
+FORGOTTEN = 0.3  # of those have no gateway until the owners have forgotten their keys
 
 ONE_STEP = ("version", "key", "reference", "bare")
 SEVERAL_STEPS: tuple[str, ...] = tuple(name for name in KINDS if len(KINDS[name].systems) > 1)
@@ -25,7 +28,9 @@ Customers = Callable[[], tuple[str, str]]
 class Case:
     """One run: where the first replica is killed (None: at a moment, `after` seconds), how long it stays away.
 
-    `second` is where the other replica is killed in its turn, once the first is gone.
+    `both` are lost at once, and with them what was not synced to the disk. `second` is where the other replica is
+    killed in its turn, once the first is gone. With `stopped` the first is not killed, but stopped for so many seconds,
+    and then goes on.
     """
 
     seed: int
@@ -35,6 +40,7 @@ class Case:
     away: float
     both: bool
     second: Point | None
+    stopped: float | None
     operations: tuple[Operation, ...]
 
 
@@ -44,7 +50,7 @@ def points() -> tuple[Point, ...]:
     return tuple(point for point in Point if point not in apart)
 
 
-def case_at(seed: int, point: Point | None, customers: Customers) -> Case:
+def case_at(seed: int, point: Point | None, customers: Customers, *, stopped: bool = False) -> Case:
     """Make the case of a seed; the same seed makes the same case."""
     chance = random.Random(f"{seed} {point}")
     second = Point.IN_RECOVERY if point is Point.IN_RECOVERY else None
@@ -54,15 +60,16 @@ def case_at(seed: int, point: Point | None, customers: Customers) -> Case:
         _operation(f"op{seed}{'abc'[place]}x", KINDS[name], first, chance, customers)
         for place, name in enumerate(names)
     )
-    both = chance.random() < BOTH_DOWN
+    both = chance.random() < BOTH_DOWN and not second and not stopped
     return Case(
         seed=seed,
         point=first,
         passages=chance.randint(1, len(operations)) if first is not Point.IN_COMPENSATION else 1,
         after=chance.uniform(0.0, 0.9),
-        away=KEYS_FORGOTTEN if both else chance.choice((0.0, 0.2, 0.5, 1.5)),
+        away=KEYS_FORGOTTEN if both and chance.random() < FORGOTTEN else chance.choice((0.0, 0.2, 0.5, 1.5)),
         both=both,
         second=second,
+        stopped=chance.uniform(*STOPPED) * LEASE if stopped else None,
         operations=operations,
     )
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.faults.writes.owners.server import SYSTEMS
+from tests.postgresql import execute, new_database
 
 from klantbeeld.access.issuer import DemoIssuer
 from klantbeeld.identity.blind_index import load_key_ring
@@ -54,6 +55,7 @@ class Deployment:
     folder: Path
     owners: str
     token: str
+    template: str
     customers: dict[str, str]
 
     def settings(self, store: str, *, name: str) -> Path:
@@ -63,17 +65,22 @@ class Deployment:
         file.write_text(_filled(self.folder, issuer, self.owners, store), encoding="utf-8")
         return file
 
-    def sqlite(self, name: str) -> str:
-        """Copy the store to a file of its own; returns its address."""
-        file = self.folder / f"{name}.sqlite"
-        for old in self.folder.glob(f"{file.name}*"):
-            old.unlink()
-        shutil.copy(self.folder / "template.sqlite", file)
-        return f"sqlite:///{file}"
+    async def store(self, name: str) -> str:
+        """Copy the store to one of its own; returns its address."""
+        if self.template.startswith("sqlite:"):
+            file = self.folder / f"{name}.sqlite"
+            shutil.copy(file_of(self.template), file)
+            return f"sqlite:///{file}"
+        place, _, rest = self.template.rpartition("/suite?")
+        await execute(f"{place}/postgres?{rest}", f"CREATE DATABASE {name} TEMPLATE suite")
+        return f"{place}/{name}?{rest}"
 
 
-def deploy(folder: Path, owners: str, *, customers: int) -> Deployment:
-    """Write keys and settings into an empty folder, and fill a store with so many customers."""
+def deploy(folder: Path, owners: str, *, server: str | None, customers: int) -> Deployment:
+    """Write keys and settings into an empty folder, and fill a store with so many customers.
+
+    The store is SQLite, or in a PostgreSQL `server`, by the address of its database `postgres`.
+    """
     issuer = DemoIssuer.new(clock=time.time)
     issuer.save(folder / "issuer.json")
     (folder / "jwks.json").write_bytes(issuer.jwks())
@@ -81,9 +88,14 @@ def deploy(folder: Path, owners: str, *, customers: int) -> Deployment:
     for name in ("match_key", "trail_key"):
         (folder / "secrets" / name).write_text(base64.b64encode(secrets.token_bytes(32)).decode())
     token = issuer.token("agent-1", "suite", caller_class="agent", scopes=SCOPES, lifetime=LIFETIME)
-    template = f"sqlite:///{folder / 'template.sqlite'}"
-    file = Deployment(folder, owners, token, {}).settings(template, name="template")
-    return Deployment(folder, owners, token, asyncio.run(fill(load_settings(file, {}), customers)))
+    template = new_database(server, "suite") if server else f"sqlite:///{folder / 'template.sqlite'}"
+    file = Deployment(folder, owners, token, template, {}).settings(template, name="template")
+    return Deployment(folder, owners, token, template, asyncio.run(fill(load_settings(file, {}), customers)))
+
+
+def file_of(store: str) -> Path:
+    """Return the file of a SQLite store."""
+    return Path(store.removeprefix("sqlite:///"))
 
 
 async def fill(settings: Settings, customers: int) -> dict[str, str]:

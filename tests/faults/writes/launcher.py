@@ -28,6 +28,7 @@ import sqlalchemy.dialects.sqlite.aiosqlite  # noqa: F401 - as above
 import uvloop
 from starlette.types import ASGIApp
 from tests.faults.writes.controls import CONTROLS
+from tests.faults.writes.disk import Disk, take_over
 from tests.faults.writes.mutants import mutated
 from tests.faults.writes.points import Armed, Point
 from tests.faults.writes.seams import Breakable, BreakableAnswer, BreakableTransport
@@ -89,6 +90,8 @@ def _become(start: Start) -> None:
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     os.dup2(log, 1)
     os.dup2(log, 2)
+    if start.database:
+        take_over(Disk(Path(start.database)))
     with mutated(start.mutant), contextlib.closing(listen("127.0.0.1", start.port)) as listener:
         uvloop.run(_serve(start, listener))
 

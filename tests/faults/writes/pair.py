@@ -9,12 +9,16 @@ from typing import Any
 from tests.faults.writes.cases import Case
 from tests.faults.writes.clients import FINAL, Client
 from tests.faults.writes.deployment import Deployment
+from tests.faults.writes.disk import Disk
 from tests.faults.writes.judge import SETTLES_WITHIN, Effects, judge, sequence_of
+from tests.faults.writes.points import Act
 from tests.faults.writes.processes import Replica
 from tests.faults.writes.wire import ask
 
 PATIENCE = 25.0  # seconds that a client insists
 SETTLE_POLL = 0.25
+STOP_POLL = 0.02
+AWAKE = 0.6  # seconds in which whoever was stopped does what it was about to do
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +43,7 @@ class Pair:
     replicas: tuple[Replica, Replica]
     effects: Effects
     customers: Iterator[tuple[str, str]]
+    disk: Disk | None
 
     def customer(self) -> tuple[str, str]:
         """Take a customer whom nobody has touched."""
@@ -61,7 +66,8 @@ class Pair:
             for operation in case.operations
         ]
         if case.point:
-            first.armed.arm(case.point, passages=case.passages)
+            act = Act.KILL if case.stopped is None else Act.STOP
+            first.armed.arm(case.point, passages=case.passages, act=act)
         if case.second:
             second.armed.arm(case.second)
         insisting = asyncio.gather(*(client.insist([first, second], patience=PATIENCE) for client in clients))
@@ -91,6 +97,8 @@ class Pair:
     async def _kill(self, case: Case, insisting: "asyncio.Future[list[None]]") -> bool:
         """See the killing through; says whether it came to it, at every point that the case names."""
         first, second = self.replicas
+        if case.stopped is not None:
+            return await _stop(first, case.stopped, insisting)
         if case.point is None:
             await asyncio.sleep(case.after)
             await first.kill()
@@ -98,6 +106,8 @@ class Pair:
             return False
         if case.both:
             await second.kill()
+            if self.disk:
+                self.disk.cut_power()
         await asyncio.sleep(case.away)
         await asyncio.gather(*(replica.up() for replica in self.replicas if not replica.is_up))
         if case.second is None or case.both:
@@ -136,6 +146,18 @@ class Pair:
         while self.effects.under_way:
             await asyncio.sleep(SETTLE_POLL)
             await self.effects.read()
+
+
+async def _stop(replica: Replica, seconds: float, insisting: "asyncio.Future[list[None]]") -> bool:
+    """Wait until a replica has stopped at its point, and wake it after so many seconds; says whether it came to it."""
+    while replica.armed.hit() is None:
+        if insisting.done():
+            return False
+        await asyncio.sleep(STOP_POLL)
+    await asyncio.sleep(seconds)
+    replica.go_on()
+    await asyncio.sleep(AWAKE)
+    return True
 
 
 async def _ends(replica: Replica, insisting: "asyncio.Future[list[None]]") -> bool:

@@ -5,12 +5,16 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """One gateway to start: its settings, where it listens, what it shares with the driver, and whose writer it has."""
+    """One gateway to start: its settings, where it listens, what it shares with the driver, and whose writer it has.
+
+    `database` is the file of a SQLite store, whose disk the driver has power over.
+    """
 
     config: str
     port: int
     armed: str
     log: str
+    database: str | None = None
     writer: str = "ours"
     mutant: str | None = None
 

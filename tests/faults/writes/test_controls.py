@@ -3,7 +3,8 @@
 import asyncio
 
 import pytest
-from tests.faults.writes.pair import Verdict
+from tests.faults.writes.cases import case_at
+from tests.faults.writes.pair import Pair, Verdict
 from tests.faults.writes.points import Point
 from tests.faults.writes.stage import staging
 from tests.faults.writes.start import Writer
@@ -20,9 +21,12 @@ def verdicts() -> dict[str, list[Verdict]]:
 
 async def judged() -> dict[str, list[Verdict]]:
     """Run the controls until each has failed."""
-    late = [(seed, LATE[seed % len(LATE)]) for seed in range(MOST)]
+
+    async def late(pair: Pair, seed: int) -> Verdict:
+        return await pair.run(case_at(seed, LATE[seed % len(LATE)], pair.customer))
+
     async with staging(customers=1_000) as stage:
-        runs = [stage.run(late, pairs=2, writer=Writer(name), enough=doubles) for name in CONTROLS]
+        runs = [stage.run(late, range(MOST), pairs=2, writer=Writer(name), enough=doubles) for name in CONTROLS]
         return dict(zip(CONTROLS, await asyncio.gather(*runs), strict=True))
 
 
