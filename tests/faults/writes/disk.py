@@ -45,7 +45,7 @@ class _Vfs(ctypes.Structure):
 
 _WRITE, _SYNC = 2, 4  # places among the functions of a file
 _OPENS = ctypes.CFUNCTYPE(
-    ctypes.c_int, ctypes.c_void_p, ctypes.c_char_p, ctypes.POINTER(_File), ctypes.c_int, ctypes.c_void_p
+    ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p, ctypes.POINTER(_File), ctypes.c_int, ctypes.c_void_p
 )
 _WRITES = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int, ctypes.c_int64)
 _SYNCS = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_int)
@@ -109,7 +109,7 @@ _KEPT: list[Any] = []
 def _opening(original: Callable[..., int], disk: Disk) -> Callable[..., int]:
     tables: dict[int, _Methods] = {}
 
-    def opens(vfs: int, name: bytes, file: Any, flags: int, flags_out: int) -> int:
+    def opens(vfs: int, name: int, file: Any, flags: int, flags_out: int) -> int:
         result: int = original(vfs, name, file, flags, flags_out)
         if result == OK and flags & OPEN_WAL:
             address = ctypes.addressof(file.contents.methods.contents)
