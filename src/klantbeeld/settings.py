@@ -10,12 +10,14 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from klantbeeld.settings_section import Bilingual, Seconds, Secret, Section
+from klantbeeld.settings_sharing import ChangesSettings, RedisSettings
 from klantbeeld.settings_source import SourceSettings
 
 __all__ = [
     "AccessSettings",
     "Bilingual",
     "Category",
+    "ChangesSettings",
     "ClientClass",
     "EligibilitySettings",
     "GatewaySettings",
@@ -25,6 +27,7 @@ __all__ = [
     "ProfileField",
     "PurposeSettings",
     "QualitySettings",
+    "RedisSettings",
     "Seconds",
     "Secret",
     "Section",
@@ -349,6 +352,10 @@ class Settings(Section):
     """Who may ask."""
     store: StoreSettings = StoreSettings()
     """Where ids and the trail are kept."""
+    redis: RedisSettings | None = None
+    """A Redis or Valkey server, where replicas share one."""
+    changes: ChangesSettings = ChangesSettings()
+    """How replicas hear of changes."""
     identity: IdentitySettings = IdentitySettings()
     """The cross-reference map."""
     sources: dict[SourceName, SourceSettings] = Field(default_factory=dict)

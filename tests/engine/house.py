@@ -229,7 +229,11 @@ class House:
         request = SimpleNamespace(query=query, operation_name=None, variables=variables or {}, extensions={})
         caller = caller_of(without, is_partner=is_partner)
         context = SimpleNamespace(
-            caller=caller, deadline=asyncio.get_running_loop().time() + 60, language="en", is_get=False
+            caller=caller,
+            deadline=asyncio.get_running_loop().time() + 60,
+            language="en",
+            is_get=False,
+            consistency_token=None,
         )
         answer = await self.engine.execute(request, context)
         response: dict[str, Any] = msgspec.json.decode(answer.body)

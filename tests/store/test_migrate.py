@@ -13,7 +13,8 @@ from alembic.migration import MigrationContext
 from sqlalchemy import Connection, insert, text
 
 import klantbeeld.access.tables
-import klantbeeld.store.leases  # noqa: F401  # every module with tables is imported, so that `metadata` has them all
+import klantbeeld.store.leases
+import klantbeeld.store.stored_changes  # noqa: F401  # every module with tables is imported, so that `metadata` has them
 from klantbeeld.errors import StoreError
 from klantbeeld.identity.tables import customers
 from klantbeeld.settings import StoreSettings

@@ -20,7 +20,7 @@ from klantbeeld.engine.documents import Document, Documents, Invalid, Parse, unc
 from klantbeeld.engine.fetch import Fetch
 from klantbeeld.engine.lru import LRU
 from klantbeeld.engine.plan import Joint, Plan, Shape, compile_plan
-from klantbeeld.engine.ports import Answer, Asked, Errors, Reading, Rights, Rows, Surroundings, Trail
+from klantbeeld.engine.ports import Answer, Asked, Consistency, Errors, Reading, Rights, Rows, Surroundings, Trail
 from klantbeeld.engine.register import OwnRegister, Register
 from klantbeeld.engine.roots import RunRoots
 from klantbeeld.engine.run import Run, deny
@@ -62,6 +62,7 @@ class EngineParts:
     count_fallback: Callable[[], None]
     failed: Callable[[BaseException], None]
     now: Callable[[], datetime]
+    consistency: Consistency | None = None
 
 
 class Engine:
@@ -94,7 +95,8 @@ class Engine:
         except (Invalid, InvalidVariables) as invalid:
             return self._refused(invalid.errors, context)
         document = asked.document
-        run = self._run(plan, self._shape(plan, document, variables), variables, context)
+        behind = context.consistency_token is not None and await self._is_behind(context)
+        run = self._run(plan, self._shape(plan, document, variables), variables, context, fresh=behind)
         try:
             await self._carry_out(run, context)
         except BaseException:
@@ -137,10 +139,15 @@ class Engine:
             self._plans.put(key, plan, size=int(PLAN_SHARE * document.size))
         return plan
 
-    def _run(self, plan: Plan, shape: Shape, variables: Variables, context: Surroundings) -> Run:
+    async def _is_behind(self, context: Surroundings) -> bool:
+        """Say whether this replica has not heard of the write of a token; raises RequestError for no token."""
+        token, consistency = context.consistency_token, self._parts.consistency
+        return token is not None and consistency is not None and not await consistency.seen(token, context.deadline)
+
+    def _run(self, plan: Plan, shape: Shape, variables: Variables, context: Surroundings, *, fresh: bool) -> Run:
         moment = Moment(self._parts.now(), context.language, self._parts.settings, context.caller.rights)
         caller = context.caller
-        calls = CallContext(context.deadline, caller.priority, caller.rights.fingerprint)
+        calls = CallContext(context.deadline, caller.priority, caller.rights.fingerprint, fresh)
         return Run(plan, shape, variables, moment, context=calls, cursors=self._cursors, to_python=self._to_python)
 
     def _to_python(self, definition: GraphQLField, values: dict[str, Any]) -> Mapping[str, Any]:

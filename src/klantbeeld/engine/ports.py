@@ -98,6 +98,11 @@ class Surroundings(Protocol):
         """Whether the request may not change anything."""
         ...
 
+    @property
+    def consistency_token(self) -> str | None:
+        """The token of a write that this request has to see."""
+        ...
+
 
 class Errors(Protocol):
     """Makes of errors what a caller may see."""
@@ -127,6 +132,14 @@ class Reading:
     outcome: str
     writes: bool = False
     channel: str = ""
+
+
+class Consistency(Protocol):
+    """Knows which writes this replica has heard of."""
+
+    async def seen(self, token: str, deadline: float) -> bool:
+        """Wait until it heard of a write; False if that is not by the deadline. Raises RequestError for no token."""
+        ...
 
 
 class Trail(Protocol):

@@ -67,6 +67,12 @@ class RequestContext:
         return None if value is None else value.decode("latin-1")
 
     @property
+    def consistency_token(self) -> str | None:
+        """What a mutation gave, so that this request sees its write: `Klantbeeld-Consistency-Token`."""
+        value = self.headers.get(b"klantbeeld-consistency-token")
+        return None if value is None else value.decode("latin-1")
+
+    @property
     def explain(self) -> bool:
         """Whether the plan with its timings is asked for: `Klantbeeld-Explain: 1`."""
         return self.headers.get(b"klantbeeld-explain") == b"1"

@@ -18,9 +18,11 @@ class CallContext:
     """One for a request, shared by all its calls.
 
     `deadline` is in the running loop's time: no call starts after it, and none lasts longer. `rights` is the
-    fingerprint of the caller's rights and purpose: answers are shared only where it is the same.
+    fingerprint of the caller's rights and purpose: answers are shared only where it is the same. With `fresh` nothing
+    that was read before is good enough.
     """
 
     deadline: float
     priority: Priority = Priority.BACKGROUND
     rights: str = ""
+    fresh: bool = False

@@ -13,8 +13,8 @@ from klantbeeld.errors import StoreError
 def as_store_error(doing: str) -> Iterator[None]:
     """Raise StoreError for a foreign exception of the block, which does nothing but use the store.
 
-    `doing` completes "the store failed while …". asyncpg's own exceptions are looked up only when something failed, so
-    that nobody needs the driver without PostgreSQL.
+    `doing` completes "the store failed while …". The drivers' own exceptions are known by their module's name,
+    so that nobody needs asyncpg without PostgreSQL, or redis without Redis.
     """
     try:
         yield
@@ -28,4 +28,4 @@ def is_foreign(error: Exception) -> bool:
     """Tell whether a database, its driver or the way to it raised this."""
     if isinstance(error, (SQLAlchemyError, sqlite3.Error, OSError)):  # TimeoutError is an OSError
         return True
-    return type(error).__module__.partition(".")[0] == "asyncpg"
+    return type(error).__module__.partition(".")[0] in {"asyncpg", "redis"}
