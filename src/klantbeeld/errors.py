@@ -69,8 +69,8 @@ class Forbidden(RequestError):
 
     code = "FORBIDDEN"
 
-    def __init__(self, message: str, *, code: str | None = None) -> None:
-        super().__init__(message, code=code, status=403)
+    def __init__(self, message: str, *, code: str | None = None, place: str | None = None) -> None:
+        super().__init__(message, code=code, status=403, place=place)
 
 
 class Overloaded(RequestError):

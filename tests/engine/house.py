@@ -225,6 +225,7 @@ class House:
         *,
         without: Iterable[str] = (),
         is_partner: bool = False,
+        explain: bool = False,
     ) -> dict[str, Any]:
         request = SimpleNamespace(query=query, operation_name=None, variables=variables or {}, extensions={})
         caller = caller_of(without, is_partner=is_partner)
@@ -234,6 +235,7 @@ class House:
             language="en",
             is_get=False,
             consistency_token=None,
+            explain=explain,
         )
         answer = await self.engine.execute(request, context)
         response: dict[str, Any] = msgspec.json.decode(answer.body)
@@ -252,5 +254,11 @@ def caller_of(without: Iterable[str] = (), *, is_partner: bool = False) -> Simpl
     """Make a caller who lacks some scopes."""
     rights = MemoryRights(frozenset(without), is_partner)
     return SimpleNamespace(
-        rights=rights, issuer="i", client_id="c", subject="s", deadline_seconds=60, priority=Priority.AGENT
+        caller_class="agent",
+        rights=rights,
+        issuer="i",
+        client_id="c",
+        subject="s",
+        deadline_seconds=60,
+        priority=Priority.AGENT,
     )

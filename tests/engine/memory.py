@@ -179,6 +179,7 @@ class MemoryRights:
 
     without: frozenset[str] = frozenset()
     is_partner: bool = False
+    purpose: str = "service"
 
     @property
     def fingerprint(self) -> str:

@@ -51,7 +51,11 @@ class Policy:
         for purpose in purposes if wanted is None else (wanted,):
             if purpose in purposes and (token.purposes is None or purpose in token.purposes):
                 return purpose
-        raise Forbidden("the purpose is not one of the class's and the token's", code="PURPOSE_NOT_ALLOWED")
+        raise Forbidden(
+            "the purpose is not one of the class's and the token's",
+            code="PURPOSE_NOT_ALLOWED",
+            place="claim purpose of the token" if wanted is None else "header Klantbeeld-Purpose",
+        )
 
     def _make_rights(self, audience: str, name: str, scopes: frozenset[str], purpose: str) -> Rights:
         client, rule = self._classes[name], self._purposes[purpose]

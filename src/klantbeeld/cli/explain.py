@@ -8,16 +8,18 @@ from pathlib import Path
 from typing import Any
 
 from graphql import GraphQLField, GraphQLSchema
+from rich.text import Text
+from rich.tree import Tree
 
 from klantbeeld.access.policy import Policy
 from klantbeeld.access.rights import Rights
 from klantbeeld.access.tokens import AccessToken
 from klantbeeld.cli.opened import settings_of
-from klantbeeld.cli.plan_tree import Capable, plan_tree
 from klantbeeld.cli.query import document_in
 from klantbeeld.cli.terminal import remarks, results
 from klantbeeld.engine.documents import Document, Documents, Invalid
 from klantbeeld.engine.plan import compile_plan
+from klantbeeld.engine.plan_tree import Branch, Capable, Mark, Scene, plan_tree
 from klantbeeld.engine.share import Share
 from klantbeeld.errors import ConfigurationError, Forbidden, RequestError
 from klantbeeld.gateway.limits import parser
@@ -25,6 +27,8 @@ from klantbeeld.graph.schema import build_schema
 from klantbeeld.registry import load_connectors
 from klantbeeld.settings import Settings
 from klantbeeld.settings_file import closest
+
+STYLES: Mapping[Mark, str] = {"plain": "", "heading": "bold", "note": "dim", "missing": "yellow", "wrong": "bold red"}
 
 
 def explain(config: Path | None, operation: Path, *, name: str | None, caller_class: str, purpose: str | None) -> int:
@@ -46,8 +50,23 @@ def explain(config: Path | None, operation: Path, *, name: str | None, caller_cl
         remarks().print(f"{operation}: {error.reason}: {error}", markup=False)
         return 1
     plan = compile_plan(schema, document.operation(chosen), document.selections, rights, _as_written)
-    results().print(plan_tree(plan, schema, sources, owners=settings.writes.owners, rights=rights))
+    scene = Scene(
+        schema=schema,
+        sources=sources,
+        owners=settings.writes.owners,
+        rights=rights,
+        whose=f"{caller_class}, for {rights.purpose}",
+    )
+    results().print(_drawn(plan_tree(plan, scene)))
     return 0
+
+
+def _drawn(branch: Branch) -> Tree:
+    """Draw a tree as a terminal shows it."""
+    tree = Tree(Text(branch.text, STYLES[branch.mark]))
+    for below in branch.below:
+        tree.add(_drawn(below))
+    return tree
 
 
 def rights_of(settings: Settings, caller_class: str, purpose: str | None) -> Rights:

@@ -17,9 +17,11 @@ from klantbeeld.engine.assembly import Assemble, compile_assembly
 from klantbeeld.engine.cursors import Cursors
 from klantbeeld.engine.documents import Asked as AskedDocument
 from klantbeeld.engine.documents import Document, Documents, Invalid, Parse, uncounted
+from klantbeeld.engine.explanation import Laps, explanation, refuse_explaining
 from klantbeeld.engine.fetch import Fetch
 from klantbeeld.engine.lru import LRU
 from klantbeeld.engine.plan import Joint, Plan, Shape, compile_plan
+from klantbeeld.engine.plan_tree import Capable, Scene
 from klantbeeld.engine.ports import Answer, Asked, Consistency, Errors, Reading, Rights, Rows, Surroundings, Trail
 from klantbeeld.engine.register import OwnRegister, Register
 from klantbeeld.engine.roots import RunRoots
@@ -90,6 +92,7 @@ class Engine:
 
     async def execute(self, request: Asked, context: Surroundings, /) -> Answer:
         """Answer a request; raises RequestError for what is refused as a whole."""
+        laps = self._laps(context) if context.explain else None
         try:
             asked, plan, variables = self._prepare(request, context)
         except (Invalid, InvalidVariables) as invalid:
@@ -97,17 +100,41 @@ class Engine:
         document = asked.document
         behind = context.consistency_token is not None and await self._is_behind(context)
         run = self._run(plan, self._shape(plan, document, variables), variables, context, fresh=behind)
+        if laps:
+            laps.end("document")
         try:
             await self._carry_out(run, context)
         except BaseException:
             if run.attempts:  # broken off: the write may have been made, and nobody will tell
                 self._leave_trail(run, document, context.caller, outcome="UNKNOWN")
             raise
+        if laps:
+            laps.end("fetch")
         data, errors = await self._assemble(run, asked, request)
         if errors and asked.moved:
             errors = asked.moved.placed(errors)
         self._leave_trail(run, document, context.caller, outcome="PARTIAL" if errors else "COMPLETE")
-        return self._encoded(data, errors, run, document, context.language)
+        extensions = self._explained(asked, run, laps, context.caller) if laps else None
+        return self._encoded(data, errors, run, document, context.language, extensions=extensions)
+
+    def _laps(self, context: Surroundings) -> Laps:
+        refuse_explaining(context.caller.rights)
+        return Laps()
+
+    def _explained(self, asked: AskedDocument, run: Run, laps: Laps, caller: Any) -> dict[str, Any]:
+        laps.end("assembly")
+        scene = Scene(
+            schema=self._schema,
+            sources=[
+                Capable(name, source.roles, source.readings, source.doings)
+                for name, source in sorted(self._parts.sources.items())
+            ],
+            owners=self._parts.settings.writes.owners,
+            rights=caller.rights,
+            whose=f"{caller.caller_class}, for {caller.rights.purpose}",
+            literals=dict(asked.moved.written()) if asked.moved else {},
+        )
+        return {"explain": explanation(asked, run, laps, scene)}
 
     def _prepare(self, request: Asked, context: Surroundings) -> tuple[AskedDocument, Plan, Variables]:
         """Return what there is before anything is read; raises Invalid, InvalidVariables or RequestError."""
@@ -265,15 +292,25 @@ class Engine:
         self._parts.trail.read(caller, reading)
 
     def _encoded(
-        self, data: Any, errors: Sequence[GraphQLError], run: Run, document: Document, language: Language
+        self,
+        data: Any,
+        errors: Sequence[GraphQLError],
+        run: Run,
+        document: Document,
+        language: Language,
+        *,
+        extensions: dict[str, Any] | None = None,
     ) -> Answer:
         shown = []
         for error in errors:
             if error.original_error and not isinstance(error.original_error, KlantbeeldError | GraphQLError):
                 self._parts.failed(error.original_error)
             shown.append(self._parts.errors.shown(error, language))
+        response = {"errors": shown, "data": data} if shown else {"data": data}
+        if extensions:
+            response["extensions"] = extensions
         return Answer(
-            self._encode({"errors": shown, "data": data} if shown else {"data": data}),
+            self._encode(response),
             is_partial=bool(shown),
             document=document.digest,
             waited=max((answer.seconds for asked in run.asked.values() for answer in asked), default=0.0),

@@ -94,6 +94,11 @@ class Surroundings(Protocol):
         ...
 
     @property
+    def explain(self) -> bool:
+        """Whether the caller wants to see the plan with its timings."""
+        ...
+
+    @property
     def is_get(self) -> bool:
         """Whether the request may not change anything."""
         ...

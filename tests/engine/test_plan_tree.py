@@ -1,6 +1,6 @@
 """What the tree takes for granted about the schema."""
 
-from klantbeeld.cli.plan_tree import ACTS, ASKED_AT_THE_ROOT
+from klantbeeld.engine.plan_tree import ACTS, ASKED_AT_THE_ROOT
 from klantbeeld.graph.schema import build_schema
 from klantbeeld.sdk.roles import ROLES
 
