@@ -9,6 +9,8 @@ KlantbeeldError
 ├── SourceError             one source did not deliver
 │   ├── SourceTimeout       the source did not answer in time
 │   ├── SourceUnavailable   the source cannot be reached, or says that it is down
+│   │   └── BreakerOpen     it failed so often that it is not called for a while
+│   ├── SourceBusy          we did not call it now: too many of its calls wait, or what it allows us is used
 │   ├── SourceRefused       the source did not accept our credentials, quota or rights
 │   ├── SourceInvalid       the source answered something that is not its contract
 │   ├── SourceConflict      the record changed since the version that a write expected
@@ -98,10 +100,13 @@ class SourceError(KlantbeeldError):
     """A source did not deliver; costs its own fields and nothing else.
 
     `detail` is for the log and is never shown to a caller; `sent` says whether a byte of the request may have reached
-    the source, which decides between NOT_APPLIED and UNKNOWN for a write.
+    the source, which decides between NOT_APPLIED and UNKNOWN for a write. `status` is that of its answer, if there was
+    one; `is_lost` says that the connection ended before an answer began.
     """
 
     code = "SOURCE_UNAVAILABLE"
+    status: int | None = None
+    is_lost: bool = False
 
     def __init__(self, detail: str, *, sent: bool = True, retry_after: float | None = None) -> None:
         super().__init__(detail)
@@ -122,6 +127,23 @@ class SourceUnavailable(SourceError):
 
     code = "SOURCE_UNAVAILABLE"
     retryable = True
+
+
+class BreakerOpen(SourceUnavailable):
+    """The source failed so often that it is not called for a while; never `sent`."""
+
+    def __init__(self, detail: str, *, retry_after: float) -> None:
+        super().__init__(detail, sent=False, retry_after=retry_after)
+
+
+class SourceBusy(SourceError):
+    """The call was not made: too many calls to this source wait, or what it allows us runs low; never `sent`."""
+
+    code = "SOURCE_BUSY"
+    retryable = True
+
+    def __init__(self, detail: str, *, retry_after: float | None = None) -> None:
+        super().__init__(detail, sent=False, retry_after=retry_after)
 
 
 class SourceRefused(SourceError):

@@ -1,11 +1,101 @@
 """The settings of one source: what the system is, and how it is called."""
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from klantbeeld.settings_section import Bilingual, Seconds, Secret, Section
+
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class BulkheadSettings(Section):
+    """How many calls to the source may be under way: as many as it answers without slowing down."""
+
+    least: int = Field(default=4, gt=0)
+    """Calls that may always be under way, however slow the source is. The most is `max_connections`."""
+    waiting: int = Field(default=256, ge=0)
+    """Most calls that wait for a place; beyond it the least important is refused (`SOURCE_BUSY`)."""
+    tolerance: float = Field(default=2.0, ge=1)
+    """So many times its usual time a call may take, on average, before fewer are let through at once."""
+    review: Seconds = 1.0
+    """Time between two looks at how long calls take, in seconds."""
+
+
+class BreakerSettings(Section):
+    """When a source is not called for a while, because it fails. Reads and writes have a breaker each."""
+
+    calls: int = Field(default=20, gt=0)
+    """Fewest calls within `seconds` that say anything. As many failures in a row, without a success between, open it
+    too: a source that hangs after a busy time would else have to outweigh its successes first."""
+    seconds: Seconds = 10.0
+    """Time that is looked back, in seconds."""
+    failures: float = Field(default=0.5, gt=0, le=1)
+    """Share of those calls whose failure opens it. 4xx and conflicts are no failures; 5xx, time-outs, lost connections
+    and what is not the source's contract are."""
+    open: Seconds = 5.0
+    """Time for which an open breaker lets no call through, in seconds."""
+    probes: int = Field(default=3, gt=0)
+    """Calls that it then lets through; if all succeed it closes, if one fails it stays open."""
+    patience: Seconds = 1.0
+    """A time-out counts where the source had at least so long, in seconds, or its own `timeout` if that is shorter: a
+    caller in a hurry says nothing about the source."""
+
+
+class RetrySettings(Section):
+    """When a read is sent again. A write never is: its reconciliation decides."""
+
+    attempts: int = Field(default=2, ge=1, le=5)
+    """Most attempts of a read; 1 is none but the first. Only a connection that could not be made or was lost before
+    the answer, 502, 503, 504, and 429 with a `Retry-After` that fits are worth another."""
+    least_wait: float = Field(default=0.025, ge=0)
+    """Shortest wait before another attempt, in seconds."""
+    most_wait: Seconds = 0.25
+    """Longest wait, in seconds; each wait is drawn evenly between the two, so that callers do not come back together.
+    A `Retry-After` is waited out beside it."""
+    budget: Share = 0.1
+    """Retries, as a share of recent calls: what a source that is down gets more than its callers send."""
+    seconds: Seconds = 10.0
+    """What is recent, in seconds: how much of the budget can be saved."""
+    reserve: int = Field(default=3, ge=0)
+    """Retries in hand at the start, so that a source that is seldom called gets one too."""
+
+
+class HedgingSettings(Section):
+    """A second call beside a slow one, to a source whose answers come from replicas; the first answer is taken."""
+
+    percentile: float = Field(default=0.95, gt=0, lt=1)
+    """A read that took longer than this share of recent ones is sent a second time."""
+    budget: Share = 0.02
+    """Second calls, as a share of all."""
+    calls: int = Field(default=100, gt=0)
+    """Reads after which their times say enough; before that there is no second call."""
+    least_wait: Seconds = 0.002
+    """Shortest wait before a second call, in seconds."""
+
+
+class QuotaSettings(Section):
+    """What the source allows us, as a budget that all replicas share; `connector.toml` names the product's own."""
+
+    per_second: float | None = Field(default=None, gt=0)
+    """Calls a second, over all replicas; a call beyond waits for its turn as long as its deadline allows."""
+    burst: float = Field(default=1.0, gt=0)
+    """Seconds of `per_second` that may be used at once after a pause."""
+    per_day: int | None = Field(default=None, gt=0)
+    """Calls a day (UTC), over all replicas."""
+    chunk: Share = 0.001
+    """Share of the day's budget that a replica takes at once; what it did not use is lost when it is killed."""
+    partners_stop: Share = 0.1
+    """Partners' calls are refused when this share of the budget is left."""
+    apps_stop: Share = 0.05
+    """Apps' calls are refused when this share is left; what remains is the agents'."""
+    background_stops: Share = 0.25
+    """Background work stops when this share is left: first of all."""
+    longest_pause: Seconds = 60.0
+    """Longest that a `Retry-After` of the source holds its calls back, in seconds."""
+    share_every: Seconds = 2.0
+    """Replicas tell each other of pauses, and how many they are, so often, in seconds."""
 
 
 class SourceSettings(Section):
@@ -32,7 +122,9 @@ class SourceSettings(Section):
     retention: str
     """How long the system keeps what it has, as an ISO 8601 duration or in words."""
     timeout: Seconds = 2.0
-    """Longest a single call may take, in seconds."""
+    """Longest a single call may take, in seconds; the request's deadline may be sooner."""
+    deadline_header: str | None = Field(default=None, pattern=r"^[A-Za-z0-9-]{1,64}$")
+    """Header in which the source is told how long its answer is waited for, in milliseconds, if it takes one."""
     connect_timeout: Seconds = 1.0
     """Longest a connection may take to open, in seconds."""
     max_connections: int = Field(default=32, gt=0)
@@ -47,3 +139,15 @@ class SourceSettings(Section):
     """Our certificate for a source that demands one (mTLS): a PEM file with its chain and, mostly, its key."""
     client_key: Path | None = None
     """The unencrypted key of the client certificate, if it has a file of its own."""
+    bulkhead: BulkheadSettings = BulkheadSettings()
+    """How many calls may be under way."""
+    breaker: BreakerSettings = BreakerSettings()
+    """When it is not called for a while."""
+    retry: RetrySettings = RetrySettings()
+    """When a read is sent again."""
+    replicated: bool = False
+    """The source answers reads from several replicas, so that a slow one may be asked twice: see `hedging`."""
+    hedging: HedgingSettings = HedgingSettings()
+    """A second call beside a slow one; only where `replicated`."""
+    quota: QuotaSettings = QuotaSettings()
+    """What the source allows us."""

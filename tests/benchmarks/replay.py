@@ -55,7 +55,6 @@ class Replay:
         body: bytes = b"",
         *,
         deadline: float,
-        repeatable: bool = False,
     ) -> Reply:
         return self._replies[target]
 

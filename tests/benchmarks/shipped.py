@@ -50,7 +50,6 @@ class Anything(Replay):
         body: bytes = b"",
         *,
         deadline: float,
-        repeatable: bool = False,
     ) -> Reply:
         return TOKEN if target.endswith("/token") else self._reply
 

@@ -27,10 +27,9 @@ class ClosingTransport(Transport):
         body: bytes = b"",
         *,
         deadline: float,
-        repeatable: bool = False,
     ) -> Reply:
         """Answer nothing: these tests send nothing."""
-        raise AssertionError(method, target, headers, body, deadline, repeatable)
+        raise AssertionError(method, target, headers, body, deadline)
 
     async def aclose(self) -> None:
         """Close."""

@@ -103,7 +103,6 @@ class Scripted(Transport):
         body: bytes = b"",
         *,
         deadline: float,
-        repeatable: bool = False,
     ) -> Reply:
         return next(self.replies)
 

@@ -3,6 +3,8 @@
 import pytest
 
 from klantbeeld.errors import (
+    BreakerOpen,
+    SourceBusy,
     SourceConflict,
     SourceError,
     SourceInvalid,
@@ -26,7 +28,7 @@ PROVED: dict[type[SourceError], WriteStatus] = {
 
 
 def test_every_kind_of_problem_proves_something() -> None:
-    assert set(PROVED) == set(SourceError.__subclasses__())
+    assert {*PROVED, SourceBusy} == set(SourceError.__subclasses__())
 
 
 @pytest.mark.parametrize("problem", PROVED)
@@ -41,6 +43,11 @@ def test_a_request_that_never_left_changed_nothing(problem: type[SourceError]) -
     error = problem("made up")
     error.sent = False
     assert status_after(error) is NOT_APPLIED
+
+
+@pytest.mark.parametrize("problem", [SourceBusy("full"), BreakerOpen("open", retry_after=5)])
+def test_a_write_that_was_held_back_changed_nothing(problem: SourceError) -> None:
+    assert status_after(problem) is NOT_APPLIED
 
 
 @pytest.mark.parametrize(

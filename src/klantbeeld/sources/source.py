@@ -14,6 +14,8 @@ from typing import Any
 import structlog
 
 from klantbeeld.errors import (
+    BreakerOpen,
+    SourceBusy,
     SourceConflict,
     SourceError,
     SourceInvalid,
@@ -30,11 +32,13 @@ from klantbeeld.sdk.mapping import Mapping as RecordMapping
 from klantbeeld.sdk.replies import Reply
 from klantbeeld.sdk.words import Category
 from klantbeeld.settings import SourceSettings
+from klantbeeld.sources.chain import Chain
 from klantbeeld.sources.context import CallContext
 from klantbeeld.sources.credentials import Credentials
 from klantbeeld.sources.decode import Decoded, decode
 from klantbeeld.sources.health import Health
 from klantbeeld.sources.questions import Outcome, Question, SourceState, state_of
+from klantbeeld.sources.quota import QuotaLedger
 from klantbeeld.sources.translation import Found, Translation, translation_of
 from klantbeeld.sources.transport import Transport
 from klantbeeld.telemetry.metrics import CallOutcome
@@ -47,6 +51,8 @@ MOST_TRANSLATIONS = 2_000
 
 # What a call is counted as, by what went wrong.
 OUTCOMES: Mapping[type[SourceError], CallOutcome] = {
+    BreakerOpen: "open",
+    SourceBusy: "busy",
     SourceTimeout: "timeout",
     SourceUnavailable: "unavailable",
     SourceRefused: "refused",
@@ -94,6 +100,7 @@ class Source:
         monotonic: Callable[[], float],
         now: Callable[[], datetime],
         count: Count = uncounted,
+        ledger: QuotaLedger | None = None,
     ) -> None:
         self.name = name
         self.settings = settings
@@ -103,11 +110,13 @@ class Source:
         self.readings = connector.readings()
         self.doings = connector.doings()
         self.health = Health()
+        self.chain = Chain(name, settings, self._exchange, clock=monotonic, ledger=ledger)
         self._transport = transport
         self._credentials = credentials
         self._monotonic = monotonic
         self._now = now
         self._count = count
+        self._deadline_header = settings.deadline_header.encode() if settings.deadline_header else None
         self._translations: dict[tuple[tuple[str, frozenset[str]], ...], Translation] = {}
 
     async def ask(self, question: Question, context: CallContext) -> Outcome:
@@ -132,7 +141,7 @@ class Source:
         try:
             conversation = self._begin(name, act)
             call, reply = await self._converse(conversation, context)
-            return _written(doing.mapping, call, reply)
+            return self._written(doing.mapping, call, reply)
         except SourceError as error:
             problem = error
             raise
@@ -145,7 +154,8 @@ class Source:
         await self._transport.aclose()
 
     def _note(self, seconds: float, problem: SourceError | None) -> None:
-        self.health.note(seconds, problem, self._now())
+        if not isinstance(problem, BreakerOpen | SourceBusy):  # then it was not called, and that says nothing new of it
+            self.health.note(seconds, problem, self._now())
         self._count("ok" if problem is None else OUTCOMES.get(type(problem), "unavailable"), seconds)
 
     async def _read(self, question: Question, context: CallContext) -> Outcome:
@@ -180,9 +190,24 @@ class Source:
         )
         conversation = getattr(self.connector, plan.reading.name)(ask)
         call, reply = await self._converse(conversation, context)
-        if reply.status in call.absent:
-            return Decoded([], None)
-        return decode(call, reply.body, plan.select)
+        decoded = Decoded([], None)
+        if reply.status not in call.absent:
+            try:
+                decoded = decode(call, reply.body, plan.select)
+            except SourceError as problem:
+                self.chain.spoiled(call, problem)
+                raise
+        self.chain.delivered(call)
+        return decoded
+
+    def _written(self, mapping: RecordMapping[Any], call: Call[Any], reply: Reply) -> Written:
+        try:
+            written = written_by(mapping, call, reply)
+        except SourceError as problem:
+            self.chain.spoiled(call, problem)
+            raise
+        self.chain.delivered(call)
+        return written
 
     def _begin(self, name: str, act: Act) -> Conversation:
         try:
@@ -207,9 +232,10 @@ class Source:
                 sending = False
                 call, is_last = _next_call(conversation, reply)
                 sending = call.sends
-                reply = await self._send(call, context)
+                reply = await self.chain.send(call, context)
                 if is_last:
                     return call, reply
+                self.chain.delivered(call)
                 began = began or sending
         except SourceError as problem:
             if began and isinstance(problem, SourceConflict | SourceRejected | SourceRefused):
@@ -219,8 +245,8 @@ class Source:
         except Exception as error:
             raise _broken(error, sent=began or sending) from error
 
-    async def _send(self, call: Call[Any], context: CallContext) -> Reply:
-        deadline = min(context.deadline, self._monotonic() + self.settings.timeout)
+    async def _exchange(self, call: Call[Any], deadline: float) -> Reply:
+        """Make one exchange, as the chain's attempt."""
         headers: Sequence[tuple[bytes, bytes]]
         if self._credentials.are_in_headers:
             proven, headers = call, (*encoded(tuple(call.headers)), *await self._credentials.headers(deadline))
@@ -230,12 +256,14 @@ class Source:
         body, media_type = proven.content()
         if media_type:
             headers = (*headers, (b"content-type", media_type.encode()))
-        reply = await self._transport.exchange(
-            proven.method, proven.target, headers, body, deadline=deadline, repeatable=not proven.sends
-        )
+        if self._deadline_header is not None:
+            left = max(int((deadline - self._monotonic()) * 1000), 0)
+            headers = (*headers, (self._deadline_header, str(left).encode()))
+        reply = await self._transport.exchange(proven.method, proven.target, headers, body, deadline=deadline)
         if reply.status in proven.absent:
             return reply
         if problem := self.connector.problem(reply):
+            problem.status = reply.status
             if isinstance(problem, SourceRefused):
                 self._credentials.forget_token()
             raise problem
@@ -258,7 +286,8 @@ def _broken(error: Exception, *, sent: bool) -> SourceInvalid:
     return SourceInvalid(f"the connector failed: {type(error).__name__}", sent=sent)
 
 
-def _written(mapping: RecordMapping[Any], call: Call[Any], reply: Reply) -> Written:
+def written_by(mapping: RecordMapping[Any], call: Call[Any], reply: Reply) -> Written:
+    """Read what an owner answered to a write. Raises SourceInvalid, or the owner's refusal in the body."""
     translator = mapping.translator(WITHOUT_MEMBERS)
     try:
         decoded = decode(call, reply.body, translator.wire)

@@ -44,14 +44,12 @@ class Transport(Protocol):
         body: bytes = b"",
         *,
         deadline: float,
-        repeatable: bool = False,
     ) -> Reply:
-        """Send a request and give the whole answer, whatever its status; redirects are not followed.
+        """Send a request, once, and give the whole answer, whatever its status; redirects are not followed.
 
         `target` is path and query, quoted (origin-form, RFC 9112, section 3.2.1). `deadline` is in the loop's time.
-        `repeatable` says that the request may reach the source twice, as GET, HEAD and OPTIONS always may; it is then
-        sent again, once, if a kept-alive connection turns out to be closed. Raise SourceTimeout, SourceUnavailable or
-        SourceInvalid, whose `sent` says whether a byte may have reached the source.
+        Raise SourceTimeout, SourceUnavailable or SourceInvalid, whose `sent` says whether a byte may have reached the
+        source, and `is_lost` whether a connection ended before an answer began.
         """
 
     async def aclose(self) -> None:
@@ -81,8 +79,7 @@ def open_transport(source: SourceSettings, *, address: str | None = None) -> Tra
 class HttpxTransport:
     """The same over httpx: for proxies (`HTTPS_PROXY`, `NO_PROXY`), for HTTP/2 where `h2` is installed, and for tests.
 
-    `inner` is any `httpx.AsyncBaseTransport`, such as `httpx.MockTransport`; without it httpx's own is used. A lost
-    connection is never repeated here: that is left to the retry around it.
+    `inner` is any `httpx.AsyncBaseTransport`, such as `httpx.MockTransport`; without it httpx's own is used.
     """
 
     def __init__(
@@ -116,7 +113,6 @@ class HttpxTransport:
         body: bytes = b"",
         *,
         deadline: float,
-        repeatable: bool = False,  # noqa: ARG002 - the contract's; see the class
     ) -> Reply:
         """Send a request and give the whole answer, as `Transport.exchange` says."""
         progress = _Progress(sent=not self._tells_progress)
@@ -206,5 +202,7 @@ def _proxy(origin: Origin) -> str | None:
 def _translated(error: httpx.TransportError, origin: Origin) -> SourceError:
     ours, sent = next((ours, sent) for kind, ours, sent in _TRANSLATION if isinstance(error, kind))
     if isinstance(error, httpx.RemoteProtocolError) and str(error).startswith(_LOST):
-        ours = SourceUnavailable
+        problem: SourceError = SourceUnavailable(f"{origin}: {type(error).__name__}", sent=sent)
+        problem.is_lost = True
+        return problem
     return ours(f"{origin}: {type(error).__name__}", sent=sent)

@@ -8,7 +8,7 @@ import pytest
 from tests.sources.wire.conftest import Serve
 
 from klantbeeld.errors import SourceTimeout, SourceUnavailable
-from klantbeeld.sources.wire.connection import Connection, Exchange
+from klantbeeld.sources.wire.connection import Connection
 from klantbeeld.sources.wire.dial import Dialler
 from klantbeeld.sources.wire.limits import Limits
 from klantbeeld.sources.wire.origin import Origin
@@ -19,7 +19,6 @@ HELLO = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
 class NoPool:
     def release(self, connection: Connection) -> None: ...
     def forget(self, connection: Connection) -> None: ...
-    def repeat(self, exchange: Exchange) -> None: ...
 
 
 class Names:

@@ -23,16 +23,13 @@ _SMALL = 65_536  # a request up to this size is out before an answer to it can a
 class Exchange:
     """One request and the answer to come; lives as long as the caller waits."""
 
-    __slots__ = ("answer", "connection", "deadline", "is_head", "repeatable", "request", "sent")
+    __slots__ = ("answer", "connection", "deadline", "is_head", "request", "sent")
 
-    def __init__(
-        self, request: bytes, answer: asyncio.Future[Reply], *, deadline: float, is_head: bool, repeatable: bool
-    ) -> None:
+    def __init__(self, request: bytes, answer: asyncio.Future[Reply], *, deadline: float, is_head: bool) -> None:
         self.request = request
         self.answer = answer
         self.deadline = deadline
         self.is_head = is_head
-        self.repeatable = repeatable
         self.connection: Connection | None = None
         self.sent = False
 
@@ -51,9 +48,6 @@ class Owner(Protocol):
 
     def forget(self, connection: "Connection") -> None:
         """Count a connection no more: it is closed, or will not be used again."""
-
-    def repeat(self, exchange: Exchange) -> None:
-        """Send once more, on a new connection, a request that a closed connection has swallowed."""
 
 
 class Connection(asyncio.Protocol):
@@ -83,7 +77,6 @@ class Connection(asyncio.Protocol):
         "is_lost",
         "opened_at",
         "received",
-        "served",
         "transport",
     )
 
@@ -96,7 +89,7 @@ class Connection(asyncio.Protocol):
         self.is_lost = False
         self.exchange: Exchange | None = None
         self.opened_at = self.idle_since = self.first_byte_by = 0.0
-        self.received = self.served = self._size = self._interim = 0
+        self.received = self._size = self._interim = 0
         self._complete = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -164,12 +157,11 @@ class Connection(asyncio.Protocol):
         self.is_lost = True
         exchange, self.exchange = self.exchange, None
         if exchange is not None and not exchange.answer.done():
-            if self.served and not self.received and exchange.repeatable:
-                self._owner.repeat(exchange)
-            else:
-                when = "in the middle of the answer" if self.received else "without an answer"
-                why = f" ({type(exc).__name__})" if exc else ""
-                exchange.fail(SourceUnavailable(f"{self._origin}: the source closed the connection {when}{why}"))
+            when = "in the middle of the answer" if self.received else "without an answer"
+            why = f" ({type(exc).__name__})" if exc else ""
+            problem = SourceUnavailable(f"{self._origin}: the source closed the connection {when}{why}")
+            problem.is_lost = not self.received
+            exchange.fail(problem)
         self._owner.forget(self)
 
     def on_message_begin(self) -> None:
@@ -283,7 +275,6 @@ class Connection(asyncio.Protocol):
             outcome = error
         keep = self._keep and self._may_go_on(exchange, data)
         self.exchange = None
-        self.served += 1
         self._start_message()  # a connection that rests holds nothing of the answer
         if keep:
             self._owner.release(self)

@@ -31,7 +31,7 @@ class Pool:
         self._idle: list[Connection] = []
         self._connections: set[Connection] = set()
         self._closing: set[Connection] = set()
-        self._opening: dict[asyncio.Task[None], Exchange | None] = {}
+        self._opening: set[asyncio.Task[None]] = set()
         self._waiting: deque[Exchange] = deque()
         self._timer: asyncio.TimerHandle | None = None
         self._is_awake = False
@@ -39,7 +39,7 @@ class Pool:
         self._is_closed = False
         self._all_closed = asyncio.Event()
 
-    def begin(self, request: bytes, *, deadline: float, is_head: bool, repeatable: bool) -> Exchange:
+    def begin(self, request: bytes, *, deadline: float, is_head: bool) -> Exchange:
         """Send the request at once if a connection rests, or else as soon as one is free."""
         if not self._is_awake:
             self._wake()
@@ -49,7 +49,6 @@ class Pool:
             self._loop.create_future(),
             deadline=min(deadline, now + self._limits.whole),
             is_head=is_head,
-            repeatable=repeatable,
         )
         if now >= deadline:
             exchange.fail(SourceTimeout(f"{self._origin}: no time is left"))
@@ -98,22 +97,11 @@ class Pool:
                 self._all_closed.set()
         self._open_for_waiting()
 
-    def repeat(self, exchange: Exchange) -> None:
-        """Send once more on a connection of its own: where one was stale, the others that rest may be as well."""
-        exchange.repeatable = False
-        if self._is_closed:
-            exchange.fail(self._closed())
-        else:
-            self._open(exchange)
-
     def sweep(self, now: float) -> None:
         """End what is too late, gone or too old."""
         self._now = now
         for connection in tuple(self._connections):
             self._check(connection, now)
-        for exchange in self._opening.values():
-            if exchange is not None and now >= exchange.deadline:
-                exchange.fail(SourceTimeout(f"{self._origin}: no connection in time"))
         if self._waiting:
             for exchange in self._waiting:
                 if now >= exchange.deadline:
@@ -123,7 +111,7 @@ class Pool:
     async def aclose(self) -> None:
         """Close everything; calls under way end with SourceUnavailable."""
         self._is_closed = True
-        gone = [*self._waiting, *(each for each in self._opening.values() if each is not None)]
+        gone = [*self._waiting]
         self._waiting.clear()
         for connection in tuple(self._connections):
             if connection.exchange is None:
@@ -153,40 +141,33 @@ class Pool:
 
     def _open_for_waiting(self) -> None:
         while len(self._waiting) > len(self._opening) < self._limits.connections - len(self._connections):
-            self._open(None)
+            self._open()
 
-    def _open(self, exchange: Exchange | None) -> None:
-        task = self._loop.create_task(self._connect(exchange))
-        self._opening[task] = exchange
+    def _open(self) -> None:
+        task = self._loop.create_task(self._connect())
+        self._opening.add(task)
         task.add_done_callback(self._opened)
 
     def _opened(self, task: asyncio.Task[None]) -> None:
-        del self._opening[task]
+        self._opening.discard(task)
         self._open_for_waiting()
 
-    async def _connect(self, exchange: Exchange | None) -> None:
-        """Open a connection for one exchange, or for whoever waits longest when it is open."""
+    async def _connect(self) -> None:
+        """Open a connection for whoever waits longest when it is open."""
         try:
             connection = await self._dialler.open(self._make, seconds=self._limits.connect)
             if connection.transport.is_closing():
                 raise SourceUnavailable(f"{self._origin}: the source closed the connection at once, or spoke first")
         except SourceError as error:
-            exchange = exchange or self._next_waiting()
-            if exchange is not None:
-                exchange.fail(error)
+            if self._waiting:
+                self._waiting.popleft().fail(error)
             return
         connection.opened_at = self._now = self._clock()
         self._connections.add(connection)
-        if exchange is not None and not exchange.answer.done():
-            connection.send(exchange, self._now)
-        else:
-            self.release(connection)
+        self.release(connection)
 
     def _make(self) -> Connection:
         return Connection(self, self._origin, self._limits)
-
-    def _next_waiting(self) -> Exchange | None:
-        return self._waiting.popleft() if self._waiting else None
 
     def _check(self, connection: Connection, now: float) -> None:
         exchange = connection.exchange

@@ -17,7 +17,6 @@ from klantbeeld.sources.wire.origin import Origin
 from klantbeeld.sources.wire.pool import Pool
 from klantbeeld.sources.wire.request import OURS, Headers, user_agent, write_request
 
-IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS"})
 _CHANGED_BY_DECOMPRESSION = frozenset({b"content-encoding", b"content-length"})
 _HTTPX: dict[tuple[type[SourceError], bool], type[httpx.TransportError]] = {
     (SourceTimeout, False): httpx.ConnectTimeout,
@@ -65,10 +64,9 @@ class Wire(httpx.AsyncBaseTransport):
         body: bytes = b"",
         *,
         deadline: float,
-        repeatable: bool = False,
     ) -> Reply:
         """Send a request and wait for the whole answer, as `Transport.exchange` says."""
-        exchange = self._begin(method, target, headers, body, deadline=deadline, repeatable=repeatable)
+        exchange = self._begin(method, target, headers, body, deadline=deadline)
         try:
             return await exchange.answer
         except asyncio.CancelledError:
@@ -83,13 +81,12 @@ class Wire(httpx.AsyncBaseTransport):
         body: bytes = b"",
         *,
         deadline: float,
-        repeatable: bool = False,
     ) -> asyncio.Future[Reply]:
         """Send a request now and give its answer to come, so that several calls start together without tasks.
 
         A caller that cancels the future frees the connection at the pool's next look, `Limits.resolution` later.
         """
-        return self._begin(method, target, headers, body, deadline=deadline, repeatable=repeatable).answer
+        return self._begin(method, target, headers, body, deadline=deadline).answer
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send a request of httpx's. Its read time-out, if it has one, is the time for the whole exchange.
@@ -124,14 +121,11 @@ class Wire(httpx.AsyncBaseTransport):
             self._opened = Pool(str(self._origin), Dialler(self._origin, self._tls), self._limits, clock)
         return self._opened
 
-    def _begin(
-        self, method: str, target: str, headers: Headers, body: bytes, *, deadline: float, repeatable: bool
-    ) -> Exchange:
+    def _begin(self, method: str, target: str, headers: Headers, body: bytes, *, deadline: float) -> Exchange:
         return (self._opened or self._pool).begin(
             write_request(method, target, headers, body, constant=self._constant, agent=self._agent),
             deadline=deadline,
             is_head=method == "HEAD",
-            repeatable=repeatable or method in IDEMPOTENT,
         )
 
 
