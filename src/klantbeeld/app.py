@@ -41,9 +41,11 @@ from klantbeeld.identity.stored_map import StoredIdentityMap
 from klantbeeld.registry import Connectors, load_connectors
 from klantbeeld.settings import Secret, Settings
 from klantbeeld.settings_file import read_secret
+from klantbeeld.settings_source import SourceSettings
 from klantbeeld.sources.changes import Changes
 from klantbeeld.sources.changes_opening import open_changes
 from klantbeeld.sources.opening import MakeTransport, open_source
+from klantbeeld.sources.secrets import Secrets
 from klantbeeld.sources.source import Source
 from klantbeeld.store import Store, open_store
 from klantbeeld.telemetry.logs import Log, Vocabulary, make_log, through_log
@@ -141,7 +143,12 @@ async def _open(stack: AsyncExitStack, settings: Settings, given: Outside, metri
     for source in sources.values():
         stack.push_async_callback(source.aclose)
     client = await stack.enter_async_context(httpx.AsyncClient())
-    admission = make_admission(settings.access, get=over_http(client), clock=time.time)
+    admission = make_admission(
+        settings.access,
+        get=over_http(client),
+        clock=time.time,
+        hands_on_tokens=any(source.wants_callers_token for source in sources.values()),
+    )
     stack.push_async_callback(admission.close)
     changes = await stack.enter_async_context(open_changes(settings, store, secret=ring.current, now=given.now))
     return Opened(store, ring, identity, sources, trail, admission, changes)
@@ -189,23 +196,33 @@ def open_sources(settings: Settings, connectors: Connectors, given: Outside, met
     """Open every configured source; nothing is asked of any."""
     sources = {}
     for name, one in settings.sources.items():
-        secrets = {
-            credential: value
-            if isinstance(value, str)
-            else read_secret(value, given.environ, where=f"sources.{name}.credentials.{credential}").get_secret_value()
-            for credential, value in one.credentials.items()
-        }
-        loaded = connectors.load(one.connector)
         sources[name] = open_source(
             name,
             one,
-            loaded,
-            secrets,
+            connectors.load(one.connector),
+            _secrets_of(name, one, given.environ),
             make_transport=given.make_transport,
             now=given.now,
             count=partial(metrics.count_call, name),
         )
     return sources
+
+
+def _secrets_of(name: str, source: SourceSettings, environ: Mapping[str, str]) -> Secrets:
+    """Read the credentials of a source, to be read again when one of their files changes."""
+
+    def read() -> dict[str, str]:
+        where = f"sources.{name}.credentials"
+        return {
+            credential: value
+            if isinstance(value, str)
+            else read_secret(value, environ, where=f"{where}.{credential}").get_secret_value()
+            for credential, value in source.credentials.items()
+        }
+
+    files = (value.file for value in source.credentials.values() if isinstance(value, Secret))
+    watched = tuple(file for file in files if file is not None)
+    return Secrets(read, files=watched, source=name, every=source.credentials_checked_every)
 
 
 def _trail_key(settings: Settings, environ: Mapping[str, str]) -> bytes:

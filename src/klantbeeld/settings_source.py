@@ -107,6 +107,12 @@ class SourceSettings(Section):
     """Address of the system, without a path of an API."""
     credentials: dict[str, Secret | str] = Field(default_factory=dict, repr=False)
     """What the connector's kind of authentication needs; secrets by environment or file."""
+    credentials_checked_every: Seconds = 5.0
+    """How often, at most, the files of credentials are looked at for a change when they are used, in seconds."""
+    renew_tokens_before: Seconds = 60.0
+    """How long before it expires a fetched token is renewed, in seconds; one of a short life at half of it."""
+    most_callers_tokens: int = Field(default=1_024, gt=0)
+    """Most tokens on behalf of callers (RFC 8693) that are kept at once; beyond it the least used goes."""
     options: dict[str, str] = Field(default_factory=dict)
     """Options that the connector declares."""
     roles: tuple[str, ...] | None = None

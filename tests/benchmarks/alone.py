@@ -63,6 +63,7 @@ class Anybody:
     deadline_seconds: float = DEADLINE
     expires_at: float | None = None
     priority: Priority = Priority.AGENT
+    token: str | None = None
 
 
 class Whole:

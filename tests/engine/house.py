@@ -261,4 +261,5 @@ def caller_of(without: Iterable[str] = (), *, is_partner: bool = False) -> Simpl
         subject="s",
         deadline_seconds=60,
         priority=Priority.AGENT,
+        token=None,
     )

@@ -44,7 +44,7 @@ class System:
         given = SourceSettings.model_validate({**SETTINGS.model_dump(), **settings})
         self.chain = Chain("shop", given, self.attempt, clock=self.clock)
 
-    async def attempt(self, call: Call[Any], deadline: float) -> Reply:
+    async def attempt(self, call: Call[Any], deadline: float, context: CallContext) -> Reply:
         self.deadlines.append(deadline)
         self.clock.now += self.seconds
         outcome = self.outcomes.pop(0) if self.outcomes else OK
@@ -268,7 +268,7 @@ class Gate:
         self.chain = Chain("shop", given, self.attempt, clock=loop.time)
         self.soon = loop.time() + 60
 
-    async def attempt(self, call: Call[Any], deadline: float) -> Reply:
+    async def attempt(self, call: Call[Any], deadline: float, context: CallContext) -> Reply:
         self.under_way += 1
         self.most = max(self.most, self.under_way)
         try:

@@ -12,7 +12,12 @@ from klantbeeld.errors import SourceError, SourceInvalid, SourceRefused, SourceT
 from klantbeeld.sdk.auth import Basic, Bearer, ClientCredentials, FormMembers, NoAuth
 from klantbeeld.sdk.calls import Call
 from klantbeeld.sdk.replies import Reply
-from klantbeeld.sources.credentials import RENEW_BEFORE, Credentials
+from klantbeeld.sdk.signing import HmacSigned, PassThrough, TokenExchange
+from klantbeeld.sources.context import CallContext
+from klantbeeld.sources.credentials import Credentials
+from klantbeeld.sources.secrets import Secrets
+
+RENEW_BEFORE = 60.0
 
 SECRETS = {"client_id": "me", "client_secret": "s&cret", "token": "t0p", "user": "u", "password": "p"}
 CALL: Call[object] = Call(path="/x", record=object, form=(("a", "1"),))
@@ -42,6 +47,10 @@ class TokenEndpoint:
         if self.expires_in is not None:
             body["expires_in"] = self.expires_in
         return Reply(200, (), msgspec.json.encode(body))
+
+
+ANNA = CallContext(deadline=FAR, token="annas")
+BRAM = CallContext(deadline=FAR, token="brams")
 
 
 class Clock:
@@ -221,3 +230,75 @@ async def test_only_a_proof_in_headers_is_the_same_for_every_call() -> None:
 
     assert all(are_in_headers(auth) for auth in (NoAuth(), Bearer("token"), Basic("user", "password")))
     assert not are_in_headers(FormMembers((("apiKey", "token"),)))
+    assert not are_in_headers(HmacSigned("token"))
+
+
+async def test_each_caller_has_a_token_of_its_own_which_is_exchanged_once() -> None:
+    endpoint = TokenEndpoint()
+    auth = TokenExchange("https://login.example/token")
+    credentials = Credentials(auth, SECRETS, fetch_token=endpoint, clock=Clock())
+    got = [await credentials.headers(FAR, caller) for caller in (ANNA, BRAM, ANNA, BRAM)]
+    assert [value for ((_, value),) in got] == [b"Bearer token 1", b"Bearer token 2"] * 2
+    assert [asked["subject_token"] for asked in endpoint.asked] == [["annas"], ["brams"]]
+
+
+async def test_of_callers_tokens_so_many_are_kept_as_the_settings_say() -> None:
+    endpoint = TokenEndpoint()
+    auth = TokenExchange("https://login.example/token")
+    credentials = Credentials(auth, SECRETS, fetch_token=endpoint, clock=Clock(), most_tokens=1)
+    for caller in (ANNA, BRAM, ANNA):
+        await credentials.headers(FAR, caller)
+    assert len(endpoint.asked) == 3
+
+
+async def test_a_callers_token_that_is_refused_is_forgotten_and_no_other() -> None:
+    endpoint = TokenEndpoint()
+    auth = TokenExchange("https://login.example/token")
+    credentials = Credentials(auth, SECRETS, fetch_token=endpoint, clock=Clock())
+    for caller in (ANNA, BRAM):
+        await credentials.headers(FAR, caller)
+    credentials.forget_token(ANNA)
+    for caller in (ANNA, BRAM):
+        await credentials.headers(FAR, caller)
+    assert [asked["subject_token"] for asked in endpoint.asked] == [["annas"], ["brams"], ["annas"]]
+
+
+async def test_what_goes_upstream_is_told_apart_by_caller_only_where_it_is_the_callers() -> None:
+    def identity(auth: Any, caller: CallContext) -> str:
+        return Credentials(auth, SECRETS, fetch_token=TokenEndpoint(), clock=Clock()).identity(caller)
+
+    assert identity(Bearer("token"), ANNA) == identity(Bearer("token"), BRAM) == ""
+    for auth in (PassThrough(), TokenExchange("https://login.example/token")):
+        assert identity(auth, ANNA) != identity(auth, BRAM)
+        assert "annas" not in identity(auth, ANNA)
+
+
+async def test_nobody_is_refused_where_a_caller_is_needed() -> None:
+    credentials = Credentials(PassThrough(), {}, fetch_token=TokenEndpoint(), clock=Clock())
+    with pytest.raises(SourceRefused) as raised:
+        await credentials.headers(FAR, CallContext(deadline=FAR))
+    assert not raised.value.sent
+
+
+async def test_a_context_does_not_show_the_callers_token() -> None:
+    assert "annas" not in repr(ANNA)
+
+
+async def test_new_secrets_are_used_from_the_next_call_and_fetch_a_new_token() -> None:
+    kept, changed = dict(SECRETS), [False]
+
+    class Watched(Secrets):
+        def refresh(self, now: float) -> bool:
+            if changed[0]:
+                self.values = dict(kept)
+            return changed[0]
+
+    secrets = Watched(lambda: kept)
+    secrets.may_change = True
+    endpoint = TokenEndpoint()
+    auth = ClientCredentials("https://login.example/token")
+    credentials = Credentials(auth, secrets, fetch_token=endpoint, clock=Clock())
+    assert await proof(credentials) == "Bearer token 1"
+    kept["client_secret"], changed[0] = "rotated", True
+    assert await proof(credentials) == "Bearer token 2"
+    assert [asked["client_secret"] for asked in endpoint.asked] == [["s&cret"], ["rotated"]]

@@ -1,6 +1,7 @@
 """The door: from a request's headers to a caller, or a refusal with its challenge."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from klantbeeld.access.keys import Clock, Get, IssuerKeys, Read, from_address, from_file
@@ -16,9 +17,10 @@ PURPOSE = b"klantbeeld-purpose"  # a browser's own header Purpose says `prefetch
 class Admission:
     """Lets callers in; lives as long as the app, belongs to one event loop."""
 
-    def __init__(self, verifier: TokenVerifier, policy: Policy) -> None:
+    def __init__(self, verifier: TokenVerifier, policy: Policy, *, hands_on_tokens: bool = False) -> None:
         self._verifier = verifier
         self._policy = policy
+        self._hands_on_tokens = hands_on_tokens
 
     async def __call__(self, authorization: str | None, headers: Mapping[bytes, bytes]) -> Caller:
         """Give the caller behind an Authorization header, reading for the purpose that the headers name.
@@ -27,23 +29,28 @@ class Admission:
         Overloaded with ISSUER_UNAVAILABLE.
         """
         try:
-            token = await self._verifier.verify(bearer_token([] if authorization is None else [authorization]))
+            sent = bearer_token([] if authorization is None else [authorization])
+            token = await self._verifier.verify(sent)
         except Unauthenticated as error:
             error.challenge = challenge(error)
             raise
         purpose = headers.get(PURPOSE)
-        return self._policy.caller(token, purpose=None if purpose is None else purpose.decode("latin-1"))
+        caller = self._policy.caller(token, purpose=None if purpose is None else purpose.decode("latin-1"))
+        return replace(caller, token=sent) if self._hands_on_tokens else caller
 
     async def close(self) -> None:
         """Give up what is under way."""
         await self._verifier.close()
 
 
-def make_admission(settings: AccessSettings, *, get: Get, clock: Clock) -> Admission:
-    """Build the door from the settings; keys at an address are fetched with `get`, when they are first needed."""
+def make_admission(settings: AccessSettings, *, get: Get, clock: Clock, hands_on_tokens: bool = False) -> Admission:
+    """Build the door from the settings; keys at an address are fetched with `get`, when they are first needed.
+
+    With `hands_on_tokens` callers carry their tokens, for sources that are asked on their behalf.
+    """
     issuers = [trusted_issuer(issuer, get=get, clock=clock) for issuer in settings.issuers]
     verifier = TokenVerifier(issuers, clock=clock, cached_tokens=settings.cached_tokens)
-    return Admission(verifier, Policy(settings))
+    return Admission(verifier, Policy(settings), hands_on_tokens=hands_on_tokens)
 
 
 def trusted_issuer(settings: IssuerSettings, *, get: Get, clock: Clock) -> TrustedIssuer:

@@ -6,7 +6,7 @@ Rights say which fields; which customers is `rows`. A plan is compiled for right
 import hashlib
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Literal
 
@@ -67,7 +67,10 @@ class Rights:
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who asks; lives as long as a request. `expires_at` is in seconds since 1970."""
+    """Who asks; lives as long as a request. `expires_at` is in seconds since 1970.
+
+    `token` is its access token, kept only where a source is asked on the caller's behalf, and shown nowhere.
+    """
 
     issuer: str
     subject: str
@@ -77,6 +80,7 @@ class Caller:
     rows: Rule
     expires_at: float
     deadline_seconds: float
+    token: str | None = field(default=None, repr=False, compare=False)
 
     @property
     def priority(self) -> Priority:

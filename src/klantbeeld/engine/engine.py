@@ -174,7 +174,7 @@ class Engine:
     def _run(self, plan: Plan, shape: Shape, variables: Variables, context: Surroundings, *, fresh: bool) -> Run:
         moment = Moment(self._parts.now(), context.language, self._parts.settings, context.caller.rights)
         caller = context.caller
-        calls = CallContext(context.deadline, caller.priority, caller.rights.fingerprint, fresh)
+        calls = CallContext(context.deadline, caller.priority, caller.rights.fingerprint, fresh, caller.token)
         return Run(plan, shape, variables, moment, context=calls, cursors=self._cursors, to_python=self._to_python)
 
     def _to_python(self, definition: GraphQLField, values: dict[str, Any]) -> Mapping[str, Any]:

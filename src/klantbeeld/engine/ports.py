@@ -35,6 +35,11 @@ class Caller(Protocol):
         """How soon it is served where not everybody can be."""
         ...
 
+    @property
+    def token(self) -> str | None:
+        """Its access token, where some source is asked on its behalf."""
+        ...
+
 
 class Release(Protocol):
     """What a caller may see of one customer, beside what its rights say."""

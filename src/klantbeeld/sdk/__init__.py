@@ -14,6 +14,15 @@ from klantbeeld.sdk.calls import Ask, Call, Dialogue, segment
 from klantbeeld.sdk.connector import Connector, Doing, Reading, does, problem_of_status, reads, retry_after
 from klantbeeld.sdk.mapping import Mapping, Member, take
 from klantbeeld.sdk.replies import Reply
+from klantbeeld.sdk.signing import (
+    ClientAssertion,
+    HmacSigned,
+    JwtSigned,
+    Moment,
+    PassThrough,
+    Signing,
+    TokenExchange,
+)
 from klantbeeld.sdk.wire import wire_names
 from klantbeeld.sdk.words import MatchKind, WriteSafety
 
@@ -23,17 +32,23 @@ __all__ = [
     "Basic",
     "Bearer",
     "Call",
+    "ClientAssertion",
     "ClientCredentials",
     "Connector",
     "Dialogue",
     "Doing",
     "FormMembers",
+    "HmacSigned",
+    "JwtSigned",
     "Mapping",
     "MatchKind",
     "Member",
+    "Moment",
     "NoAuth",
+    "PassThrough",
     "Reading",
     "Reply",
+    "Signing",
     "SourceConflict",
     "SourceError",
     "SourceInvalid",
@@ -41,6 +56,7 @@ __all__ = [
     "SourceRejected",
     "SourceTimeout",
     "SourceUnavailable",
+    "TokenExchange",
     "WriteSafety",
     "does",
     "problem_of_status",

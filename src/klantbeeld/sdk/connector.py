@@ -29,6 +29,7 @@ from klantbeeld.errors import (
 from klantbeeld.sdk.auth import Auth, NoAuth
 from klantbeeld.sdk.mapping import Mapping
 from klantbeeld.sdk.replies import Reply
+from klantbeeld.sdk.signing import Signing
 from klantbeeld.sdk.words import MatchKind, WriteSafety
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -73,7 +74,7 @@ class Connector:
     `options` are those that `connector.toml` declares, filled in from the settings.
     """
 
-    auth: ClassVar[Auth] = NoAuth()
+    auth: ClassVar[Auth | Signing] = NoAuth()
 
     def __init__(self, options: Table[str, str]) -> None:
         self.options = options

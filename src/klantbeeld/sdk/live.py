@@ -3,16 +3,17 @@
 The gateway's own way to a source, with deadlines and all, is `klantbeeld.sources`.
 """
 
+import time
+import uuid
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
-from urllib.parse import urlencode
 
 import httpx
 import msgspec
 
 from klantbeeld.sdk.acts import Act
-from klantbeeld.sdk.auth import ClientCredentials, TokenReply
+from klantbeeld.sdk.auth import TokenReply
 from klantbeeld.sdk.calls import Ask, Call
 from klantbeeld.sdk.connector import Connector
 from klantbeeld.sdk.examples import Conversation, Example, Exchange, as_answer, as_expected, as_request, converse
@@ -21,6 +22,8 @@ from klantbeeld.sdk.mapping import ALWAYS
 from klantbeeld.sdk.mapping import Mapping as RecordMapping
 from klantbeeld.sdk.records import Record
 from klantbeeld.sdk.replies import Reply
+from klantbeeld.sdk.signing import Moment, Signing
+from klantbeeld.sdk.tokens import Fetched, token_call
 from klantbeeld.sources.decode import Decoded, decode
 
 
@@ -28,7 +31,8 @@ from klantbeeld.sources.decode import Decoded, decode
 class Live:
     """One connector over one running system; lives as long as its `client`.
 
-    `credentials` are the connector's secrets, by the names that its auth needs.
+    `credentials` are the connector's secrets, by the names that its auth needs; a connector that asks on behalf of
+    callers needs a caller's token as well, as `caller_token`.
     """
 
     manifest: Manifest
@@ -74,10 +78,7 @@ class Live:
         return await converse(conversation, self._send)
 
     async def _send(self, call: Call[Any]) -> Reply:
-        auth = type(self.connector).auth
-        if isinstance(auth, ClientCredentials) and not self._tokens:
-            self._tokens["access_token"] = await self._fetch_token(auth)
-        proven = auth.apply(call, {**self.credentials, **self._tokens})
+        proven = await self._proven(call)
         body, media_type = proven.content()
         headers = [*proven.headers, *([("content-type", media_type)] if media_type else [])]
         response = await self.client.request(
@@ -88,14 +89,29 @@ class Live:
             raise problem
         return reply
 
-    async def _fetch_token(self, auth: ClientCredentials) -> str:
-        places = {**self.connector.options, "base_url": self.base_url}
-        form = {"grant_type": "client_credentials", **{name: self.credentials[name] for name in auth.needs}}
-        if auth.scope:
-            form["scope"] = auth.scope.format(**places)
-        headers = {"content-type": "application/x-www-form-urlencoded"}
-        response = await self.client.post(auth.token_url.format(**places), content=urlencode(form), headers=headers)
+    async def _proven(self, call: Call[Any]) -> Call[Any]:
+        auth = type(self.connector).auth
+        if isinstance(auth, Signing):
+            audience = str(getattr(auth, "audience", "")).format(**self._places)
+            return auth.sign(call, {**self.credentials, "audience": audience}, _now())
+        if isinstance(auth, Fetched) and not self._tokens:
+            self._tokens["access_token"] = await self._fetch_token(auth)
+        return auth.apply(call, {**self.credentials, **self._tokens})
+
+    async def _fetch_token(self, auth: Fetched) -> str:
+        call = token_call(auth, self.credentials, self._places, _now(), self.credentials.get("caller_token", ""))
+        body, media_type = call.content()
+        headers = {"content-type": media_type or ""}
+        response = await self.client.post(auth.token_url.format(**self._places), content=body, headers=headers)
         return msgspec.json.decode(response.content, type=TokenReply).access_token
+
+    @property
+    def _places(self) -> dict[str, str]:
+        return {**self.connector.options, "base_url": self.base_url}
+
+
+def _now() -> Moment:
+    return Moment(time.time(), uuid.uuid4().hex)
 
 
 def as_reply(response: httpx.Response) -> Reply:

@@ -23,6 +23,7 @@ import httpx
 import msgspec
 import pytest
 import respx
+from joserfc.jwk import ECKey, RSAKey
 
 from klantbeeld.errors import (
     SourceConflict,
@@ -34,6 +35,7 @@ from klantbeeld.errors import (
 )
 from klantbeeld.registry import LoadedConnector, load_connectors
 from klantbeeld.sdk.acts import Act
+from klantbeeld.sdk.auth import Auth, NoAuth
 from klantbeeld.sdk.calls import Ask, Call
 from klantbeeld.sdk.connector import Connector, Reading
 from klantbeeld.sdk.examples import (
@@ -50,6 +52,7 @@ from klantbeeld.sdk.live import Live, records_of, translate, understand
 from klantbeeld.sdk.mapping import ALWAYS
 from klantbeeld.sdk.mapping import Mapping as RecordMapping
 from klantbeeld.sdk.replies import Reply
+from klantbeeld.sdk.signing import ClientAssertion, JwtSigned, Moment, Signing
 from klantbeeld.sdk.words import WriteSafety
 
 NASTY_IDS = ("../x", "..", "a b", "a/b", "%2f", "a?b=c", "a&b=c", "a#b", "Zoë", "x' or 1 eq 1", '"', "a\r\nb: c")
@@ -264,12 +267,15 @@ class ConnectorTests:
     ) -> None:
         """A proof of identity stands in headers or the body, which nobody logs."""
         auth = type(connector).auth
-        secrets = {name: f"{CANARY}-{name}" for name in (*auth.needs, "access_token")}
+        secrets = canary_secrets(auth)
         for example in examples:
             for call in rehearse(example.start(connector, loaded.manifest), recorded_replies(example)):
-                proven = auth.apply(call, secrets)
+                if isinstance(auth, Signing):
+                    proven = auth.sign(call, secrets, Moment(0.0, "nonce"))
+                else:
+                    proven = auth.apply(call, secrets)
                 assert CANARY not in proven.target
-                if auth.needs:
+                if not isinstance(auth, NoAuth):
                     assert proven != call, "no proof of identity was added"
 
     def test_select_is_honoured(self, connector: Connector, examples: list[Example]) -> None:
@@ -280,6 +286,20 @@ class ConnectorTests:
             narrow = replace(ask, select=members_on_the_wire(reading, frozenset()))
             few, all_ = (first_call(connector, example.capability, each) for each in (narrow, ask))
             assert len(few.target) <= len(all_.target)
+
+
+def canary_secrets(auth: Auth | Signing) -> dict[str, str]:
+    """Make secrets that a search finds; whatever signs a JWT gets a key that is one."""
+    secrets = {name: f"{CANARY}-{name}" for name in (*auth.needs, "access_token", "caller_token")}
+    if isinstance(auth, JwtSigned | ClientAssertion):
+        secrets[auth.key] = new_key(auth.algorithm)
+    return secrets
+
+
+def new_key(algorithm: str) -> str:
+    """Make a private key for an algorithm, as PEM."""
+    key = ECKey.generate_key("P-256") if algorithm == "ES256" else RSAKey.generate_key(2048)
+    return key.as_pem(private=True).decode()
 
 
 def recorded_replies(example: Example) -> Iterator[Reply]:
@@ -321,7 +341,7 @@ async def replay(loaded: LoadedConnector, connector: Connector, example: Example
             response = httpx.Response(answer.status, headers=list(answer.headers), content=answer.body)
             router.request(exchange.request.method, path=unquote(exchange.request.path)).mock(return_value=response)
         async with httpx.AsyncClient() as client:
-            secrets = dict.fromkeys((*type(connector).auth.needs, "access_token"), CANARY)
+            secrets = canary_secrets(type(connector).auth)
             live = Live(loaded.manifest, connector, client, BASE_URL, secrets, {"access_token": CANARY})
             spoken_calls = await live.converse(example.start(connector, loaded.manifest))
     return [as_expected(record) for record in records_of(example, connector, *spoken_calls[-1])]

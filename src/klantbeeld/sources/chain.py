@@ -34,7 +34,7 @@ from klantbeeld.sources.hedging import Hedging
 from klantbeeld.sources.quota import MemoryLedger, Quota, QuotaLedger
 from klantbeeld.sources.retry import TOO_MANY_REQUESTS, Retry, is_passing
 
-Attempt = Callable[[Call[Any], float], Awaitable[Reply]]
+Attempt = Callable[[Call[Any], float, CallContext], Awaitable[Reply]]
 """Makes one exchange, by a deadline in the loop's time; raises SourceError."""
 
 CLIENT_ERRORS = range(400, 500)
@@ -113,7 +113,7 @@ class Chain:
             await bulkhead.wait(context.priority, context.deadline)
             began = self._clock()
         try:
-            reply = await self._attempt(call, min(context.deadline, began + self._timeout))
+            reply = await self._attempt(call, min(context.deadline, began + self._timeout), context)
         except BaseException as problem:
             now = self._clock()
             bulkhead.leave(now, now - began if isinstance(problem, SourceTimeout) else None)
@@ -132,7 +132,7 @@ class Chain:
                 await self.quota.take(context.priority, context.deadline)
             began = self._clock()
             try:
-                return await self._attempt(call, min(began + self._timeout, context.deadline))
+                return await self._attempt(call, min(began + self._timeout, context.deadline), context)
             except SourceError as problem:
                 now = self._clock()
                 self._judge(breaker, problem, now - began, now)

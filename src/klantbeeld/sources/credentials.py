@@ -1,108 +1,126 @@
-"""Credentials upstream: the secrets of a source, and the tokens that are fetched with them.
+"""Credentials upstream: the secrets of a source, and the proofs that are made of them.
 
 A token is fetched when it is first needed and again before it expires; callers that need it at the same time wait for
-one fetch.
+one fetch. A token on behalf of a caller is that caller's alone.
 """
 
-import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+import hashlib
+import time
+import uuid
+from collections.abc import Callable, Mapping
+from typing import Any
 
-import msgspec
-
-from klantbeeld.errors import SourceError, SourceInvalid, SourceRefused, SourceTimeout
-from klantbeeld.sdk.auth import Auth, Basic, Bearer, ClientCredentials, NoAuth, TokenReply
+from klantbeeld.errors import SourceInvalid, SourceRefused
+from klantbeeld.sdk.auth import Auth, Basic, Bearer, ClientCredentials, NoAuth
 from klantbeeld.sdk.calls import Call
-from klantbeeld.sdk.replies import Reply
+from klantbeeld.sdk.signing import ClientAssertion, JwtSigned, Moment, PassThrough, Signing, TokenExchange
+from klantbeeld.sdk.tokens import Fetched, token_call
+from klantbeeld.sources.context import CallContext
+from klantbeeld.sources.secrets import Secrets, fixed
+from klantbeeld.sources.tokens import Close, FetchToken, Tokens, nothing_to_close
 
-# A token is renewed this long before it expires, in seconds, so that none runs out on its way.
-RENEW_BEFORE = 60.0
+NOBODY = CallContext(deadline=0.0)
+OURS = ""  # whose a token is that was fetched for no caller
 
-FetchToken = Callable[[Call[TokenReply], float], Awaitable[Reply]]
-Close = Callable[[], Awaitable[None]]
-
-
-async def nothing_to_close() -> None:
-    """Do nothing; for credentials that need no connection."""
+Headers = tuple[tuple[bytes, bytes], ...]
 
 
 class Credentials:
     """The credentials of one source; lives as long as the source.
 
-    `fetch_token` sends the call to the token endpoint, with an absolute deadline; `close` ends its connections. `clock`
-    is monotonic, in seconds.
+    `fetch_token` sends a call to the token endpoint, with an absolute deadline; `close` ends its connections. `clock`
+    is monotonic, `now` gives seconds since 1970. `known` fills templates: the source's options and `base_url`.
     """
 
     def __init__(
         self,
-        auth: Auth,
-        secrets: Mapping[str, str],
+        auth: Auth | Signing,
+        secrets: Secrets | Mapping[str, str],
         *,
         fetch_token: FetchToken,
         clock: Callable[[], float],
+        now: Callable[[], float] = time.time,
+        known: Mapping[str, str] | None = None,
         close: Close = nothing_to_close,
+        renew_before: float = 60.0,
+        most_tokens: int = 1_024,
     ) -> None:
-        self._auth = auth
-        self._secrets = dict(secrets)
-        self._fetch_token = fetch_token
         self.aclose = close
+        self.wants_callers_token = isinstance(auth, PassThrough | TokenExchange)
+        self.are_in_headers = self.wants_callers_token or isinstance(
+            auth, NoAuth | Bearer | Basic | ClientCredentials | ClientAssertion
+        )
+        self._auth = auth
+        self._secrets = secrets if isinstance(secrets, Secrets) else fixed(secrets)
         self._clock = clock
-        self._renew_at = float("-inf")
-        self._renewing = asyncio.Lock()
-        self._headers: tuple[tuple[bytes, bytes], ...] | None = None
+        self._now = now
+        self._known = dict(known or {})
+        self._headers: Headers | None = None
+        self._never_ends = not isinstance(auth, ClientCredentials | ClientAssertion)
+        self._tokens = Tokens(fetch_token, clock=clock, renew_before=renew_before, most=most_tokens)
 
-    async def apply(self, call: Call[object], deadline: float) -> Call[object]:
-        """Return the call with its proof; raises SourceError when no token can be had."""
-        if isinstance(self._auth, ClientCredentials) and self._clock() >= self._renew_at:
-            await self._renew(self._auth, deadline)
-        return self._auth.apply(call, self._secrets)
+    def identity(self, context: CallContext) -> str:
+        """Name whose credentials go upstream: empty for ours, else a hash that two callers never share.
 
-    @property
-    def are_in_headers(self) -> bool:
-        """Whether the proof is nothing but header lines, the same for every call."""
-        return isinstance(self._auth, NoAuth | Bearer | Basic | ClientCredentials)
+        What was answered to one is no answer to another, whatever their rights here. Raises SourceRefused, not sent,
+        where a caller is needed and there is none.
+        """
+        return hashlib.sha256(_token_of(context).encode()).hexdigest() if self.wants_callers_token else OURS
 
-    async def headers(self, deadline: float) -> tuple[tuple[bytes, bytes], ...]:
-        """Return the header lines of the proof; made anew with each token."""
-        if self._headers is None or (isinstance(self._auth, ClientCredentials) and self._clock() >= self._renew_at):
-            proven = await self.apply(Call(path="", record=TokenReply), deadline)
-            self._headers = tuple((name.encode(), value.encode()) for name, value in proven.headers)
-        return self._headers
+    async def apply(self, call: Call[Any], deadline: float, context: CallContext = NOBODY) -> Call[Any]:
+        """Return the call with its proof; raises SourceError, not sent, when none can be had."""
+        self._look()
+        auth = self._auth
+        if isinstance(auth, Signing):
+            return self._signed(auth, call)
+        if isinstance(auth, PassThrough):
+            return auth.apply(call, {"caller_token": _token_of(context)})
+        if isinstance(auth, Fetched):
+            token = await self._tokens.get(self.identity(context), lambda: self._token_call(auth, context), deadline)
+            return auth.apply(call, {"access_token": token})
+        return auth.apply(call, self._secrets.values)
 
-    def forget_token(self) -> None:
-        """Fetch a new token for the next call: the source did not take the present one."""
-        self._renew_at = float("-inf")
+    async def headers(self, deadline: float, context: CallContext = NOBODY) -> Headers:
+        """Return the header lines of the proof; ours are made anew with each token, callers' for each call."""
+        self._look()
+        if self._headers is not None and (self._never_ends or self._tokens.is_fresh(OURS)):
+            return self._headers
+        proven = await self.apply(Call(path="", record=object), deadline, context)
+        made = tuple((name.encode(), value.encode()) for name, value in proven.headers)
+        if not self.wants_callers_token:
+            self._headers = made
+        return made
+
+    def forget_token(self, context: CallContext = NOBODY) -> None:
+        """Fetch a new token for the next call, since the source did not take the present one; look at the files too."""
+        self._tokens.forget(self.identity(context))
+        self._secrets.look_soon()
         self._headers = None
 
-    async def _renew(self, auth: ClientCredentials, deadline: float) -> None:
+    def _look(self) -> None:
+        if self._secrets.may_change and self._secrets.refresh(self._clock()):
+            self._tokens.forget_all()
+            self._headers = None
+
+    def _signed(self, auth: Signing, call: Call[Any]) -> Call[Any]:
+        secrets = self._secrets.values
+        if isinstance(auth, JwtSigned):
+            secrets = secrets | {"audience": auth.audience.format(**self._known)}
         try:
-            async with asyncio.timeout_at(deadline), self._renewing:
-                await self._renew_once(auth, deadline)
-        except TimeoutError as error:  # the wait may be for another's fetch, whose deadline is later
-            raise SourceTimeout("token endpoint: no token in time", sent=False) from error
-        except SourceError as problem:
-            problem.sent = False  # the call that needs the token has not left
-            raise
+            return auth.sign(call, secrets, self._moment())
+        except ValueError as error:
+            raise SourceInvalid(str(error), sent=False) from error
 
-    async def _renew_once(self, auth: ClientCredentials, deadline: float) -> None:
-        if self._clock() < self._renew_at:
-            return
-        token = _read_token(await self._fetch_token(self._token_call(auth), deadline))
-        self._secrets["access_token"] = token.access_token
-        self._renew_at = self._clock() + max(token.expires_in - RENEW_BEFORE, token.expires_in / 2)
+    def _token_call(self, auth: Fetched, context: CallContext) -> Call[Any]:
+        callers = _token_of(context) if self.wants_callers_token else ""
+        return token_call(auth, self._secrets.values, self._known, self._moment(), callers)
 
-    def _token_call(self, auth: ClientCredentials) -> Call[TokenReply]:
-        form = [("grant_type", "client_credentials")]
-        form += [(name, self._secrets[name]) for name in ("client_id", "client_secret")]
-        if auth.scope:
-            form.append(("scope", auth.scope))
-        return Call(method="POST", path="", form=form, record=TokenReply)
+    def _moment(self) -> Moment:
+        return Moment(self._now(), uuid.uuid4().hex)
 
 
-def _read_token(reply: Reply) -> TokenReply:
-    if reply.status != 200:  # noqa: PLR2004 - RFC 6749, section 5.1
-        error: type[SourceError] = SourceRefused if reply.status in {400, 401, 403} else SourceInvalid
-        raise error(f"token endpoint: status {reply.status}", sent=False)
-    try:
-        return msgspec.json.decode(reply.body, type=TokenReply)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise SourceInvalid("token endpoint: not a token", sent=False) from error
+def _token_of(context: CallContext) -> str:
+    """Give the caller's token; raises SourceRefused, not sent, for a call that no caller is behind."""
+    if context.token is None:
+        raise SourceRefused("the source is asked on behalf of callers, and nobody asks", sent=False)
+    return context.token

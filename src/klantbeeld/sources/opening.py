@@ -7,12 +7,15 @@ from urllib.parse import urlsplit
 
 from klantbeeld.errors import ConfigurationError
 from klantbeeld.registry import LoadedConnector
-from klantbeeld.sdk.auth import ClientCredentials
 from klantbeeld.sdk.calls import Call
+from klantbeeld.sdk.connector import Connector
 from klantbeeld.sdk.replies import Reply
+from klantbeeld.sdk.tokens import Fetched
 from klantbeeld.settings import SourceSettings
-from klantbeeld.sources.credentials import Close, Credentials, FetchToken, nothing_to_close
+from klantbeeld.sources.credentials import Credentials
+from klantbeeld.sources.secrets import Secrets
 from klantbeeld.sources.source import Count, Source, loop_clock, uncounted
+from klantbeeld.sources.tokens import Close, FetchToken, nothing_to_close
 from klantbeeld.sources.transport import Transport, open_transport
 
 MakeTransport = Callable[[str, SourceSettings], Transport]
@@ -22,7 +25,7 @@ def open_source(
     name: str,
     settings: SourceSettings,
     loaded: LoadedConnector,
-    secrets: Mapping[str, str],
+    secrets: Secrets | Mapping[str, str],
     *,
     make_transport: MakeTransport | None = None,
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
@@ -39,12 +42,6 @@ def open_source(
     if strange := roles - set(loaded.manifest.roles):
         problem = f"connector {loaded.manifest.name} cannot fill {', '.join(sorted(strange))}"
         raise ConfigurationError(f"sources.{name}.roles", problem, f"It fills {', '.join(loaded.manifest.roles)}")
-    for need in connector.auth.needs:
-        if need not in secrets:
-            mend = f'Name where it stands: {need} = {{ env = "…" }}'
-            raise ConfigurationError(f"sources.{name}.credentials", f"`{need}` is missing", mend)
-    fetch_token, close = _token_fetcher(connector.auth, connector.options, settings, make)
-    credentials = Credentials(connector.auth, secrets, fetch_token=fetch_token, clock=loop_clock, close=close)
     return Source(
         name,
         settings,
@@ -52,10 +49,39 @@ def open_source(
         roles=roles,
         categories=loaded.manifest.categories,
         transport=make(settings.base_url, settings),
-        credentials=credentials,
+        credentials=_credentials_of(name, settings, connector, secrets, make=make, now=now),
         monotonic=loop_clock,
         now=now,
         count=count,
+    )
+
+
+def _credentials_of(
+    name: str,
+    settings: SourceSettings,
+    connector: Connector,
+    secrets: Secrets | Mapping[str, str],
+    *,
+    make: MakeTransport,
+    now: Callable[[], datetime],
+) -> Credentials:
+    given = secrets.values if isinstance(secrets, Secrets) else secrets
+    for need in connector.auth.needs:
+        if need not in given:
+            mend = f'Name where it stands: {need} = {{ env = "…" }}'
+            raise ConfigurationError(f"sources.{name}.credentials", f"`{need}` is missing", mend)
+    known = {**connector.options, "base_url": settings.base_url.rstrip("/")}
+    fetch_token, close = _token_fetcher(connector.auth, known, settings, make)
+    return Credentials(
+        connector.auth,
+        secrets,
+        fetch_token=fetch_token,
+        clock=loop_clock,
+        now=lambda: now().timestamp(),
+        known=known,
+        close=close,
+        renew_before=settings.renew_tokens_before,
+        most_tokens=settings.most_callers_tokens,
     )
 
 
@@ -79,11 +105,10 @@ def _options(name: str, settings: SourceSettings, loaded: LoadedConnector) -> Ma
 
 
 def _token_fetcher(
-    auth: Any, options: Mapping[str, str], settings: SourceSettings, make: MakeTransport
+    auth: Any, known: Mapping[str, str], settings: SourceSettings, make: MakeTransport
 ) -> tuple[FetchToken, Close]:
-    if not isinstance(auth, ClientCredentials):
+    if not isinstance(auth, Fetched):
         return _no_token, nothing_to_close
-    known = {**options, "base_url": settings.base_url.rstrip("/")}
     address = auth.token_url.format(**known)
     transport = make(address, settings)
     target = urlsplit(address).path

@@ -110,6 +110,8 @@ class Source:
         self.readings = connector.readings()
         self.doings = connector.doings()
         self.health = Health()
+        self.identity = credentials.identity
+        self.wants_callers_token = credentials.wants_callers_token
         self.chain = Chain(name, settings, self._exchange, clock=monotonic, ledger=ledger)
         self._transport = transport
         self._credentials = credentials
@@ -245,13 +247,13 @@ class Source:
         except Exception as error:
             raise _broken(error, sent=began or sending) from error
 
-    async def _exchange(self, call: Call[Any], deadline: float) -> Reply:
+    async def _exchange(self, call: Call[Any], deadline: float, context: CallContext) -> Reply:
         """Make one exchange, as the chain's attempt."""
         headers: Sequence[tuple[bytes, bytes]]
         if self._credentials.are_in_headers:
-            proven, headers = call, (*encoded(tuple(call.headers)), *await self._credentials.headers(deadline))
+            proven, headers = call, (*encoded(tuple(call.headers)), *await self._credentials.headers(deadline, context))
         else:
-            proven = await self._credentials.apply(call, deadline)
+            proven = await self._credentials.apply(call, deadline, context)
             headers = encoded(tuple(proven.headers))
         body, media_type = proven.content()
         if media_type:
@@ -265,7 +267,7 @@ class Source:
         if problem := self.connector.problem(reply):
             problem.status = reply.status
             if isinstance(problem, SourceRefused):
-                self._credentials.forget_token()
+                self._credentials.forget_token(context)
             raise problem
         return reply
 

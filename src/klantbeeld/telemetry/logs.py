@@ -33,6 +33,8 @@ EVENTS: Mapping[str, str] = {
     "breaker_opened": "A source failed so often that it is not called for a while.",
     "configuration_refused": "The gateway does not start with these settings.",
     "connector_refused": "A folder is not a connector and was set aside.",
+    "credentials_changed": "A file with credentials of a source changed, and they are used from now on.",
+    "credentials_not_read": "A file with credentials changed and cannot be read; those before it are used on.",
     "health_changed": "A part of the gateway became ready, or is so no longer.",
     "import_finished": "An import of cross references is through.",
     "import_line_refused": "A line of an import was left out.",
