@@ -79,6 +79,8 @@ class GatewaySettings(Section):
     """Most fields of an operation, its fragments spread out."""
     max_customers: int = Field(default=100, gt=0, le=1_000)
     """Most customers that `customers` gives at once."""
+    max_deferred: int = Field(default=20, gt=0)
+    """Most `@defer` and `@stream` that hold in one operation, its fragments spread out."""
     compress_from_bytes: int = Field(default=1_400, gt=0)
     """Smallest answer that is compressed for clients that accept gzip; below, it fits one packet anyway."""
     max_streams: int = Field(default=1_000, gt=0)

@@ -23,7 +23,7 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from klantbeeld.engine.engine import Engine, EngineParts
-from klantbeeld.engine.ports import Reading
+from klantbeeld.engine.ports import Answer, Reading
 from klantbeeld.gateway import errors as gateway_errors
 from klantbeeld.gateway.limits import check_limits, parse_document
 from klantbeeld.gateway.ports import RequestContext
@@ -119,6 +119,7 @@ class Endpoint:
         deadline = asyncio.get_running_loop().time() + DEADLINE
         context = RequestContext(caller=self._caller, deadline=deadline, language="en")
         answer = await self._execute(request_of_body(body), context)
+        assert isinstance(answer, Answer)
         length = b"%d" % len(answer.body)
         headers = [(b"content-type", b"application/json"), (b"content-length", length)]
         await send({"type": "http.response.start", "status": 200, "headers": headers})

@@ -21,6 +21,7 @@ from tests.benchmarks.replay import UPSTREAMS, replies_in, say, transports
 from tests.benchmarks.upstream.bodies import write_bodies
 
 from klantbeeld.engine.engine import Engine
+from klantbeeld.engine.ports import Answer
 from klantbeeld.gateway.ports import RequestContext
 from klantbeeld.gateway.reading import request_of_body
 from klantbeeld.identity.ids import CustomerIds
@@ -98,7 +99,9 @@ async def _microseconds(engine: Engine, text: str, variables: dict[str, Any], ti
     async def once() -> bytes:
         deadline = asyncio.get_running_loop().time() + 20
         context = RequestContext(caller=caller, deadline=deadline, language="en")
-        return (await engine.execute(request_of_body(body), context)).body
+        answer = await engine.execute(request_of_body(body), context)
+        assert isinstance(answer, Answer)
+        return answer.body
 
     answer = json.loads(await once())
     if answer.get("errors"):

@@ -86,7 +86,9 @@ async def measure(
     async def execute(number: int) -> bytes:
         deadline = asyncio.get_running_loop().time() + 2
         context = RequestContext(caller=caller, deadline=deadline, language="en")
-        return (await engine.execute(request_of_body(bodies[number % len(bodies)]), context)).body
+        answer = await engine.execute(request_of_body(bodies[number % len(bodies)]), context)
+        assert isinstance(answer, Answer)
+        return answer.body
 
     settings = load_settings(deployment.config("at once"), {})
     with (deployment.folder / "layers.log").open("ab", buffering=0) as log:

@@ -25,6 +25,7 @@ import uvloop
 from tests.benchmarks.alone import HERE, SOURCES, Anybody, plain_engine
 from tests.benchmarks.upstream.bodies import write_bodies
 
+from klantbeeld.engine.ports import Answer
 from klantbeeld.gateway.ports import RequestContext
 from klantbeeld.gateway.reading import request_of_body
 from klantbeeld.identity.ids import CustomerIds
@@ -92,6 +93,7 @@ async def measure(asked: argparse.Namespace, replies: Mapping[str, Mapping[str, 
         deadline = asyncio.get_running_loop().time() + 2
         context = RequestContext(caller=caller, deadline=deadline, language="en")
         answer = await engine.execute(request_of_body(bodies[number % len(bodies)]), context)
+        assert isinstance(answer, Answer)
         return answer.body
 
     first = json.loads(await whole(0))

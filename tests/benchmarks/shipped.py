@@ -23,6 +23,7 @@ from tests.benchmarks.replay import HEADERS, UPSTREAMS, Replay, Step, replies_in
 from tests.benchmarks.upstream.bodies import write_bodies
 
 from klantbeeld.engine.engine import Engine
+from klantbeeld.engine.ports import Answer
 from klantbeeld.gateway.ports import RequestContext
 from klantbeeld.gateway.reading import request_of_body
 from klantbeeld.identity.ids import CustomerIds
@@ -115,7 +116,9 @@ def asking(engine: Engine) -> Step:
     async def step(_number: int) -> bytes:
         deadline = asyncio.get_running_loop().time() + 2
         context = RequestContext(caller=caller, deadline=deadline, language="en")
-        return (await engine.execute(request_of_body(body), context)).body
+        answer = await engine.execute(request_of_body(body), context)
+        assert isinstance(answer, Answer)
+        return answer.body
 
     return step
 

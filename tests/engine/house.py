@@ -23,7 +23,8 @@ from tests.engine.memory import (
 )
 
 from klantbeeld.engine.engine import Engine, EngineParts
-from klantbeeld.engine.ports import Trail
+from klantbeeld.engine.increments import Parts
+from klantbeeld.engine.ports import Answer, Trail
 from klantbeeld.gateway import errors as gateway_errors
 from klantbeeld.graph.schema import build_schema
 from klantbeeld.identity.links import Links
@@ -227,19 +228,40 @@ class House:
         is_partner: bool = False,
         explain: bool = False,
     ) -> dict[str, Any]:
-        request = SimpleNamespace(query=query, operation_name=None, variables=variables or {}, extensions={})
-        caller = caller_of(without, is_partner=is_partner)
-        context = SimpleNamespace(
-            caller=caller,
-            deadline=asyncio.get_running_loop().time() + 60,
-            language="en",
-            is_get=False,
-            consistency_token=None,
-            explain=explain,
-        )
-        answer = await self.engine.execute(request, context)
+        answer = await self.execute(query, variables, without=without, is_partner=is_partner, explain=explain)
+        assert not isinstance(answer, Parts)
         response: dict[str, Any] = msgspec.json.decode(answer.body)
         return response
+
+    async def parts(
+        self, query: str, variables: Mapping[str, Any] | None = None, *, without: Iterable[str] = ()
+    ) -> list[dict[str, Any]]:
+        """Ask as a client that takes parts, and read all of them."""
+        answer = await self.execute(query, variables, without=without, takes_incremental=True)
+        assert isinstance(answer, Parts)
+        return [msgspec.json.decode(msgspec.json.encode(part)) async for part in answer]
+
+    async def execute(
+        self,
+        query: str,
+        variables: Mapping[str, Any] | None = None,
+        *,
+        without: Iterable[str] = (),
+        is_partner: bool = False,
+        **more: Any,
+    ) -> Answer | Parts:
+        """Ask; `more` is what the context of the request says beside the caller and the deadline."""
+        request = SimpleNamespace(query=query, operation_name=None, variables=variables or {}, extensions={})
+        given = {
+            "caller": caller_of(without, is_partner=is_partner),
+            "deadline": asyncio.get_running_loop().time() + 60,
+            "language": "en",
+            "is_get": False,
+            "consistency_token": None,
+            "explain": False,
+            "takes_incremental": False,
+        }
+        return await self.engine.execute(request, SimpleNamespace(**{**given, **more}))
 
     def questions(self) -> list[tuple[str, tuple[str, ...], tuple[str, ...]]]:
         """What was asked: source, capabilities and keys of each call."""

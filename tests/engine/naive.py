@@ -11,7 +11,8 @@ from functools import partial
 from typing import Any
 
 import msgspec
-from graphql import FieldNode, FragmentDefinitionNode, GraphQLResolveInfo, MiddlewareManager, execute, parse
+from graphql import FieldNode, FragmentDefinitionNode, GraphQLResolveInfo, MiddlewareManager, parse
+from graphql.execution import experimental_execute_incrementally
 from graphql.execution.values import get_directive_values, get_variable_values
 from graphql.type import GraphQLIncludeDirective, GraphQLSkipDirective
 from strawberry.types.arguments import convert_arguments
@@ -78,7 +79,7 @@ class _Naive:
         coerced = get_variable_values(CORE, operation.variable_definitions or (), dict(self.variables), max_errors=20)
         if isinstance(coerced, list):
             return {"errors": gateway_errors.shown_before_execution(coerced, "en")}
-        result: Any = execute(
+        result: Any = experimental_execute_incrementally(
             CORE,
             self.document,
             context_value=self,

@@ -22,10 +22,15 @@ from klantbeeld.engine.roots import RunRoots
 ENOUGH = 300
 
 MUTANTS: dict[str, tuple[Any, str, str, str]] = {
-    "drops an error": (Engine, "_encoded", "for error in errors:", "for error in list(errors)[:-1]:"),
+    "drops an error": (
+        Engine,
+        "_shown",
+        "self._parts.errors.shown(error, language) for error in errors",
+        "self._parts.errors.shown(error, language) for error in list(errors)[:-1]",
+    ),
     "tells errors without their place": (
         Engine,
-        "_encoded",
+        "_shown",
         "shown(error, language)",
         "shown(error, language) | {'path': []}",
     ),
@@ -94,7 +99,7 @@ async def test_a_mutant_of_the_engine_is_caught(name: str) -> None:
 
 @pytest.mark.asyncio
 async def test_an_engine_without_a_fault_is_not_caught() -> None:
-    with mutated(Engine, "_encoded", "for error in errors:", "for error in list(errors):"):
+    with mutated(Engine, "_shown", "for error in errors:", "for error in list(errors):"):
         assert not await _caught(40)
 
 

@@ -19,6 +19,7 @@ from graphql import (
     validate,
 )
 
+from klantbeeld.engine.deferral import is_incremental, without_deferral
 from klantbeeld.engine.literals import Moved, Template, Unshared, make_template
 from klantbeeld.engine.lru import LRU
 from klantbeeld.engine.scanning import Scan, scan
@@ -50,7 +51,8 @@ class Document:
 
     `deciding` are the variables of `@skip` and `@include`. `digest` is the SHA-256 of its text without its literals, in
     hexadecimal digits, and of the whole text for a trusted one. `number` tells it from every other one, and `size` is
-    about what it takes in memory, in bytes.
+    about what it takes in memory, in bytes. `tree` and what is made of it are without `@defer` and `@stream`, and
+    `incremental` is the whole tree where there are any.
     """
 
     number: int
@@ -60,6 +62,12 @@ class Document:
     selections: Selections
     deciding: frozenset[str]
     size: int
+    incremental: DocumentNode | None = None
+
+    @property
+    def whole(self) -> DocumentNode:
+        """The tree as it was sent."""
+        return self.incremental or self.tree
 
     def operation(self, name: str | None) -> OperationDefinitionNode:
         """Return the operation to execute (GraphQL, section 6.1).
@@ -238,7 +246,7 @@ class Documents:
 
     def _shape_of(self, first: First) -> Shared | Alone:
         try:
-            template = make_template(self._schema, first.document.tree, first.text, first.scan)
+            template = make_template(self._schema, first.document.whole, first.text, first.scan)
             return Shared(template, self._validated(first.text, template.tree, first.scan))
         except (Unshared, Invalid):
             return Alone()
@@ -249,9 +257,10 @@ class Documents:
         except GraphQLError as error:
             raise Invalid([error]) from error
 
-    def _validated(self, text: str, tree: DocumentNode, taken: Scan) -> Document:
-        if errors := validate(self._schema, tree, max_errors=MOST_ERRORS):
+    def _validated(self, text: str, whole: DocumentNode, taken: Scan) -> Document:
+        if errors := validate(self._schema, whole, max_errors=MOST_ERRORS):
             raise Invalid(errors)
+        tree = without_deferral(whole) if is_incremental(whole) else whole
         operations, fragments = {}, {}
         for definition in tree.definitions:
             if isinstance(definition, OperationDefinitionNode):
@@ -266,4 +275,5 @@ class Documents:
             selections=Selections(self._schema, fragments),
             deciding=condition_variables(tree),
             size=BYTES_A_DOCUMENT + BYTES_A_TOKEN * taken.tokens + BYTES_A_CHARACTER * len(text),
+            incremental=None if tree is whole else whole,
         )

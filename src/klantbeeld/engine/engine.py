@@ -5,24 +5,39 @@ import inspect
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 import msgspec
 import strawberry
 from graphql import ExecutionResult, GraphQLError, GraphQLField, GraphQLResolveInfo, MiddlewareManager, OperationType
-from graphql.execution import execute
+from graphql.execution import experimental_execute_incrementally
 from strawberry.types.arguments import convert_arguments
 
 from klantbeeld.engine.assembly import Assemble, compile_assembly
 from klantbeeld.engine.cursors import Cursors
+from klantbeeld.engine.deferral import deferral_of
 from klantbeeld.engine.documents import Asked as AskedDocument
 from klantbeeld.engine.documents import Document, Documents, Invalid, Parse, uncounted
 from klantbeeld.engine.explanation import Laps, explanation, refuse_explaining
 from klantbeeld.engine.fetch import Fetch
+from klantbeeld.engine.increments import Parts, Portions, execute_in_parts, in_parts, parts_of
 from klantbeeld.engine.lru import LRU
 from klantbeeld.engine.plan import Joint, Plan, Shape, compile_plan
 from klantbeeld.engine.plan_tree import Capable, Scene
-from klantbeeld.engine.ports import Answer, Asked, Consistency, Errors, Reading, Rights, Rows, Surroundings, Trail
+from klantbeeld.engine.portions import Division, divide
+from klantbeeld.engine.ports import (
+    Answer,
+    Asked,
+    Consistency,
+    Errors,
+    FormattedError,
+    Reading,
+    Rights,
+    Rows,
+    Surroundings,
+    Trail,
+)
 from klantbeeld.engine.register import OwnRegister, Register
 from klantbeeld.engine.roots import RunRoots
 from klantbeeld.engine.run import Run, deny
@@ -90,8 +105,8 @@ class Engine:
         self._cursors = Cursors(parts.cursor_key)
         self._encode = msgspec.json.Encoder().encode
 
-    async def execute(self, request: Asked, context: Surroundings, /) -> Answer:
-        """Answer a request; raises RequestError for what is refused as a whole."""
+    async def execute(self, request: Asked, context: Surroundings, /) -> Answer | Parts:
+        """Answer a request, in parts where it asks so; raises RequestError for what is refused as a whole."""
         laps = self._laps(context) if context.explain else None
         try:
             asked, plan, variables = self._prepare(request, context)
@@ -99,15 +114,21 @@ class Engine:
             return self._refused(invalid.errors, context)
         document = asked.document
         behind = context.consistency_token is not None and await self._is_behind(context)
+        division = self._division(document, plan, request, variables) if in_parts(document, context) else None
+        if division:
+            plan = division.plan
         run = self._run(plan, self._shape(plan, document, variables), variables, context, fresh=behind)
         if laps:
             laps.end("document")
         try:
-            await self._carry_out(run, context)
+            roots = await self._carry_out(run, context)
         except BaseException:
             if run.attempts:  # broken off: the write may have been made, and nobody will tell
                 self._leave_trail(run, document, context.caller, outcome="UNKNOWN")
             raise
+        if division:
+            portions = Portions(run, division, self._fetch, partial(self._enter, run, roots=roots))
+            return await self._begin(portions, asked, request, context)
         if laps:
             laps.end("fetch")
         data, errors = await self._assemble(run, asked, request)
@@ -115,7 +136,7 @@ class Engine:
             errors = asked.moved.placed(errors)
         self._leave_trail(run, document, context.caller, outcome="PARTIAL" if errors else "COMPLETE")
         extensions = self._explained(asked, run, laps, context.caller) if laps else None
-        return self._encoded(data, errors, run, document, context.language, extensions=extensions)
+        return self._encoded(data, self._shown(errors, context.language), run, document, extensions=extensions)
 
     def _laps(self, context: Surroundings) -> Laps:
         refuse_explaining(context.caller.rights)
@@ -184,7 +205,35 @@ class Engine:
             values, declared.arguments, scalar_registry=self._scalars, config=self._parts.schema.config
         )
 
-    async def _carry_out(self, run: Run, context: Surroundings) -> None:
+    def _division(self, document: Document, plan: Plan, request: Asked, variables: Variables) -> Division | None:
+        """Divide a plan as its operation puts things off; None where it puts nothing off this time."""
+        most = self._parts.settings.gateway.max_deferred
+        deferral = deferral_of(document.whole, request.operation_name, variables.coerced, most=most)
+        return divide(plan, deferral) if deferral else None
+
+    async def _begin(
+        self, portions: Portions, asked: AskedDocument, request: Asked, context: Surroundings
+    ) -> Answer | Parts:
+        """Assemble the first answer, and hand on the parts; the whole answer where in the end nothing was put off."""
+        run, document = portions.run, asked.document
+        await portions.read_first()
+        self._parts.count_fallback()
+        result = await execute_in_parts(self._schema, document.whole, portions, request.operation_name)
+
+        def shown(errors: Sequence[GraphQLError]) -> list[FormattedError]:
+            return self._shown(asked.moved.placed(errors) if asked.moved else errors, context.language)
+
+        def leave_trail(*, failed: bool, is_more: bool = True) -> None:
+            outcome = "PARTIAL" if failed else "COMPLETE"
+            self._leave_trail(run, document, context.caller, outcome=outcome, is_more=is_more)
+
+        first = result if isinstance(result, ExecutionResult) else result.initial_result
+        leave_trail(failed=bool(first.errors), is_more=False)
+        if isinstance(result, ExecutionResult):
+            return self._encoded(result.data, shown(result.errors or ()), run, document)
+        return Parts(parts_of(result, portions, shown, leave_trail), document.digest)
+
+    async def _carry_out(self, run: Run, context: Surroundings) -> RunRoots:
         """Enter the roots and read what is below them: one after another for a mutation, together for a query."""
         self._parts.trail.check()
         roots = RunRoots(
@@ -204,6 +253,7 @@ class Engine:
                 await self._enter(run, joint, roots)
         else:
             await asyncio.gather(*(self._enter(run, joint, roots) for joint in wanted))
+        return roots
 
     async def _enter(self, run: Run, joint: Joint, roots: RunRoots) -> None:
         try:
@@ -213,7 +263,7 @@ class Engine:
             run.roots[joint.number] = error
             return
         run.roots[joint.number] = value
-        if level := run.shape.levels[joint.number]:
+        if level := run.shape.levels.get(joint.number):
             await self._fetch.below(run, level, value)
 
     async def _assemble(self, run: Run, asked: AskedDocument, request: Asked) -> tuple[Any, Sequence[GraphQLError]]:
@@ -260,7 +310,8 @@ class Engine:
 
     async def _by_graphql_core(self, run: Run, document: Document, request: Asked) -> ExecutionResult:
         middleware = MiddlewareManager(_denier(run.plan)) if run.plan.denied else None
-        result: Any = execute(
+        # Its plain `execute` refuses a schema that knows `@defer`; there is none in this tree.
+        result: Any = experimental_execute_incrementally(
             self._schema,
             document.tree,
             context_value=run,
@@ -271,7 +322,8 @@ class Engine:
         done: ExecutionResult = await result if inspect.isawaitable(result) else result
         return done
 
-    def _leave_trail(self, run: Run, document: Document, caller: Any, *, outcome: str) -> None:
+    def _leave_trail(self, run: Run, document: Document, caller: Any, *, outcome: str, is_more: bool = False) -> None:
+        """Note what was read of whom, and written; `is_more` says that the writes were noted before."""
         if not run.customers:
             return
         name = run.plan.operation.name.value if run.plan.operation.name else "anonymous"
@@ -286,7 +338,7 @@ class Engine:
             operation=name,
             document=document.digest,
             outcome=outcome,
-            writes=any(attempt.may_have_changed for attempt in run.attempts),
+            writes=not is_more and any(attempt.may_have_changed for attempt in run.attempts),
             channel=" ".join(sorted({attempt.channel.value for attempt in run.attempts})),
         )
         self._parts.trail.read(caller, reading)
@@ -294,19 +346,13 @@ class Engine:
     def _encoded(
         self,
         data: Any,
-        errors: Sequence[GraphQLError],
+        shown: Sequence[FormattedError],
         run: Run,
         document: Document,
-        language: Language,
         *,
-        extensions: dict[str, Any] | None = None,
+        extensions: Mapping[str, Any] | None = None,
     ) -> Answer:
-        shown = []
-        for error in errors:
-            if error.original_error and not isinstance(error.original_error, KlantbeeldError | GraphQLError):
-                self._parts.failed(error.original_error)
-            shown.append(self._parts.errors.shown(error, language))
-        response = {"errors": shown, "data": data} if shown else {"data": data}
+        response: dict[str, Any] = {"errors": shown, "data": data} if shown else {"data": data}
         if extensions:
             response["extensions"] = extensions
         return Answer(
@@ -315,6 +361,15 @@ class Engine:
             document=document.digest,
             waited=max((answer.seconds for asked in run.asked.values() for answer in asked), default=0.0),
         )
+
+    def _shown(self, errors: Sequence[GraphQLError], language: Language) -> list[FormattedError]:
+        """Show errors of fields as a caller may see them, and report those that are faults of ours."""
+        shown = []
+        for error in errors:
+            if error.original_error and not isinstance(error.original_error, KlantbeeldError | GraphQLError):
+                self._parts.failed(error.original_error)
+            shown.append(self._parts.errors.shown(error, language))
+        return shown
 
     def _refused(self, errors: Any, context: Surroundings) -> Answer:
         shown = self._parts.errors.shown_before_execution(errors, context.language)

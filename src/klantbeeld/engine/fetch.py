@@ -12,7 +12,7 @@ from typing import Any
 from graphql import GraphQLError
 
 from klantbeeld.engine.lanes import Askable, Lane, Laned, Level, Spot, level_of, spots_of
-from klantbeeld.engine.plan import Plan, PlannedRead, Shape
+from klantbeeld.engine.plan import Joint, Plan, PlannedRead, Shape
 from klantbeeld.engine.register import OwnRegister
 from klantbeeld.engine.run import Arguments, Gathering, Place, Run
 from klantbeeld.engine.selections import holds
@@ -152,6 +152,13 @@ class Fetch:
     async def below(self, run: Run, level: Level, value: Any) -> None:
         """Read everything below a value."""
         await self._level(run, level, list(parents_of(value, (), "")))
+
+    async def go_on(self, run: Run, joints: Iterable[Joint], values: Values) -> None:
+        """Read joints, and everything below them, below values of theirs that came earlier."""
+        level = level_of(joints, self._by_role, run.shape.conditions)
+        opened = [found for value, above in values for found in parents_of(value, (), above)]
+        if level and opened:
+            await self._level(run, level, opened)
 
     async def read(self, planned: PlannedRead, arguments: Arguments, context: CallContext) -> list[Answer[Any]]:
         """Ask every source that has a role and a capability, about no customer: for searches."""

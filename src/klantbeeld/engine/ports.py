@@ -113,6 +113,11 @@ class Surroundings(Protocol):
         """The token of a write that this request has to see."""
         ...
 
+    @property
+    def takes_incremental(self) -> bool:
+        """Whether the client reads an answer in parts; otherwise `@defer` and `@stream` are ignored."""
+        ...
+
 
 class Errors(Protocol):
     """Makes of errors what a caller may see."""

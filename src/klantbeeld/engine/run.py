@@ -12,7 +12,7 @@ from graphql.execution.values import get_argument_values
 from graphql.pyutils import Path as ResponsePath
 
 from klantbeeld.engine.cursors import Cursors, Positions, binding_of
-from klantbeeld.engine.plan import Joint, Plan, Shape, ToPython
+from klantbeeld.engine.plan import Joint, Path, Plan, Shape, ToPython
 from klantbeeld.engine.ports import Release
 from klantbeeld.engine.variables import Variables
 from klantbeeld.errors import Unanswered
@@ -193,14 +193,18 @@ class Run:
         places = self._places[joint.number]
         return places is not None and id(parent) in places
 
+    def value_at(self, joint: Joint, parent: Any) -> Any:
+        """Return the value of a joint at a parent, kept from then on; None when it has none, or no place there."""
+        place = (self._places[joint.number] or {}).get(id(parent))
+        return None if place is None else place.combined()
+
     def taken(self, joint: Joint, parent: Any) -> Any:
         """Return the value of a joined field for one parent; raises what its function raises."""
         return self._places[joint.number][id(parent)].take()  # type: ignore[index]  # a joint that is asked was placed
 
     def combined(self, path: ResponsePath, parent: Any) -> Any:
         """Return the value of a joined field for one parent, for its resolver."""
-        keys = tuple(str(key) for key in path.as_list() if isinstance(key, str))
-        return self.taken(self.plan.joints[keys, str(path.typename)], parent)
+        return self.taken(self.plan.joints[keys_of(path), str(path.typename)], parent)
 
     def positions(self, joint: Joint, customer_id: str, arguments: Arguments) -> Positions:
         """Return where each source's page begins."""
@@ -214,8 +218,17 @@ def _given(value: Any) -> Any:
     return value
 
 
+def keys_of(path: ResponsePath) -> Path:
+    """Return the response keys of a path, without indices."""
+    return tuple(str(key) for key in path.as_list() if isinstance(key, str))
+
+
 def deny(plan: Plan, path: ResponsePath) -> None:
     """Raise Unanswered if a rule refuses the field at a response path."""
-    keys = tuple(str(key) for key in path.as_list() if isinstance(key, str))
-    if refusal := plan.denied.get((keys, str(path.typename))):
+    deny_at(plan, (keys_of(path), str(path.typename)))
+
+
+def deny_at(plan: Plan, place: tuple[Path, str]) -> None:
+    """Raise Unanswered if a rule refuses the field at a path of a type."""
+    if refusal := plan.denied.get(place):
         raise Unanswered(refusal)

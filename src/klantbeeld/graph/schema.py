@@ -20,7 +20,9 @@ def build_schema() -> strawberry.Schema:
         serialize=_as_rfc_3339,
         parse_value=_in_utc,
     )
-    config = StrawberryConfig(auto_camel_case=True, scalar_map={datetime: moment})
+    config = StrawberryConfig(
+        auto_camel_case=True, scalar_map={datetime: moment}, enable_experimental_incremental_execution=True
+    )
     return strawberry.Schema(query=Query, mutation=Mutation, config=config)
 
 
