@@ -22,12 +22,7 @@ from klantbeeld.engine.roots import RunRoots
 ENOUGH = 300
 
 MUTANTS: dict[str, tuple[Any, str, str, str]] = {
-    "drops an error": (
-        Engine,
-        "_shown",
-        "self._parts.errors.shown(error, language) for error in errors",
-        "self._parts.errors.shown(error, language) for error in list(errors)[:-1]",
-    ),
+    "drops an error": (Engine, "_shown", "for error in errors:", "for error in list(errors)[:-1]:"),
     "tells errors without their place": (
         Engine,
         "_shown",
