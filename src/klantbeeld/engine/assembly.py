@@ -1,7 +1,8 @@
 """Assembly without dispatch: a plan's answer written out as functions, once, for each way its conditions can fall.
 
-For every selection on an object type one struct is made, whose fields are the response keys, and one function that
-fills it. Nothing is looked up for a field while a request runs. What the functions do not express they leave to
+For every selection on an object type one struct is made, whose fields are the response keys, and one expression that
+fills it; a function stands where a field may fail by itself, or several types may come. Nothing is looked up for a
+field while a request runs. What the functions do not express they leave to
 graphql-core, by raising `Unassembled`: a non-null field without a value, a number out of range, a value of a type that
 the selection does not expect.
 """
@@ -57,29 +58,24 @@ def compile_assembly(
     assert root is not None  # noqa: S101 - a valid operation has a root type
     writer = _Writer(schema, plan, selections, conditions)
     try:
-        fill = writer.selection(root, [Selected(plan.operation.selection_set)], (), missing="")
+        filled = writer.filled(root, [Selected(plan.operation.selection_set)], (), "None", "p")
     except Unassembled:
         return None
-    writer.lines += ["def assemble(r, e):", "    p = ()", f"    return {fill.of('None', 'p')}"]
+    writer.lines += ["def assemble(r, e):", "    p = ()", f"    return {filled.text}"]
     exec("\n".join(writer.lines), writer.scope)  # noqa: S102 - made of our own names; keys and types are constants
     assemble: Assemble = writer.scope["assemble"]
     return assemble
 
 
 @dataclass(frozen=True, slots=True)
-class _Function:
-    """A function that was written: `v` is its value; `needs` says what else it is given.
+class _Expression:
+    """An expression that was written, and what it needs beside its value.
 
-    `p` is the place of the value, `r` the run, `e` the list that errors go to.
+    `p` is the place of the object around it, `r` the run, `e` the list that errors go to.
     """
 
-    name: str
+    text: str
     needs: frozenset[str] = frozenset()
-
-    def of(self, value: str, place: str) -> str:
-        """Return its call."""
-        given = {"p": place, "r": "r", "e": "e"}
-        return f"{self.name}({', '.join([value, *(given[need] for need in sorted(self.needs))])})"
 
 
 FAILING = frozenset("pre")
@@ -94,6 +90,7 @@ class _Writer:
     plan: Plan
     selections: Selections
     conditions: Mapping[str, Any]
+    names: int = 0
     lines: list[str] = field(default_factory=list)
     scope: dict[str, Any] = field(default_factory=lambda: dict(SCOPE))
 
@@ -103,28 +100,35 @@ class _Writer:
         self.scope[name] = value
         return name
 
-    def function(self, body: list[str], needs: frozenset[str]) -> _Function:
-        """Write a function."""
+    def name(self) -> str:
+        """Return a name for a value on its way, unlike all others."""
+        self.names += 1
+        return f"v{self.names}"
+
+    def function(self, body: list[str], value: str, place: str, needs: frozenset[str]) -> _Expression:
+        """Write a function of `v`; returns its call."""
         name = f"f{len(self.scope)}"
         self.scope[name] = None
         self.lines += [f"def {name}({', '.join(['v', *sorted(needs)])}):", *(f"    {line}" for line in body)]
-        return _Function(name, needs)
+        given = {"p": place, "r": "r", "e": "e"}
+        return _Expression(f"{name}({', '.join([value, *(given[need] for need in sorted(needs))])})", needs)
 
-    def selection(self, kind: GraphQLObjectType, selected: list[Selected], path: Path, *, missing: str) -> _Function:
-        """Write what fills a selection on an object type; `missing` is what is done about a null."""
+    def filled(
+        self, kind: GraphQLObjectType, selected: list[Selected], path: Path, value: str, place: str
+    ) -> _Expression:
+        """Write what fills a selection on an object, which is there."""
         keys, values = [], []
         needs = NOTHING
         for key, found in self.chosen(kind, selected):
-            value, wanted = self.value(kind, key, found, (*path, key))
+            made = self.value(kind, key, found, (*path, key), value=value, place=place)
             keys.append(key)
-            values.append(value)
-            needs |= wanted
+            values.append(made.text)
+            needs |= made.needs
         # The struct's own names are ours; the response keys are what it is called on the wire.
         names = [f"a{number}" for number in range(len(keys))]
         renamed = dict(zip(names, keys, strict=True))
         struct = self.constant(msgspec.defstruct("Selection", names, rename=renamed, gc=False))
-        check = [f"if v is None: {missing}"] if missing else []
-        return self.function([*check, f"return {struct}({', '.join(values)})"], needs)
+        return _Expression(f"{struct}({', '.join(values)})", needs)
 
     def chosen(self, kind: GraphQLObjectType, selected: list[Selected]) -> list[tuple[str, list[SelectedField]]]:
         """Return the fields that the conditions leave, by response key, in the order of the answer."""
@@ -133,12 +137,12 @@ class _Writer:
         return sorted(((key, found) for key, found in left if found), key=lambda field: field[1][0].place)
 
     def value(
-        self, kind: GraphQLObjectType, key: str, found: list[SelectedField], path: Path
-    ) -> tuple[str, frozenset[str]]:
-        """Return the expression of one field's completed value, and what it needs."""
+        self, kind: GraphQLObjectType, key: str, found: list[SelectedField], path: Path, *, value: str, place: str
+    ) -> _Expression:
+        """Return the expression of one field's completed value on an object."""
         name = found[0].node.name.value
         if name == "__typename":
-            return self.constant(kind.name), NOTHING
+            return _Expression(self.constant(kind.name))
         definition = kind.fields.get(name)
         if definition is None:
             raise Unassembled  # __schema and __type
@@ -147,68 +151,91 @@ class _Writer:
             if isinstance(definition.type, GraphQLNonNull):
                 raise Unassembled
             error = self.constant(Unanswered(refusal))
-            return f"failed({error}, {self.constant(nodes)}, (p, {key!r}), e)", frozenset("pe")
+            return _Expression(f"failed({error}, {self.constant(nodes)}, ({place}, {key!r}), e)", frozenset("pe"))
         declared = definition.extensions["strawberry-definition"]
         extension = next((made for made in declared.extensions if isinstance(made, Joined | Entered)), None)
         if extension:
-            return self.guarded(extension, definition, found, self.plan.joints[path, kind.name]), FAILING
-        if declared.base_resolver is None:
-            got, needs = f"v.{declared.python_name}", NOTHING
-        else:
-            got, needs = self.computed(declared)
-        completed, wanted = self.completed(definition.type, got, _below(found), path, f"(p, {key!r})")
-        return completed, needs | wanted
+            return self.guarded(
+                extension, definition, found, self.plan.joints[path, kind.name], value=value, place=place
+            )
+        is_ours = declared.base_resolver is not None
+        got = self.computed(declared, value) if is_ours else _Expression(f"{value}.{declared.python_name}")
+        completed = self.completed(
+            definition.type, got.text, _below(found), path, place=f"({place}, {key!r})", is_ours=is_ours
+        )
+        return _Expression(completed.text, completed.needs | got.needs)
 
-    def computed(self, declared: Any) -> tuple[str, frozenset[str]]:
+    def computed(self, declared: Any, value: str) -> _Expression:
         """Return the call of a field's own function."""
         resolver = declared.base_resolver
         if resolver.arguments or resolver.is_async:
             raise Unassembled
         function = self.constant(resolver.wrapped_func)
         if resolver.info_parameter:
-            return f"{function}(v, {resolver.info_parameter.name}=r.info)", frozenset("r")
-        return f"{function}(v)", NOTHING
+            return _Expression(f"{function}({value}, {resolver.info_parameter.name}=r.info)", frozenset("r"))
+        return _Expression(f"{function}({value})")
 
     def guarded(
-        self, extension: Joined | Entered, definition: GraphQLField, found: list[SelectedField], joint: Joint
-    ) -> str:
+        self,
+        extension: Joined | Entered,
+        definition: GraphQLField,
+        found: list[SelectedField],
+        joint: Joint,
+        *,
+        value: str,
+        place: str,
+    ) -> _Expression:
         """Write a field whose function may fail, which costs the field alone; returns its call."""
         name = self.constant(joint)
         got = f"r.taken({name}, v)" if isinstance(extension, Joined) else f"r.entered_at({name})"
         nodes = [one.node for one in found]
-        place = f"(p, {joint.path[-1]!r})"
-        completed, _ = self.completed(definition.type, "x", _below(found), joint.path, place)
-        failed = f"return failed(error, {self.constant(nodes)}, {place}, e)"
+        here = f"(p, {joint.path[-1]!r})"
+        completed = self.completed(definition.type, "x", _below(found), joint.path, place=here, is_ours=True)
+        failed = f"return failed(error, {self.constant(nodes)}, {here}, e)"
         body = [
             "try:",
             f"    x = {got}",
             "except Exception as error:",
             "    raise U" if isinstance(definition.type, GraphQLNonNull) else f"    {failed}",
-            f"return {completed}",
+            f"return {completed.text}",
         ]
-        return self.function(body, FAILING).of("v", "p")
+        return self.function(body, value, place, FAILING)
 
     def completed(
-        self, kind: GraphQLOutputType, value: str, below: list[Selected], path: Path, place: str
-    ) -> tuple[str, frozenset[str]]:
-        """Return the expression that completes a value of a type (GraphQL, section 6.4.3), and what it needs."""
-        missing = "return None"
-        if isinstance(kind, GraphQLNonNull):
-            kind, missing = kind.of_type, "raise U"
-        if isinstance(kind, GraphQLScalarType | GraphQLEnumType):
-            leaf = self.leaf(kind, value)
-            return (leaf if missing == "return None" else f"present({leaf})"), NOTHING
-        if isinstance(kind, GraphQLList):
-            inner, needs = self.completed(kind.of_type, "x", below, path, "(p, i)")
-            loop = "for i, x in enumerate(v)" if "p" in needs else "for x in v"
-            filled = self.function([f"if v is None: {missing}", f"return [{inner} {loop}]"], needs)
-        elif isinstance(kind, GraphQLObjectType):
-            filled = self.selection(kind, below, path, missing=missing)
-        else:
-            filled = self.abstract(kind, below, path, missing)
-        return filled.of(value, place), filled.needs
+        self, kind: GraphQLOutputType, value: str, below: list[Selected], path: Path, *, place: str, is_ours: bool
+    ) -> _Expression:
+        """Return the expression that completes a value of a type (GraphQL, section 6.4.3).
 
-    def leaf(self, kind: GraphQLScalarType | GraphQLEnumType, value: str) -> str:
+        A value that `is_ours` was made by a typed function, and is what its type says; any other is looked at.
+        """
+        is_needed = isinstance(kind, GraphQLNonNull)
+        kind = kind.of_type if isinstance(kind, GraphQLNonNull) else kind
+        if isinstance(kind, GraphQLScalarType | GraphQLEnumType):
+            leaf = self.leaf(kind, value, is_ours=is_ours)
+            if not is_needed or is_ours:
+                return _Expression(leaf)
+            name = self.name()
+            return _Expression(f"{name} if ({name} := {leaf}) is not None else missing()")
+        is_named = value.isidentifier()
+        name = value if is_named else self.name()
+        if isinstance(kind, GraphQLList):
+            filled = self.listed(kind, name, below, path, place)
+        elif isinstance(kind, GraphQLObjectType):
+            filled = self.filled(kind, below, path, name, place)
+        else:
+            filled = self.abstract(kind, below, path, name, place)
+        otherwise = "missing()" if is_needed else "None"
+        given = name if is_named else f"({name} := {value})"
+        return _Expression(f"{filled.text} if {given} is not None else {otherwise}", filled.needs)
+
+    def listed(self, kind: GraphQLList[Any], value: str, below: list[Selected], path: Path, place: str) -> _Expression:
+        """Write what fills each element of a list, which is there."""
+        one, number = self.name(), self.name()
+        filled = self.completed(kind.of_type, one, below, path, place=f"({place}, {number})", is_ours=False)
+        loop = f"for {number}, {one} in enumerate({value})" if "p" in filled.needs else f"for {one} in {value}"
+        return _Expression(f"[{filled.text} {loop}]", filled.needs)
+
+    def leaf(self, kind: GraphQLScalarType | GraphQLEnumType, value: str, *, is_ours: bool) -> str:
         """Return the expression of a scalar or an enum; JSON's encoder knows dates, decimals and enums."""
         if isinstance(kind, GraphQLEnumType):
             members = [found.value for found in kind.values.values()]
@@ -216,21 +243,20 @@ class _Writer:
             is_named_alike = all(getattr(member, "value", member) == name for name, member in named)
             return value if is_named_alike else f"name({value})"
         check = {"Int": "integer", "Float": "number", "ID": "text"}.get(kind.name)
-        return f"{check}({value})" if check else value
+        return f"{check}({value})" if check and not (is_ours and check == "text") else value
 
-    def abstract(self, kind: Any, below: list[Selected], path: Path, missing: str) -> _Function:
+    def abstract(self, kind: Any, below: list[Selected], path: Path, value: str, place: str) -> _Expression:
         """Write what fills whatever an interface or a union stands for."""
         assert isinstance(kind, GraphQLInterfaceType | GraphQLUnionType)  # noqa: S101 - no other output types are left
         possible = self.schema.get_possible_types(kind)
-        fills = {class_of(each): self.selection(each, below, path, missing="") for each in possible}
+        fills = {class_of(each): self.filled(each, below, path, "v", "p") for each in possible}
         needs = NOTHING.union(*(fill.needs for fill in fills.values()))
         table = self.constant({})
+        given = ", ".join(["v", *sorted(needs)])
         for cls, fill in fills.items():
-            given = ", ".join(["v", *sorted(needs)])
-            self.lines.append(f"{table}[{self.constant(cls)}] = lambda {given}: {fill.of('v', 'p')}")
-        call = _Function("f", needs).of("v", "p")
-        lines = [f"if v is None: {missing}", f"f = {table}.get(type(v))", "if f is None: raise U", f"return {call}"]
-        return self.function(lines, needs)
+            self.lines.append(f"{table}[{self.constant(cls)}] = lambda {given}: {fill.text}")
+        lines = [f"f = {table}.get(type(v))", "if f is None: raise U", f"return f({given})"]
+        return self.function(lines, value, place, needs)
 
 
 def _below(found: list[SelectedField]) -> list[Selected]:
@@ -267,18 +293,16 @@ def _name_of(value: Enum | None) -> str | None:
     return None if value is None else value.name
 
 
-def _present(value: Any) -> Any:
-    if value is None:
-        raise Unassembled
-    return value
+def _missing() -> Any:
+    raise Unassembled
 
 
 SCOPE: Mapping[str, Any] = {
     "U": Unassembled,
     "failed": _failed,
     "integer": _integer,
+    "missing": _missing,
     "name": _name_of,
     "number": _number,
-    "present": _present,
     "text": _text,
 }
