@@ -3,11 +3,13 @@
 A field's function is pure: it is given answers and arguments, and returns a value or raises `Unanswered`.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime
+from functools import cached_property
 from typing import Any, Generic, Protocol, TypeVar
 from zoneinfo import ZoneInfo
+
+from msgspec import Struct
 
 from klantbeeld.errors import Unanswered
 from klantbeeld.graph.data import Data
@@ -24,8 +26,7 @@ EXPECTED = DELIVERED | {SourceState.NOT_LINKED, SourceState.NOT_ASKED}
 TROUBLED = frozenset({SourceState.TIMEOUT, SourceState.UNAVAILABLE, SourceState.DENIED})
 
 
-@dataclass(frozen=True, slots=True)
-class Position:
+class Position(Struct, frozen=True):
     """Where a page begins in one source: its own token, and the key of the last record that was delivered.
 
     `size` is the size in which the source gave the page behind the token: within a page it is asked again in that size.
@@ -38,9 +39,8 @@ class Position:
     ended: bool = False
 
 
-@dataclass(slots=True)
-class Answer(Generic[R]):
-    """What one source said to one read, for one parent."""
+class Answer(Struct, Generic[R]):
+    """What one source said to one read, for one parent; a struct, because every request makes many."""
 
     source: str
     role: str
@@ -81,21 +81,19 @@ class Rights(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
 class Moment:
-    """What a field's function knows of the request: its time in UTC, its language, the settings and the rights.
+    """What a field's function knows of the request: its time in UTC, its language, the settings and the rights."""
 
-    `today` is the day where the organisation is, by which due dates and ages are counted.
-    """
+    def __init__(self, now: datetime, language: Language, settings: Settings, rights: Rights) -> None:
+        self.now = now
+        self.language = language
+        self.settings = settings
+        self.rights = rights
 
-    now: datetime
-    language: Language
-    settings: Settings
-    rights: Rights
-    today: date = field(init=False)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "today", self.now.astimezone(ZoneInfo(self.settings.time_zone)).date())
+    @cached_property
+    def today(self) -> date:
+        """The day where the organisation is, by which due dates and ages are counted."""
+        return self.now.astimezone(ZoneInfo(self.settings.time_zone)).date()
 
     def may(self, data: Data) -> bool:
         """Say whether the caller's rights cover what a directive describes."""
@@ -103,8 +101,7 @@ class Moment:
         return refusal is None
 
 
-@dataclass(frozen=True, slots=True)
-class Answers(Generic[R]):
+class Answers(Struct, Generic[R], frozen=True):
     """All answers to the reads of one field, for one parent.
 
     `seal` makes a cursor of positions by slot. `asked` gives all answers that the operation had for this customer so
@@ -124,13 +121,14 @@ class Answers(Generic[R]):
 
     def of(self, *calls: str) -> "Answers[Any]":
         """Return the answers to these capabilities alone."""
-        chosen = tuple(answer for answer in self.every if answer.call in calls)
-        return replace(self, every=chosen)
+        return self._with(answer for answer in self.every if answer.call in calls)
 
     def by(self, role: str) -> "Answers[R]":
         """Return the answers of the sources that were asked in this role."""
-        chosen = tuple(answer for answer in self.every if answer.role == role)
-        return replace(self, every=chosen)
+        return self._with(answer for answer in self.every if answer.role == role)
+
+    def _with(self, chosen: Iterable[Answer[Any]]) -> "Answers[Any]":
+        return Answers(self.parent, self.moment, tuple(chosen), self.seal, self.asked, self.covers)
 
     def may(self, data: Data) -> bool:
         """Say whether the caller may see of this customer what a directive describes, beside what the field gives."""

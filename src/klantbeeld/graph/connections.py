@@ -27,6 +27,9 @@ R = TypeVar("R", bound=Record)
 
 MOST = 100
 
+By = Callable[[R], date | datetime | None]
+Keep = Callable[[R], bool]
+
 # The day from which seconds are counted, as an ordinal.
 EPOCH_DAY = date(1970, 1, 1).toordinal()
 
@@ -139,34 +142,59 @@ class Connection(Generic[T]):
 def merge_pages(
     answers: Answers[R],
     *,
-    by: Callable[[R], date | datetime | None],
+    by: By[R],
     first: int,
-    keep: Callable[[R], bool] | None = None,
+    keep: Keep[R] | None = None,
 ) -> "Connection[Any] | None":
     """Merge what arrived into one page; None when no source knows the customer, Unanswered when every source failed."""
     if not answers.some():
         return None
+    paged = partial(_page, answers, by=by, first=first, keep=keep)
+    nodes = _newest_of_one(answers, by, first) if keep is None else None
+    if nodes is None:
+        page = paged()
+        paged = partial(_same, page)
+        nodes = [entry.record for entry in page.ranked[: page.size]]
+    return Connection(
+        nodes=nodes,
+        incomplete=[status_of(answer, answers.moment) for answer in answers.missing],
+        make_edges=partial(_edges, paged),
+        make_page_info=partial(_page_info, paged),
+    )
+
+
+def _newest_of_one(answers: Answers[R], by: By[R], first: int) -> list[R] | None:
+    """Return the page where one source gave all it has, in the order of `_page`; None where it takes more to tell."""
+    given = [answer for answer in answers.every if answer.records or answer.next_page]
+    if len(given) != 1 or given[0].next_page is not None or given[0].position.after is not None:
+        return None
+    try:
+        ordered = sorted(given[0].records, key=RECORD_ID)
+        ordered.sort(key=by, reverse=True)  # type: ignore[arg-type]  # what cannot be compared raises
+    except TypeError:  # some have no date
+        return None
+    return ordered[:first]
+
+
+def _page(answers: Answers[R], *, by: By[R], first: int, keep: Keep[R] | None) -> Page:
     ranked = sorted(_ranked(answers, by, keep), key=RANK)
     ends = {answer.slot: _end(answer, by) for answer in answers if answer.next_page is not None}
-    page = Page(answers, ranked, ends, min(first, _complete(ranked, ends)))
-    return Connection(
-        nodes=[entry.record for entry in ranked[: page.size]],
-        incomplete=[status_of(answer, answers.moment) for answer in answers.missing],
-        make_edges=partial(_edges, page),
-        make_page_info=partial(_page_info, page),
-    )
+    return Page(answers, ranked, ends, min(first, _complete(ranked, ends)))
+
+
+def _same(page: Page) -> Page:
+    return page
 
 
 Rank = tuple[float, str, str]
 RANK = attrgetter("rank")
+RECORD_ID = attrgetter("record_id")
 
 # Before every record: where a page ends that has none.
 NOWHERE: Rank = (float("-inf"), "", "")
 
 
-def _ranked(
-    answers: Answers[R], by: Callable[[R], date | datetime | None], keep: Callable[[R], bool] | None
-) -> Iterator[Ranked]:
+def _ranked(answers: Answers[R], by: By[R], keep: Keep[R] | None) -> Iterator[Ranked]:
     for answer in answers:
         slot, behind = answer.slot, answer.position.after
         for record in answer.records:
@@ -190,16 +218,18 @@ def _complete(ranked: Sequence[Ranked], ends: Mapping[str, Rank]) -> int:
     return bisect_right(ranked, min(ends.values()), key=RANK) if ends else len(ranked)
 
 
-def _end(answer: Answer[R], by: Callable[[R], date | datetime | None]) -> Rank:
+def _end(answer: Answer[R], by: By[R]) -> Rank:
     return max(((-_seconds(by(record)), answer.slot, record.record_id) for record in answer.records), default=NOWHERE)
 
 
-def _edges(page: Page) -> list[Edge[Any]]:
+def _edges(paged: Callable[[], Page]) -> list[Edge[Any]]:
+    page = paged()
     entries = page.ranked[: page.size]
     return [Edge(node=entry.record, seal=partial(page.cursor, number)) for number, entry in enumerate(entries)]
 
 
-def _page_info(page: Page) -> PageInfo:
+def _page_info(paged: Callable[[], Page]) -> PageInfo:
+    page = paged()
     end = page.positions(page.size)
     return PageInfo(
         has_next_page=any(not position.ended for position in end.values()),

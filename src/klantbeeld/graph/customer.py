@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import datetime
+from operator import attrgetter
 from typing import Annotated
 
 import strawberry
@@ -45,6 +46,10 @@ IDENTITY = Data(owner="CRM", category=Category.REGISTRATION, scope="customer:rea
 LINKED = Data(owner="CRM", category=Category.REGISTRATION, scope="identity:read")
 
 PAGE = ("first", "after")
+
+# By what pages are sorted.
+STARTED, PLACED, ISSUED, FILED = (attrgetter(name) for name in ("started_on", "placed_at", "issued_on", "filed_at"))
+
 COMPARED = "origins.alternatives"
 COMPARED_WITH = ((BILLING, HELD), (COMPLAINTS, COMPLAINED), (MARKETING, ALLOWED))
 
@@ -122,9 +127,9 @@ class Customer(Node):
         """What the customer has, newest first."""
         return merge_pages(
             answers,
-            by=lambda product: product.started_on,
+            by=STARTED,
             first=first,
-            keep=lambda product: status is None or product.status is status,
+            keep=None if status is None else lambda product: product.status is status,
         )
 
     @joined(Read(CRM, "orders", (*PAGE, "since"), ("placed_at",)), data=BOUGHT)
@@ -139,9 +144,9 @@ class Customer(Node):
         """What the customer bought, newest first, with deliveries."""
         return merge_pages(
             answers,
-            by=lambda order: order.placed_at,
+            by=PLACED,
             first=first,
-            keep=lambda order: since is None or (order.placed_at is not None and order.placed_at >= since),
+            keep=None if since is None else lambda order: order.placed_at is not None and order.placed_at >= since,
         )
 
     @joined(Read(BILLING, "billing_accounts"), data=FINANCIAL)
@@ -176,9 +181,9 @@ class Customer(Node):
         today = answers.moment.today
         return merge_pages(
             answers,
-            by=lambda invoice: invoice.issued_on,
+            by=ISSUED,
             first=first,
-            keep=lambda invoice: state is None or state_of(invoice, today) is state,
+            keep=None if state is None else lambda invoice: state_of(invoice, today) is state,
         )
 
     @joined(Read(COMPLAINTS, "complaints", (*PAGE, "open"), ("filed_at", "state")), data=COMPLAINED)
@@ -193,9 +198,9 @@ class Customer(Node):
         """Complaints, newest first."""
         return merge_pages(
             answers,
-            by=lambda complaint: complaint.filed_at,
+            by=FILED,
             first=first,
-            keep=lambda complaint: open is None or is_open(complaint) is open,
+            keep=None if open is None else lambda complaint: is_open(complaint) is open,
         )
 
     @joined(Read(MARKETING, "consents", uses=("purpose", "channel", "status")), data=ALLOWED)
