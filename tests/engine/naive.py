@@ -6,7 +6,7 @@ of how the engine plans, fetches or assembles.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -137,7 +137,10 @@ class _Naive:
                 every += self.ask(read, customer, parent, given, positions)
         if info.field_name == "party":  # `origins` tells of the members that are selected beside it, skipped or not
             wanted = {_snake(path) for path in _selected_below(info, decided=False)}
-            every = [replace(answer, records=[_of(one, wanted) for one in answer.records]) for answer in every]
+            every = [
+                msgspec.structs.replace(answer, records=[_of(one, wanted) for one in answer.records])
+                for answer in every
+            ]
         every.sort(key=lambda answer: (answer.source, answer.call, answer.key))
         self.asked.setdefault(customer_id, []).extend(every)
         return Answers(

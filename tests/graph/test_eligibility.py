@@ -1,13 +1,15 @@
 """The rules of marketing eligibility, each alone and together, and that all of them fail closed."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
+import msgspec
 import pytest
 from tests.graph.told import CUSTOMER, NOW, Rights, Told, kinds, source_settings
 
 from klantbeeld.errors import RequestError
+from klantbeeld.graph.answers import Moment
 from klantbeeld.graph.eligibility import NEEDED, BlockerCode, age_on, blockers_of, eligibility_of, told
 from klantbeeld.graph.ids import RecordId, seal_record_id
 from klantbeeld.sdk.records import Complaint, Consent, Invoice, Order, OrderLine, Party, Preference, Product
@@ -293,7 +295,7 @@ def test_the_birthday_is_counted_where_the_organisation_is() -> None:
     asked = found.answers(eligibility_of(CUSTOMER, Channel.EMAIL, None))
     half_past_midnight_in_amsterdam = datetime(2026, 11, 23, 23, 30, tzinfo=UTC)
     there = Moment(half_past_midnight_in_amsterdam, asked.moment.language, asked.moment.settings, asked.moment.rights)
-    later = replace(asked, moment=there)
+    later = msgspec.structs.replace(asked, moment=there)
     assert [blocker.code.value for blocker in blockers_of(asked)] == ["MINOR"]
     assert [blocker.code.value for blocker in blockers_of(later)] == ["OVERDUE_INVOICE"]  # the one due today, too
 

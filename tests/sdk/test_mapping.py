@@ -40,18 +40,18 @@ NAMED = Mapping(
 def test_only_the_selected_members_are_needed_and_made() -> None:
     translator = NAMED.translator(frozenset({"given_name"}))
     assert translator.wire == {"id", "owner", "first"}
-    (party,) = translator.translate(Item(first="Ada", name="Lovelace"))
+    (party,) = translator.translate([Item(first="Ada", name="Lovelace")], None)
     assert (party.given_name, party.full_name) == ("Ada", None)
 
 
 def test_id_and_owner_come_along_unselected() -> None:
     translator = NAMED.translator(frozenset())
-    (party,) = translator.translate(Item())
+    (party,) = translator.translate([Item()], None)
     assert (party.record_id, party.owner) == ("1", "c")
 
 
 def test_a_function_takes_its_wire_members_in_the_order_given() -> None:
-    (party,) = NAMED.translator(frozenset({"full_name"})).translate(Item(first="Ada", name="Lovelace"))
+    (party,) = NAMED.translator(frozenset({"full_name"})).translate([Item(first="Ada", name="Lovelace")], None)
     assert party.full_name == "Ada Lovelace"
 
 
@@ -68,7 +68,7 @@ def test_when_decides_whether_there_is_a_record(name: str | None, expected: list
         when=take("name"),
     )
     translator = medium.translator(frozenset({"value", "kind"}))
-    assert [record.value for record in translator.translate(Item(name=name))] == expected
+    assert [record.value for record in translator.translate([Item(name=name)], None)] == expected
     assert "name" in medium.translator(frozenset()).wire
 
 
@@ -84,7 +84,9 @@ def test_each_makes_a_record_of_every_nested_item_with_members_from_around_it() 
     translator = lines.translator(frozenset({"number", "due_on"}))
     assert translator.wire == {"lines", "owner", "due"}
     item = Item(due=2026, lines=[Line(id="a", text="x"), Line(id="b"), Line(id="c", text="z")])
-    made = [(record.record_id, record.number, record.owner, record.due_on) for record in translator.translate(item)]
+    made = [
+        (record.record_id, record.number, record.owner, record.due_on) for record in translator.translate([item], None)
+    ]
     assert made == [("a", "x", "c", date(2026, 1, 1)), ("c", "z", "c", date(2026, 1, 1))]
 
 
@@ -94,7 +96,7 @@ def test_several_wire_members_need_a_function() -> None:
 
 
 def test_members_that_the_mapping_lacks_are_left_empty() -> None:
-    (party,) = NAMED.translator(frozenset({"birth_date"})).translate(Item())
+    (party,) = NAMED.translator(frozenset({"birth_date"})).translate([Item()], None)
     assert party.birth_date is None
 
 
@@ -107,5 +109,7 @@ def test_functions_keep_their_places_beside_members_without_one() -> None:
         Item,
         {"record_id": take("id", via=shout), "given_name": take("first"), "family_name": take("name", via=shout)},
     )
-    (party,) = mapping.translator(frozenset({"given_name", "family_name"})).translate(Item(id="x", first="a", name="b"))
+    (party,) = mapping.translator(frozenset({"given_name", "family_name"})).translate(
+        [Item(id="x", first="a", name="b")], None
+    )
     assert (party.record_id, party.given_name, party.family_name) == ("X", "a", "B")

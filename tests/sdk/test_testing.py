@@ -229,8 +229,7 @@ def test_a_secret_in_an_address_is_caught(suite: Callable[..., Callable[[str], N
         "class InQuery:\n"
         '        needs = ("token",)\n'
         "        def apply(self, call, credentials):\n"
-        "            from dataclasses import replace\n"
-        '            return replace(call, query=[*call.query, ("token", credentials["token"])])\n'
+        '            return call.with_query(("token", credentials["token"]))\n'
         "    auth = InQuery()",
     )
     with pytest.raises(AssertionError):

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Generator, Iterator, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -69,7 +68,7 @@ class Odd(Connector):
 
     @does(WriteSafety.UNIQUE_REFERENCE, PARTY)
     def tells(self, act: Act) -> Call[Wire]:
-        return replace(
+        return msgspec.structs.replace(
             calling("POST"), envelope=Envelope, refusal=lambda it: SourceRejected("no") if it.refused else None
         )
 

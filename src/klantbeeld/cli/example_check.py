@@ -5,9 +5,10 @@ the system's own list is asked about instead. Nothing is written, and nothing of
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import httpx
+import msgspec
 
 from klantbeeld.errors import SourceError, SourceRejected
 from klantbeeld.registry import LoadedConnector
@@ -100,7 +101,7 @@ async def _records_or_none(live: Live, capability: str, ask: Ask, somebody: str 
 def _others(ask: Ask, records: list[Record], somebody: str | None) -> Iterator[Ask]:
     """Ask about somebody who is there, where the recorded customer is not."""
     if ask.keys and not records and somebody is not None:
-        yield replace(ask, keys=(somebody,))
+        yield msgspec.structs.replace(ask, keys=(somebody,))
 
 
 async def _somebody(live: Live) -> str | None:

@@ -1,11 +1,11 @@
 """The timeline: contacts, purchases, deliveries, invoices and complaints, by time over all sources."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from datetime import UTC, date, datetime, time
 from typing import Any
 
 import strawberry
+from msgspec import structs
 
 from klantbeeld.graph.answers import Answer, Answers
 from klantbeeld.graph.billing import FINANCIAL
@@ -49,7 +49,7 @@ def timeline(
     answers: Answers[Any], *, first: int, channels: Sequence[Channel] | None, since: datetime | None
 ) -> Connection[Interaction] | None:
     """Merge what arrived of every kind into one page of the timeline."""
-    entries = replace(answers, every=tuple(_as_entries(answer) for answer in answers))
+    entries = structs.replace(answers, every=tuple(_as_entries(answer) for answer in answers))
     return merge_pages(
         entries,
         by=lambda entry: entry.occurred_at,
@@ -59,7 +59,7 @@ def timeline(
 
 
 def _as_entries(answer: Answer[Any]) -> Answer[records.Interaction]:
-    return replace(answer, records=[entry for record in answer.records for entry in _entries(record)])
+    return structs.replace(answer, records=[entry for record in answer.records for entry in _entries(record)])
 
 
 def _entries(record: Record) -> Iterator[records.Interaction]:

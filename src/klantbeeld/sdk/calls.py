@@ -5,7 +5,6 @@ receives a `Reply` for each and returns the last Call. The gateway sends them; t
 """
 
 from collections.abc import Callable, Generator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from typing import Any, Generic, TypeVar
 from urllib.parse import quote, urlencode
 
@@ -19,8 +18,7 @@ W = TypeVar("W")
 Pairs = Sequence[tuple[str, str]]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Call(Generic[W]):
+class Call(msgspec.Struct, Generic[W], frozen=True, kw_only=True):
     """One HTTP request, and how its answer is read.
 
     `path` is quoted already (`segment` quotes an id). `record` is the wire struct of one item; only the members that a
@@ -52,7 +50,9 @@ class Call(Generic[W]):
     @property
     def target(self) -> str:
         """Path and query as they stand in the request line."""
-        return f"{self.path}?{urlencode(self.query, quote_via=quote)}" if self.query else self.path
+        if not self.query:
+            return self.path
+        return f"{self.path}?{'&'.join([f'{_quoted(name)}={_quoted(value)}' for name, value in self.query])}"
 
     def content(self) -> tuple[bytes, str | None]:
         """Return the body and its media type."""
@@ -64,18 +64,21 @@ class Call(Generic[W]):
 
     def with_headers(self, *more: tuple[str, str]) -> "Call[W]":
         """Return the same call with more headers."""
-        return replace(self, headers=(*self.headers, *more))
+        return msgspec.structs.replace(self, headers=(*self.headers, *more))
+
+    def with_query(self, *more: tuple[str, str]) -> "Call[W]":
+        """Return the same call with more members in its query."""
+        return msgspec.structs.replace(self, query=(*self.query, *more))
 
     def with_form(self, *more: tuple[str, str]) -> "Call[W]":
         """Return the same call with more members in its form."""
-        return replace(self, form=(*(self.form or ()), *more))
+        return msgspec.structs.replace(self, form=(*(self.form or ()), *more))
 
 
 Dialogue = Generator[Call[Any], Reply, Call[W]]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ask:
+class Ask(msgspec.Struct, frozen=True, kw_only=True):
     """What a reading is asked for.
 
     `keys` are the source's ids: of customers, or of records where the reading goes by record; never more than the
@@ -97,7 +100,13 @@ class Ask:
         return key
 
 
+def _quoted(value: str) -> str:
+    return value if value.isalnum() and value.isascii() else quote(value, safe="")
+
+
 def segment(value: str) -> str:
     """Quote a value that is one segment of a path, slashes and dots included."""
+    if value.isalnum() and value.isascii():
+        return value
     quoted = quote(value, safe="")
     return quoted.replace(".", "%2E") if quoted.strip(".") == "" else quoted

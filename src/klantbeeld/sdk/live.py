@@ -6,7 +6,7 @@ The gateway's own way to a source, with deadlines and all, is `klantbeeld.source
 import time
 import uuid
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
@@ -56,7 +56,7 @@ class Live:
         records, position = await self.read(capability, ask)
         yield records
         while position is not None:
-            records, position = await self.read(capability, replace(ask, after=position))
+            records, position = await self.read(capability, msgspec.structs.replace(ask, after=position))
             yield records
 
     async def act(self, capability: str, act: Act) -> Record:
@@ -132,7 +132,7 @@ def understand(connector: Connector, call: Call[Any], reply: Reply, select: froz
 def translate(items: list[Any], mappings: tuple[RecordMapping[Any], ...], members: frozenset[str]) -> list[Record]:
     """Make records of wire structs."""
     translators = [mapping.translator(members) for mapping in mappings]
-    return [record for item in items for translator in translators for record in translator.translate(item)]
+    return [record for item in items for translator in translators for record in translator.translate((item,), None)]
 
 
 def records_of(example: Example, connector: Connector, call: Call[Any], reply: Reply) -> list[Record]:

@@ -14,7 +14,7 @@ from collections.abc import Mapping as Table
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
-from klantbeeld.sdk.records import Record
+from klantbeeld.sdk.records import Origin, Record
 
 R = TypeVar("R", bound=Record)
 
@@ -65,32 +65,32 @@ class Mapping(Generic[R]):
 
 @dataclass(frozen=True, slots=True)
 class Translator(Generic[R]):
-    """A mapping narrowed to some members: the wire members to decode, and the function that translates one struct."""
+    """A mapping narrowed to some members: the wire members to decode, and the function that translates them.
+
+    `translate` makes records of wire structs, all with the same origin. `is_owned` says whether they name their owner.
+    """
 
     wire: frozenset[str]
-    translate: Callable[[Any], Iterable[R]]
+    translate: Callable[[Iterable[Any], Origin | None], list[R]]
+    is_owned: bool
 
 
 def compile_mapping(mapping: Mapping[R], members: frozenset[str]) -> Translator[R]:
-    """Write out the translation of the selected members as one expression, without a loop over members."""
+    """Write out the translation of a list as one expression, without a loop over members."""
     chosen, outer = (_chosen(table, members) for table in (mapping.members, mapping.outer))
     around = [member for member in (mapping.each, None if mapping.each else mapping.when, *outer.values()) if member]
     needed = around if mapping.each else [*around, *chosen.values()]
     functions: list[Callable[..., Any] | None] = []
     made = [_argument(name, member, "w", functions) for name, member in chosen.items()]
     made += [_argument(name, member, "o" if mapping.each else "w", functions) for name, member in outer.items()]
-    record = f"R({', '.join(made)})"
-    if mapping.each:
-        condition = f" if {_expression(mapping.when, 'w', functions)}" if mapping.when else ""
-        body = f"[{record} for w in {_expression(mapping.each, 'o', functions)}{condition}]"
-    elif mapping.when:
-        body = f"({record},) if {_expression(mapping.when, 'w', functions)} else ()"
-    else:
-        body = f"({record},)"
-    scope: dict[str, Any] = {"R": mapping.record, "f": functions}
+    record = f"R({', '.join([*made, 'origin=g'])})"
+    loop = f"for o in s for w in {_expression(mapping.each, 'o', functions)}" if mapping.each else "for w in s"
+    condition = f" if {_expression(mapping.when, 'w', functions)}" if mapping.when else ""
+    scope: dict[str, Any] = {"R": mapping.record, **{f"f{number}": via for number, via in enumerate(functions)}}
     # The source is made of the mapping's own keys, which are identifiers of our records: no foreign text goes in.
-    exec(f"def translate({'o' if mapping.each else 'w'}): return {body}", scope)  # noqa: S102 - see above
-    return Translator(frozenset(name for member in needed for name in member.wire), scope["translate"])
+    exec(f"def translate(s, g): return [{record} {loop}{condition}]", scope)  # noqa: S102 - see above
+    wire = frozenset(name for member in needed for name in member.wire)
+    return Translator(wire, scope["translate"], "owner" in chosen or "owner" in outer)
 
 
 def _chosen(table: Table[str, Member], members: frozenset[str]) -> dict[str, Member]:
@@ -102,9 +102,9 @@ def _argument(name: str, member: Member, struct: str, functions: list[Callable[.
 
 
 def _expression(member: Member, struct: str, functions: list[Callable[..., Any] | None]) -> str:
-    """Return the expression that makes the member from a struct; its function goes into the list `f`."""
+    """Return the expression that makes the member from a struct; its function goes into `functions`."""
     values = ", ".join(f"{struct}.{name}" for name in member.wire)
     if member.via is None:
         return values
     functions.append(member.via)
-    return f"f[{len(functions) - 1}]({values})"
+    return f"f{len(functions) - 1}({values})"

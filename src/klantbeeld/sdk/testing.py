@@ -189,7 +189,7 @@ class ConnectorTests:
             call = rehearse(example.start(connector, loaded.manifest), recorded_replies(example))[-1]
             position = understand(connector, call, example.exchanges[-1].reply.reply(), ask.select).next_page
             if position is not None:
-                following = first_call(connector, example.capability, replace(ask, after=position))
+                following = first_call(connector, example.capability, msgspec.structs.replace(ask, after=position))
                 assert as_request(following) != as_request(first_call(connector, example.capability, ask))
                 said = (unquote(following.target), *(value for _, value in following.form or ()))
                 assert any(position in each for each in said), f"{example.name}: {position}"
@@ -283,7 +283,7 @@ class ConnectorTests:
         for example in (example for example in examples if example.ask is not None):
             reading = connector.readings()[example.capability]
             ask = example.asked(reading)
-            narrow = replace(ask, select=members_on_the_wire(reading, frozenset()))
+            narrow = msgspec.structs.replace(ask, select=members_on_the_wire(reading, frozenset()))
             few, all_ = (first_call(connector, example.capability, each) for each in (narrow, ask))
             assert len(few.target) <= len(all_.target)
 
@@ -316,7 +316,7 @@ def first_call(connector: Connector, capability: str, ask: Ask) -> Call[Any]:
 def call_for(connector: Connector, capability: str, ask: Ask, key: str) -> Call[Any] | None:
     """Return the call for another key; None where the connector refuses it as none of its product's."""
     try:
-        return first_call(connector, capability, replace(ask, keys=(key,)))
+        return first_call(connector, capability, msgspec.structs.replace(ask, keys=(key,)))
     except SourceRejected:
         return None
 
@@ -351,7 +351,8 @@ def of_one_member(connector: Connector, reading: Reading, example: Example, memb
     """Return the records of an example when one member alone is selected, from a reply that holds no more."""
     select = members_on_the_wire(reading, frozenset({member}))
     call = rehearse(
-        getattr(connector, reading.name)(replace(example.asked(reading), select=select)), recorded_replies(example)
+        getattr(connector, reading.name)(msgspec.structs.replace(example.asked(reading), select=select)),
+        recorded_replies(example),
     )[-1]
     answer = example.exchanges[-1].reply
     stripped = Answer(status=answer.status, headers=answer.headers, body=strip(answer.body, call, select))
@@ -374,7 +375,7 @@ def strip(body: Any, call: Call[Any], select: frozenset[str]) -> Any:
     if not call.items:
         return [narrowed(item) for item in body]
     head, *rest = call.items
-    inner = replace(call, items=tuple(rest))
+    inner = msgspec.structs.replace(call, items=tuple(rest))
     below = [narrowed(item) for item in body[head]] if not rest else strip(body[head], inner, select)
     return {**body, head: below}
 

@@ -3,7 +3,6 @@
 Types are checked while decoding; an answer that does not fit is `SourceInvalid`, with the place and never the value.
 """
 
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, cast
 
@@ -15,8 +14,7 @@ from klantbeeld.sdk.calls import Call
 ITEMS = "items_"
 
 
-@dataclass(frozen=True, slots=True)
-class Decoded:
+class Decoded(msgspec.Struct, frozen=True):
     """The items of one answer and the position of the next page, None on the last."""
 
     items: list[Any]
@@ -29,11 +27,8 @@ def decode(call: Call[Any], body: bytes, select: frozenset[str]) -> Decoded:
         envelope = decoder(cast("Any", call.envelope)).decode(body) if call.envelope else None
         if envelope is not None and call.refusal and (refusal := call.refusal(envelope)):
             raise refusal
-        narrowed = narrow(cast("Any", call.record), select | call.needs)
-        if call.items is None:
-            items = [decoder(narrowed).decode(body)]
-        else:
-            items = _at(decoder(listing(narrowed, call.items)).decode(body), call.items)
+        found = decoder_of(cast("Any", call.record), select, call.needs, call.items).decode(body)
+        items = [found] if call.items is None else _at(found, call.items)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise SourceInvalid(f"answer to {call.method} is not what was declared: {_place(error)}") from error
     if call.complete:
@@ -67,6 +62,15 @@ def listing(record: Any, path: tuple[str, ...]) -> Any:
 
 
 @lru_cache(maxsize=4096)
+def decoder_of(
+    record: Any, select: frozenset[str], needs: frozenset[str], items: tuple[str, ...] | None
+) -> msgspec.json.Decoder[Any]:
+    """Return the decoder of a body that has the record, or a list of them at `items`, with what is selected alone."""
+    narrowed = narrow(record, select | needs)
+    return decoder(narrowed if items is None else listing(narrowed, items))
+
+
+@lru_cache(maxsize=4096)
 def decoder(kind: Any) -> msgspec.json.Decoder[Any]:
     """Return the decoder of a type; made once."""
     return msgspec.json.Decoder(kind)
@@ -83,7 +87,8 @@ def _field(found: msgspec.structs.FieldInfo) -> tuple[str, Any] | tuple[str, Any
 def _at(body: Any, path: tuple[str, ...]) -> list[Any]:
     for _ in path:
         body = getattr(body, ITEMS)
-    return list(body) if not isinstance(body, list) else body
+    found: list[Any] = body
+    return found
 
 
 def _place(error: Exception) -> str:

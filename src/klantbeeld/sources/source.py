@@ -293,7 +293,7 @@ def written_by(mapping: RecordMapping[Any], call: Call[Any], reply: Reply) -> Wr
     translator = mapping.translator(WITHOUT_MEMBERS)
     try:
         decoded = decode(call, reply.body, translator.wire)
-        record = next(iter(translator.translate(decoded.items[0])))
+        (record, *_) = translator.translate(decoded.items[:1], None)
     except Exception as error:
         if isinstance(error, SourceError) and not isinstance(error, SourceInvalid):
             raise  # the owner's refusal, in the body

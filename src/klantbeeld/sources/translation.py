@@ -1,14 +1,15 @@
 """Translation: wire structs become records, each checked against the customer's links and labelled with its origin."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from klantbeeld.errors import SourceInvalid
 from klantbeeld.sdk.connector import Reading
+from klantbeeld.sdk.mapping import Translator
 from klantbeeld.sdk.records import Origin, Record
-from klantbeeld.sources.questions import Question, Subject
+from klantbeeld.sources.questions import Question
 
 # The key under which records stand that were not asked for by key: those of a search.
 NO_KEY = ""
@@ -23,25 +24,27 @@ class Translation:
 
     reading: Reading
     select: frozenset[str]
-    translators: tuple[tuple[str, Callable[[Any], Iterable[Record]]], ...]
+    translators: tuple[tuple[str, Translator[Record]], ...]
 
-    def collect(self, items: Iterable[Any], question: Question, source: str, now: datetime, into: Found) -> None:
+    def collect(self, items: Sequence[Any], question: Question, source: str, now: datetime, into: Found) -> None:
         """Translate the items of an answer; a record that belongs to somebody else goes nowhere.
 
         Raises SourceInvalid for what a mapping cannot read.
         """
-        for capability, translate in self.translators:
-            try:
-                records = [record for item in items for record in translate(item)]
-            except Exception as error:
-                kind = type(error).__name__
-                raise SourceInvalid(f"a record of {capability} could not be translated: {kind}") from error
+        is_one = len(question.subjects) == 1
+        for capability, translator in self.translators:
             found = into[capability]
-            if len(question.subjects) == 1:
-                ((key, subject),) = question.subjects.items()
-                found.setdefault(key, []).extend(_labelled(records, subject, source, now))
+            if not is_one:
+                _spread(_translated(capability, translator, items, None), question, source, now, found)
+                continue
+            ((key, subject),) = question.subjects.items()
+            records = _translated(capability, translator, items, Origin(source, subject.customer_id, now))
+            if translator.is_owned:
+                records = [record for record in records if record.owner is None or record.owner in subject.owners]
+            if key in found:
+                found[key] += records
             else:
-                _spread(records, question, source, now, found)
+                found[key] = records
 
 
 def translation_of(readings: Mapping[str, Reading], members: Mapping[str, frozenset[str]]) -> Translation:
@@ -52,16 +55,18 @@ def translation_of(readings: Mapping[str, Reading], members: Mapping[str, frozen
         for mapping in readings[capability].mappings:
             translator = mapping.translator(wanted)
             select |= translator.wire
-            translators.append((capability, translator.translate))
+            translators.append((capability, translator))
     return Translation(readings[next(iter(members))], frozenset(select), tuple(translators))
 
 
-def _labelled(records: Iterable[Record], subject: Subject, source: str, now: datetime) -> Iterable[Record]:
-    origin, owners = Origin(source, subject.customer_id, now), subject.owners
-    for record in records:
-        if record.owner is None or record.owner in owners:
-            record.origin = origin
-            yield record
+def _translated(
+    capability: str, translator: Translator[Record], items: Sequence[Any], origin: Origin | None
+) -> list[Record]:
+    try:
+        return translator.translate(items, origin)
+    except Exception as error:
+        kind = type(error).__name__
+        raise SourceInvalid(f"a record of {capability} could not be translated: {kind}") from error
 
 
 def _spread(
@@ -74,8 +79,11 @@ def _spread(
             record.origin = origin
         found.setdefault(NO_KEY, []).extend(records)
         return
+    origins = {subject.customer_id: Origin(source, subject.customer_id, now) for subject in question.subjects.values()}
     for record in records:
         key = record.record_id if question.by_record else record.owner
         subject = question.subjects.get(key) if key is not None else None
-        if key is not None and subject is not None:
-            found.setdefault(key, []).extend(_labelled((record,), subject, source, now))
+        if key is None or subject is None or not (record.owner is None or record.owner in subject.owners):
+            continue
+        record.origin = origins[subject.customer_id]
+        found.setdefault(key, []).append(record)
