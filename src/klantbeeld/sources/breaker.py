@@ -78,7 +78,11 @@ class Breaker:
     def succeed(self, now: float) -> None:
         """Count a call that the source answered as its contract says, be it with a refusal."""
         self._in_row = 0
-        self.traffic.count(now)
+        traffic = self.traffic
+        if now < traffic.ends:
+            traffic.calls += 1
+        else:
+            traffic.count(now)
         if not self.is_closed and now >= self._probes_at:
             self._proved += 1
             if self._proved >= self._settings.probes:

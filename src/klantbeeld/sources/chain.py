@@ -11,7 +11,7 @@
 While nothing is amiss each link costs a comparison or an addition: no task, no context manager, no object a call.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
 import structlog
@@ -62,6 +62,7 @@ class Chain:
         self._clock = clock
         self._timeout = settings.timeout
         self._patience = min(settings.breaker.patience, settings.timeout)
+        self._ended = float("-inf")
         self.reads = Breaker(settings.breaker, self._breaker_changed)
         self.writes = Breaker(settings.breaker, self._breaker_changed)
         self.bulkhead = Bulkhead(settings.bulkhead, settings.max_connections)
@@ -70,75 +71,88 @@ class Chain:
         self.retry = Retry(settings.retry, clock=clock, is_passing=is_passing, budget=self.retry_budget)
         self.hedging = Hedging(settings.hedging, self.reads.traffic, clock=clock) if settings.replicated else None
 
-    async def send(self, call: Call[Any], context: CallContext) -> Reply:
+    def send(self, call: Call[Any], context: CallContext) -> Coroutine[Any, Any, Reply]:
         """Send a call through all links; raises SourceError, whose `sent` says whether it may have left.
 
         The caller tells what became of the answer by `delivered` or `spoiled`, before it gives control away.
         """
-        if call.sends:
-            return await self._once(call, context, self.writes)
-        try:
-            if self.hedging is not None:
-                return await self.hedging.race(lambda: self._once(call, context, self.reads))
-            return await self._once(call, context, self.reads)
-        except SourceError as problem:
-            if not is_passing(problem):
-                raise
-            return await self.retry.again(problem, lambda: self._once(call, context, self.reads), context.deadline)
+        if self.hedging is None or call.sends:
+            return self._once(call, context, may_repeat=not call.sends)
+        return self._race(self.hedging, call, context)
 
     def delivered(self, call: Call[Any]) -> None:
         """Be told that an answer was what the source's contract says."""
-        (self.writes if call.sends else self.reads).succeed(self._clock())
+        (self.writes if call.sends else self.reads).succeed(self._ended)
 
     def spoiled(self, call: Call[Any], problem: SourceError) -> None:
         """Be told that an answer could not be used, or was a refusal in spite of its status."""
-        self._judge(self.writes if call.sends else self.reads, problem, self._patience, self._clock())
+        self._judge(self.writes if call.sends else self.reads, problem, self._patience, self._ended)
 
-    async def _once(self, call: Call[Any], context: CallContext, breaker: Breaker) -> Reply:
-        """Go through the links from the breaker inwards, once."""
+    async def _once(self, call: Call[Any], context: CallContext, *, may_repeat: bool = False) -> Reply:
+        """Go through the links from the breaker inwards; `may_repeat` hands what failed to the retry."""
+        breaker, bulkhead = self.writes if call.sends else self.reads, self.bulkhead
         began = self._clock()
-        if began >= context.deadline:
-            raise SourceTimeout("no time is left for a call", sent=False)
-        if not breaker.is_closed:
-            return await self._probe(call, context, breaker)
-        if not self.quota.is_free:
-            await self.quota.take(context.priority, context.deadline)
-            if not breaker.is_closed:  # it opened meanwhile
-                raise BreakerOpen("its breaker has opened", retry_after=0.0)
+        is_probe = not breaker.is_closed
+        if is_probe or began >= context.deadline or not self.quota.is_free or bulkhead.in_flight >= bulkhead.limit:
+            await self._enter(breaker, context, is_probe=is_probe)
             began = self._clock()
-        bulkhead = self.bulkhead
-        if bulkhead.in_flight < bulkhead.limit:
-            bulkhead.in_flight += 1
         else:
-            await bulkhead.wait(context.priority, context.deadline)
-            began = self._clock()
+            bulkhead.in_flight += 1
+        deadline = began + self._timeout
+        if deadline > context.deadline:  # noqa: PLR1730 - min() would cost more than all other links
+            deadline = context.deadline
         try:
-            reply = await self._attempt(call, min(context.deadline, began + self._timeout), context)
+            reply = await self._attempt(call, deadline, context)
         except BaseException as problem:
-            now = self._clock()
-            bulkhead.leave(now, now - began if isinstance(problem, SourceTimeout) else None)
-            if isinstance(problem, SourceError):
-                self._judge(breaker, problem, now - began, now)
-            raise
-        now = self._clock()
-        bulkhead.leave(now, now - began)
-        return reply
+            self._note(breaker, problem, began)
+            if not may_repeat or not isinstance(problem, SourceError):
+                raise
+            failure = problem
+        else:
+            self._ended = now = self._clock()
+            bulkhead.leave(now, now - began)
+            return reply
+        finally:
+            if is_probe:
+                breaker.probed()
+        return await self._again(failure, call, context)
 
-    async def _probe(self, call: Call[Any], context: CallContext, breaker: Breaker) -> Reply:
-        """Send a call to a source that failed, as one of few; raises BreakerOpen for the others."""
-        breaker.admit(self._clock())
+    async def _enter(self, breaker: Breaker, context: CallContext, *, is_probe: bool) -> None:
+        """Take a place where something is amiss; raises SourceError, not sent, where there is none."""
+        if self._clock() >= context.deadline:
+            raise SourceTimeout("no time is left for a call", sent=False)
+        if is_probe:
+            breaker.admit(self._clock())
         try:
             if not self.quota.is_free:
                 await self.quota.take(context.priority, context.deadline)
-            began = self._clock()
-            try:
-                return await self._attempt(call, min(began + self._timeout, context.deadline), context)
-            except SourceError as problem:
-                now = self._clock()
-                self._judge(breaker, problem, now - began, now)
-                raise
-        finally:
-            breaker.probed()
+            if is_probe or self.bulkhead.in_flight < self.bulkhead.limit:
+                self.bulkhead.in_flight += 1  # a probe goes past the calls that hang
+            else:
+                await self.bulkhead.wait(context.priority, context.deadline)
+        except BaseException:
+            if is_probe:
+                breaker.probed()
+            raise
+        if not is_probe and not breaker.is_closed:  # it opened while this call waited
+            self.bulkhead.leave(self._clock(), None)
+            raise BreakerOpen("its breaker has opened", retry_after=0.0)
+
+    async def _race(self, hedging: Hedging, call: Call[Any], context: CallContext) -> Reply:
+        try:
+            return await hedging.race(lambda: self._once(call, context))
+        except SourceError as problem:
+            return await self._again(problem, call, context)
+
+    async def _again(self, problem: SourceError, call: Call[Any], context: CallContext) -> Reply:
+        return await self.retry.again(problem, lambda: self._once(call, context), context.deadline)
+
+    def _note(self, breaker: Breaker, problem: BaseException, began: float) -> None:
+        """Give the place back, and count what went wrong; a caller that went away says nothing of the source."""
+        now = self._clock()
+        self.bulkhead.leave(now, now - began if isinstance(problem, SourceTimeout) else None)
+        if isinstance(problem, SourceError):
+            self._judge(breaker, problem, now - began, now)
 
     def _judge(self, breaker: Breaker, problem: SourceError, seconds: float, now: float) -> None:
         """Count a call that went wrong: as the source's failure, as its answer, or as neither."""

@@ -8,22 +8,23 @@ STEPS = 10
 class Traffic:
     """Calls and failures of one kind of call to a source over the last `seconds`; lives as long as the source.
 
-    It is exact to a tenth of `seconds`. Times are of one monotonic clock.
+    It is exact to a tenth of `seconds`. Times are of one monotonic clock. Whoever is in a hurry adds one to `calls`,
+    which are those of the present step, before it `ends`.
     """
 
-    __slots__ = ("_before", "_calls", "_ends", "_failures", "_past", "_step")
+    __slots__ = ("_before", "_failures", "_past", "_step", "calls", "ends")
 
     def __init__(self, seconds: float) -> None:
         self._step = seconds / STEPS
-        self._ends = float("-inf")
-        self._calls = self._failures = self._before = 0
+        self.ends = float("-inf")
+        self.calls = self._failures = self._before = 0
         self._past: deque[tuple[int, int]] = deque(maxlen=STEPS - 1)
 
     def count(self, now: float) -> None:
         """Count a call that came to an end."""
-        if now >= self._ends:
+        if now >= self.ends:
             self._turn(now)
-        self._calls += 1
+        self.calls += 1
 
     def fail(self, now: float) -> None:
         """Count a call that failed."""
@@ -32,20 +33,20 @@ class Traffic:
 
     def recent(self, now: float) -> tuple[int, int]:
         """Return the calls, and the failures among them."""
-        if now >= self._ends:
+        if now >= self.ends:
             self._turn(now)
-        return self._calls + sum(calls for calls, _ in self._past), self._failures + sum(bad for _, bad in self._past)
+        return self.calls + sum(calls for calls, _ in self._past), self._failures + sum(bad for _, bad in self._past)
 
     @property
     def total(self) -> int:
         """All calls that were ever counted."""
-        return self._before + self._calls
+        return self._before + self.calls
 
     def _turn(self, now: float) -> None:
         """Begin a new step, and forget those that are too old."""
-        self._past.append((self._calls, self._failures))
-        self._before += self._calls
-        passed = int(min((now - self._ends) // self._step, STEPS)) if self._past and self._ends > 0 else 0
+        self._past.append((self.calls, self._failures))
+        self._before += self.calls
+        passed = int(min((now - self.ends) // self._step, STEPS)) if self._past and self.ends > 0 else 0
         self._past.extend([(0, 0)] * passed)
-        self._calls = self._failures = 0
-        self._ends = now + self._step
+        self.calls = self._failures = 0
+        self.ends = now + self._step
