@@ -39,7 +39,7 @@ def default_classes() -> dict[str, ClientClass]:
             scopes=SCOPES,
             rows="all",
             purposes=("service", "advice", "collections", "marketing"),
-            deadline=2.0,
+            deadline=5.0,
         ),
         "app": ClientClass(
             scopes=(*_READS, *_WRITES, "sources:read", "introspect"),

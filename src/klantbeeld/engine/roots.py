@@ -25,6 +25,7 @@ from klantbeeld.sdk.records import Record
 from klantbeeld.sdk.roles import Role
 from klantbeeld.sdk.words import MatchKind
 from klantbeeld.sources.source import Source
+from klantbeeld.sources.uninterrupted import uninterrupted
 from klantbeeld.writes.outcomes import WriteOutcome
 from klantbeeld.writes.writer import Intent, Writer
 
@@ -132,7 +133,9 @@ class RunRoots:
             source=source,
             holder=holder,
         )
-        attempt = Attempt(safety.channel)
+        return await uninterrupted(self._written(intent, Attempt(safety.channel)))
+
+    async def _written(self, intent: Intent, attempt: Attempt) -> WriteOutcome:
         self.run.attempts.append(attempt)
         try:
             attempt.outcome = await self.writer.write(intent, self.run.context)
