@@ -13,6 +13,7 @@ from klantbeeld.sdk import (
     Connector,
     Dialogue,
     FormMembers,
+    Guard,
     MatchKind,
     Reply,
     SourceConflict,
@@ -134,7 +135,7 @@ class CustomerDataCloud(Connector):
         since: datetime = ask.arguments["since"]
         return searched(ask, f"lastUpdatedTimestamp >= {int(since.timestamp() * 1000)}", order="lastUpdatedTimestamp")
 
-    @does(WriteSafety.NONE, mapping.PARTY)
+    @does(WriteSafety.NONE, mapping.PARTY, guard=Guard.LEASE)
     def set_consent(self, act: SetConsent) -> Call[wire.Account]:
         """Give or withdraw a consent; the product notes the time and the notice that is current."""
         if act.status is ConsentStatus.NOT_ASKED:
@@ -146,7 +147,7 @@ class CustomerDataCloud(Connector):
         }
         return changed(act, preferences=tree((*act.purpose.split("."), *channel), entry))
 
-    @does(WriteSafety.NONE, mapping.PARTY)
+    @does(WriteSafety.NONE, mapping.PARTY, guard=Guard.LEASE)
     def set_preference(self, act: SetPreference) -> Call[wire.Account]:
         """Subscribe to a mailing, or unsubscribe; mailings go by e-mail."""
         if act.preference_channel not in {None, SUBSCRIBED_BY}:
@@ -154,7 +155,7 @@ class CustomerDataCloud(Connector):
         path = (act.topic, SUBSCRIBED_BY.value.lower())
         return changed(act, subscriptions=tree(path, {"isSubscribed": act.subscribed}))
 
-    @does(WriteSafety.NONE, mapping.PARTY)
+    @does(WriteSafety.NONE, mapping.PARTY, guard=Guard.LEASE)
     def set_attribute(self, act: SetAttribute) -> Call[wire.Account]:
         """Keep a free choice of the customer, with where it was learned and the consent under which it is kept."""
         if not ATTRIBUTE_NAME.fullmatch(act.name):
@@ -168,7 +169,7 @@ class CustomerDataCloud(Connector):
         }
         return changed(act, data=tree(("contactPreferences", act.name), choice))
 
-    @does(WriteSafety.NONE, mapping.PARTY)
+    @does(WriteSafety.NONE, mapping.PARTY, guard=Guard.LEASE)
     def change_contact_details(self, act: ChangeContactDetails) -> Dialogue[wire.Account]:
         """Change the profile; a list of phone numbers is replaced as a whole, so it is read first."""
         profile: dict[str, Any] = {"email": act.email} if act.email else {}

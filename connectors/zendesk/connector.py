@@ -12,6 +12,7 @@ from klantbeeld.sdk import (
     Bearer,
     Call,
     Connector,
+    Guard,
     MatchKind,
     Reply,
     SourceError,
@@ -139,26 +140,26 @@ class Zendesk(Connector):
         }
         return self._saved("POST", f"{ROOT}/tickets", ticket, headers=(("idempotency-key", act.key),))
 
-    @does(WriteSafety.IF_MATCH, mapping.SAVED)
+    @does(WriteSafety.IF_MATCH, mapping.SAVED, guard=Guard.VERSION_FIELD)
     def comment_on_complaint(self, act: CommentOnComplaint) -> Call[wire.Saved]:
         """Say something about a ticket, in the customer's name where the customer wrote it."""
         author = {"author_id": int(number(act.customer))} if act.public and act.channel in OWN_HAND else {}
         comment = {"body": act.body, "public": act.public, **author}
         return self._changed(act.complaint, {"comment": comment}, expected=act.expected)
 
-    @does(WriteSafety.IF_MATCH, mapping.SAVED)
+    @does(WriteSafety.IF_MATCH, mapping.SAVED, guard=Guard.VERSION_FIELD)
     def solve_complaint(self, act: SolveComplaint) -> Call[wire.Saved]:
         """Solve a ticket, and tell the customer how."""
         change = {"status": "solved", "comment": {"body": act.resolution, "public": True}}
         return self._changed(act.complaint, change, expected=act.expected)
 
-    @does(WriteSafety.IF_MATCH, mapping.SAVED)
+    @does(WriteSafety.IF_MATCH, mapping.SAVED, guard=Guard.VERSION_FIELD)
     def hold_complaint(self, act: HoldComplaint) -> Call[wire.Saved]:
         """Put a ticket on hold: the customer does not see the note, nor that it waits."""
         change = {"status": "hold", "comment": {"body": act.note, "public": False}}
         return self._changed(act.complaint, change, expected=act.expected)
 
-    @does(WriteSafety.IF_MATCH, mapping.SAVED)
+    @does(WriteSafety.IF_MATCH, mapping.SAVED, guard=Guard.VERSION_FIELD)
     def reopen_complaint(self, act: ReopenComplaint) -> Call[wire.Saved]:
         """Open a ticket again; one that is closed for good refuses."""
         change = {"status": "open", "comment": {"body": act.note, "public": False}}

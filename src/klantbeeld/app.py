@@ -46,12 +46,18 @@ from klantbeeld.sources.changes import Changes
 from klantbeeld.sources.changes_opening import open_changes
 from klantbeeld.sources.opening import MakeTransport, open_source
 from klantbeeld.sources.secrets import Secrets
-from klantbeeld.sources.source import Source
+from klantbeeld.sources.source import Source, loop_clock
 from klantbeeld.store import Store, open_store
+from klantbeeld.store.transactions import open_transactions
 from klantbeeld.telemetry.logs import Log, Vocabulary, make_log, through_log
 from klantbeeld.telemetry.metrics import Metrics
 from klantbeeld.telemetry.observe import ObserveRequests
 from klantbeeld.telemetry.request_lines import RequestLines
+from klantbeeld.writes.held import Clock
+from klantbeeld.writes.journal import Journal
+from klantbeeld.writes.opening import Around, make_writer
+from klantbeeld.writes.rows import OperationRow, StepRow
+from klantbeeld.writes.walker import Changed
 from klantbeeld.writes.writer import Writer
 
 
@@ -63,6 +69,7 @@ class Outside:
     log_to: BinaryIO = sys.stdout.buffer
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
     make_transport: MakeTransport | None = None
+    journal: Callable[[Journal], Journal] = lambda journal: journal
     examples: tuple[Example, ...] = ()
     demo_token: str | None = None
 
@@ -92,6 +99,7 @@ class Opened:
     trail: Trail
     admission: Admission
     changes: Changes
+    journal: Journal
 
 
 @asynccontextmanager
@@ -151,7 +159,9 @@ async def _open(stack: AsyncExitStack, settings: Settings, given: Outside, metri
     )
     stack.push_async_callback(admission.close)
     changes = await stack.enter_async_context(open_changes(settings, store, secret=ring.current, now=given.now))
-    return Opened(store, ring, identity, sources, trail, admission, changes)
+    transactions = await stack.enter_async_context(open_transactions(store))
+    journal = given.journal(Journal(transactions, wait=settings.writes.journal_wait))
+    return Opened(store, ring, identity, sources, trail, admission, changes, journal)
 
 
 def _make_engine(
@@ -171,12 +181,7 @@ def _make_engine(
             sources=opened.sources,
             identity=opened.identity,
             rows=Rows(opened.identity, Grants(opened.store), clock=given.now),
-            writer=Writer(
-                opened.sources,
-                declared=settings.writes.owners,
-                secret=opened.ring.current,
-                new_id=CustomerIds(given.now).new,
-            ),
+            writer=_make_writer(settings, given, opened),
             trail=Recording(opened.trail),
             register=DataUseRegister(opened.store),
             errors=shows,
@@ -190,6 +195,27 @@ def _make_engine(
             consistency=opened.changes,
         )
     )
+
+
+def _make_writer(settings: Settings, given: Outside, opened: Opened) -> Writer:
+    around = Around(
+        secrets=[secret for secret in (opened.ring.current, opened.ring.previous) if secret is not None],
+        clock=Clock(given.now, loop_clock),
+        new_id=CustomerIds(given.now).new,
+        changed=_telling(opened.changes),
+    )
+    return make_writer(opened.sources, opened.journal, settings.writes, around)
+
+
+def _telling(changes: Changes) -> Changed:
+    """Have every replica forget what it cached of a customer whom a write may have changed."""
+
+    async def changed(operation: OperationRow, step: StepRow) -> str | None:
+        if operation.customer_id is None or step.source is None:
+            return None
+        return await changes.changed(step.source, [operation.customer_id], channel=operation.channel)
+
+    return changed
 
 
 def open_sources(settings: Settings, connectors: Connectors, given: Outside, metrics: Metrics) -> dict[str, Source]:

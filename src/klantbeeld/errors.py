@@ -4,6 +4,7 @@ KlantbeeldError
 ├── RequestError            the client mends its request
 │   ├── Unauthenticated     it brings a valid token
 │   ├── Forbidden           it asks for the right
+│   ├── KeyRefused          it brings an idempotency key, a valid one, or another
 │   └── Overloaded          it comes back later
 ├── Unanswered              the field is left out and the rest delivered: no source could fill it, or a rule refuses
 ├── SourceError             one source did not deliver
@@ -30,11 +31,12 @@ class KlantbeeldError(Exception):
     """Anything that Klantbeeld raises on purpose.
 
     `code` is the stable word that goes into `extensions.code`; each has words in `texts.toml` and a heading in
-    `docs/errors.md`.
+    `docs/errors.md`. `write_status` is what it proves about the write that met it, if one did.
     """
 
     code: ClassVar[str] = "INTERNAL_ERROR"
     retryable: ClassVar[bool] = False
+    write_status: str | None = None
 
 
 class RequestError(KlantbeeldError):
@@ -73,6 +75,12 @@ class Forbidden(RequestError):
 
     def __init__(self, message: str, *, code: str | None = None, place: str | None = None) -> None:
         super().__init__(message, code=code, status=403, place=place)
+
+
+class KeyRefused(RequestError):
+    """The idempotency key is missing, is none, or came with another input before (the IETF's Idempotency-Key draft)."""
+
+    code = "IDEMPOTENCY_KEY_MISSING"
 
 
 class Overloaded(RequestError):

@@ -1,5 +1,6 @@
 """Mutations as an app or a desktop sends them."""
 
+import uuid
 from collections.abc import Mapping
 from typing import Any
 
@@ -24,11 +25,15 @@ steps { source status recordId version code message reason }
 
 
 def act(ask: Ask, name: str, given: Mapping[str, Any], *, who: str = "agent", read: str = "") -> Reply:
-    """Send one mutation; `read` is selected on the customer, which is read after the write."""
+    """Send one mutation, with a key of its own where the class of callers needs one and none is given.
+
+    `read` is selected on the customer, which is read after the write.
+    """
     kind = INPUTS.get(name, f"{name[0].upper()}{name[1:]}Input")
+    own = {} if who == "agent" else {"idempotencyKey": str(uuid.uuid4())}
     after = f"customer {{ {read} }}" if read else ""
     document = f"mutation Act($input: {kind}!) {{ {name}(input: $input) {{ {PAYLOAD} {after} }} }}"
-    return ask(document, {"input": {"channel": "APP" if who != "agent" else "PHONE", **given}}, who=who)
+    return ask(document, {"input": {"channel": "APP" if who != "agent" else "PHONE", **own, **given}}, who=who)
 
 
 def done(reply: Reply, name: str) -> Any:

@@ -21,7 +21,9 @@ from tests.engine.memory import (
     NoTrail,
     links_of,
 )
+from tests.writes.memory import a_writer
 
+from klantbeeld.access.defaults import default_access
 from klantbeeld.engine.engine import Engine, EngineParts
 from klantbeeld.engine.increments import Parts
 from klantbeeld.engine.ports import Answer, Trail
@@ -34,7 +36,6 @@ from klantbeeld.sdk.roles import BILLING, COMPLAINTS, CRM, MARKETING
 from klantbeeld.settings import Settings
 from klantbeeld.sources.context import Priority
 from klantbeeld.sources.translation import NO_KEY
-from klantbeeld.writes.writer import Writer
 
 __all__ = [
     "CUSTOMER",
@@ -58,7 +59,6 @@ __all__ = [
 CUSTOMER = "01900000-0000-7000-8000-000000000001"
 OTHER = "01900000-0000-7000-8000-000000000002"
 STRANGER = "01900000-0000-7000-8000-00000000000f"
-SECRET = b"s" * 32
 CURSOR_KEY = b"c" * 32
 
 
@@ -191,10 +191,14 @@ class House:
     def __post_init__(self) -> None:
         self.identity = MemoryIdentity(self.customers, self.by_key)
         sources = {name: source.settings for name, source in self.sources.items()}
-        given: dict[str, Any] = {"documents": {"compile": "all", "new_burst": 1_000_000}, **self.more_settings}
+        given: dict[str, Any] = {
+            "access": default_access(),
+            "documents": {"compile": "all", "new_burst": 1_000_000},
+            **self.more_settings,
+        }
         self.settings = Settings(sources=sources, **given)
         opened: Any = self.sources
-        self.writer = Writer(opened, declared={}, secret=SECRET, new_id=lambda: "op-1")
+        self.writer = a_writer(opened, now=lambda: NOW)
         self.engine = Engine(
             EngineParts(
                 schema=SCHEMA,
@@ -258,6 +262,7 @@ class House:
             "language": "en",
             "is_get": False,
             "consistency_token": None,
+            "idempotency_key": None,
             "explain": False,
             "takes_incremental": False,
         }

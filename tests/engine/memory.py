@@ -21,6 +21,7 @@ from klantbeeld.identity.links import Link, Links, Reference
 from klantbeeld.sdk import words
 from klantbeeld.sdk.acts import Act
 from klantbeeld.sdk.connector import Doing, Reading
+from klantbeeld.sdk.manifest import Remembers
 from klantbeeld.sdk.mapping import ALWAYS
 from klantbeeld.sdk.records import Origin, Record
 from klantbeeld.sdk.roles import Role
@@ -81,6 +82,7 @@ class MemorySource:
     gates: dict[str, asyncio.Event] = field(default_factory=dict)
     shares: Mapping[str, str] = field(default_factory=dict)
     refuses: str | None = None
+    remembers: Remembers = field(default_factory=Remembers)
     acts: list[tuple[str, Act]] = field(default_factory=list)
 
     @property

@@ -1,5 +1,6 @@
 """What root fields ask for, answered by asking for one thing after another."""
 
+import asyncio
 from collections.abc import Awaitable, Sequence
 from typing import Any
 
@@ -13,7 +14,7 @@ from klantbeeld.sdk.records import Record
 from klantbeeld.sources.context import CallContext
 from klantbeeld.sources.questions import Outcome, Question, Subject
 from klantbeeld.sources.translation import NO_KEY
-from klantbeeld.writes.writer import Intent
+from klantbeeld.writes.intents import Intent
 
 
 class NaiveRoots:
@@ -74,6 +75,9 @@ class NaiveRoots:
         owners = {link.record_id for link in customer.known.links if link.source == wanted.source}
         return found.owner if found and found.owner in owners else None
 
+    def key_of(self, safety: Any) -> Any:
+        return safety.idempotency_key
+
     async def write(
         self,
         role: Any,
@@ -82,11 +86,13 @@ class NaiveRoots:
         values: Any,
         safety: Any,
         *,
+        mutation: str,
         source: str | None = None,
         holder: str | None = None,
     ) -> Any:
         caller = self.naive.caller
         intent = Intent(
+            mutation=mutation,
             role=role,
             act=act,
             values=values,
@@ -98,7 +104,7 @@ class NaiveRoots:
             source=source,
             holder=holder,
         )
-        return await self.house.writer.write(intent, CallContext(0))
+        return await self.house.writer.write(intent, CallContext(asyncio.get_running_loop().time() + 60))
 
     def seal(self, place: int, binding: tuple[str, str]) -> str:
         sealed: str = self.naive.cursors.seal({"": Position(token=str(place))}, repr(binding).encode())

@@ -14,7 +14,8 @@ from sqlalchemy import Connection, insert, text
 
 import klantbeeld.access.tables
 import klantbeeld.store.leases
-import klantbeeld.store.stored_changes  # noqa: F401  # every module with tables is imported, so that `metadata` has them
+import klantbeeld.store.stored_changes
+import klantbeeld.writes.tables  # noqa: F401  # every module with tables is imported, so that `metadata` has them all
 from klantbeeld.errors import StoreError
 from klantbeeld.identity.tables import customers
 from klantbeeld.settings import StoreSettings

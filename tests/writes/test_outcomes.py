@@ -13,7 +13,7 @@ from klantbeeld.errors import (
     SourceTimeout,
     SourceUnavailable,
 )
-from klantbeeld.writes.outcomes import StepOutcome, WriteOutcome, WriteStatus, status_after
+from klantbeeld.writes.outcomes import StepOutcome, WriteStatus, status_after
 
 APPLIED, NOT_APPLIED, UNKNOWN = WriteStatus.APPLIED, WriteStatus.NOT_APPLIED, WriteStatus.UNKNOWN
 
@@ -48,24 +48,6 @@ def test_a_request_that_never_left_changed_nothing(problem: type[SourceError]) -
 @pytest.mark.parametrize("problem", [SourceBusy("full"), BreakerOpen("open", retry_after=5)])
 def test_a_write_that_was_held_back_changed_nothing(problem: SourceError) -> None:
     assert status_after(problem) is NOT_APPLIED
-
-
-@pytest.mark.parametrize(
-    ("steps", "status"),
-    [
-        ((APPLIED,), APPLIED),
-        ((NOT_APPLIED,), NOT_APPLIED),
-        ((UNKNOWN,), UNKNOWN),
-        ((APPLIED, APPLIED), APPLIED),
-        ((APPLIED, NOT_APPLIED), NOT_APPLIED),
-        ((APPLIED, UNKNOWN), UNKNOWN),
-        ((NOT_APPLIED, UNKNOWN, APPLIED), UNKNOWN),
-        ((), NOT_APPLIED),
-    ],
-)
-def test_a_write_is_no_better_known_than_its_steps(steps: tuple[WriteStatus, ...], status: WriteStatus) -> None:
-    made = tuple(StepOutcome(f"s{number}", "act", one) for number, one in enumerate(steps))
-    assert WriteOutcome("op", made).status is status
 
 
 def test_only_a_changed_record_is_a_conflict() -> None:

@@ -1,10 +1,12 @@
 """Routing: one owner takes a write, or nobody is asked."""
 
+import asyncio
 from collections.abc import Mapping
 from typing import Any
 
 import pytest
-from tests.engine.memory import MemorySource, links_of
+from tests.engine.memory import NOW, MemorySource, links_of
+from tests.writes.memory import a_writer
 
 from klantbeeld.errors import Unanswered
 from klantbeeld.sdk import words
@@ -12,9 +14,11 @@ from klantbeeld.sdk.connector import Doing
 from klantbeeld.sdk.mapping import Mapping as RecordMapping
 from klantbeeld.sdk.records import Party
 from klantbeeld.sdk.roles import COMPLAINTS, CRM, MARKETING, Role
+from klantbeeld.settings import WriteSettings
 from klantbeeld.sources.context import CallContext
+from klantbeeld.writes.intents import Intent
 from klantbeeld.writes.outcomes import WriteOutcome, WriteStatus
-from klantbeeld.writes.writer import Intent, Writer
+from klantbeeld.writes.versions import seal_version
 
 ACT = "change_contact_details"
 KIND: RecordMapping[Any] = RecordMapping(Party, Party, {})
@@ -23,7 +27,7 @@ pytestmark = pytest.mark.asyncio
 
 
 def source(name: str, *acts: str, role: Role = CRM, refuses: str | None = None) -> MemorySource:
-    doings = {act: Doing(act, words.WriteSafety.NONE, KIND) for act in acts}
+    doings = {act: Doing(act, words.WriteSafety.IF_MATCH, KIND, words.Guard.IF_MATCH) for act in acts}
     return MemorySource(name, role, {}, doings=doings, refuses=refuses)
 
 
@@ -31,11 +35,13 @@ async def write(
     *sources: MemorySource,
     declared: Mapping[str, str] | None = None,
     linked: tuple[str, ...] = ("crm", "second"),
+    versions_of: str = "crm",
     **where: Any,
 ) -> WriteOutcome:
     opened: Any = {one.name: one for one in sources}
-    writer = Writer(opened, declared=declared or {}, secret=b"s" * 32, new_id=lambda: "op-1")
+    writer = a_writer(opened, now=lambda: NOW, settings=WriteSettings(owners=dict(declared or {})))
     intent = Intent(
+        mutation="changeContactDetails",
         role=CRM,
         act=ACT,
         values={"email": "a@example.nl"},
@@ -43,10 +49,10 @@ async def write(
         channel=words.Channel.APP,
         caller="i c s",
         key="k",
-        expected="v7",
+        expected=seal_version(versions_of, "v7"),
         **where,
     )
-    return await writer.write(intent, CallContext(0))
+    return await writer.write(intent, CallContext(asyncio.get_running_loop().time() + 60))
 
 
 async def refusal(*sources: MemorySource, **more: Any) -> tuple[str, str | None]:
@@ -81,7 +87,7 @@ async def test_two_owners_are_none() -> None:
 
 async def test_the_settings_name_the_owner_among_several() -> None:
     first, second = source("crm", ACT), source("second", ACT)
-    outcome = await write(first, second, declared={ACT: "second"})
+    outcome = await write(first, second, declared={ACT: "second"}, versions_of="second")
 
     assert [step.source for step in outcome.steps] == ["second"]
     assert first.acts == []
@@ -98,7 +104,7 @@ async def test_an_owner_that_does_not_know_the_customer_is_sent_nothing() -> Non
 
 async def test_a_record_is_changed_where_it_is_at_home() -> None:
     first, second = source("crm", ACT), source("second", ACT)
-    outcome = await write(first, second, source="second", holder="p1")
+    outcome = await write(first, second, source="second", holder="p1", versions_of="second")
 
     assert [step.source for step in outcome.steps] == ["second"]
 

@@ -39,7 +39,8 @@ def default_classes() -> dict[str, ClientClass]:
             scopes=SCOPES,
             rows="all",
             purposes=("service", "advice", "collections", "marketing"),
-            deadline=5.0,
+            idempotency_key="offered",
+            deadline=2.0,
         ),
         "app": ClientClass(
             scopes=(*_READS, *_WRITES, "sources:read", "introspect"),

@@ -43,7 +43,7 @@ from klantbeeld.engine.roots import RunRoots
 from klantbeeld.engine.run import Run, deny
 from klantbeeld.engine.share import Share
 from klantbeeld.engine.variables import InvalidVariables, Variables
-from klantbeeld.errors import KlantbeeldError, RequestError
+from klantbeeld.errors import KeyRefused, KlantbeeldError, Overloaded, RequestError
 from klantbeeld.graph.answers import Moment
 from klantbeeld.identity.map import IdentityMap
 from klantbeeld.settings import Language, Settings
@@ -244,6 +244,7 @@ class Engine:
             writer=self._parts.writer,
             caller=context.caller,
             sources=self._parts.sources,
+            key_in_header=context.idempotency_key,
         )
         wanted = run.shape.roots
         if len(wanted) == 1:
@@ -259,8 +260,10 @@ class Engine:
         try:
             given = run.arguments_of(joint)
             value = await joint.extension.enter(roots=roots, **given)  # type: ignore[union-attr]  # roots are entered
-        except Exception as error:  # noqa: BLE001 - raised again at the field, where it costs the field alone
-            run.roots[joint.number] = error
+        except Exception as error:
+            if run.plan.is_serial and len(run.shape.roots) == 1 and isinstance(error, KeyRefused | Overloaded):
+                raise  # the request is this one write, and HTTP has a status for it
+            run.roots[joint.number] = error  # raised again at the field, where it costs the field alone
             return
         run.roots[joint.number] = value
         if level := run.shape.levels.get(joint.number):

@@ -104,6 +104,11 @@ class Surroundings(Protocol):
         ...
 
     @property
+    def idempotency_key(self) -> str | None:
+        """The request's own header with a key, as it stands there."""
+        ...
+
+    @property
     def is_get(self) -> bool:
         """Whether the request may not change anything."""
         ...

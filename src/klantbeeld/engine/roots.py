@@ -3,7 +3,7 @@
 A customer that the caller may not see and one that does not exist are the same: None.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Awaitable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +11,7 @@ from klantbeeld.engine.fetch import Fetch
 from klantbeeld.engine.plan import PlannedRead
 from klantbeeld.engine.ports import Rows
 from klantbeeld.engine.run import Attempt, Run
-from klantbeeld.errors import RequestError, Unanswered
+from klantbeeld.errors import KeyRefused, RequestError, Unanswered
 from klantbeeld.graph.answers import Answer, Answers, Moment, Position
 from klantbeeld.graph.customer import Customer, customer_of
 from klantbeeld.graph.ids import RecordId
@@ -23,11 +23,13 @@ from klantbeeld.identity.match_keys import MatchKeyKind
 from klantbeeld.sdk.read import Read
 from klantbeeld.sdk.records import Record
 from klantbeeld.sdk.roles import Role
-from klantbeeld.sdk.words import MatchKind
+from klantbeeld.sdk.words import Channel, MatchKind
 from klantbeeld.sources.source import Source
-from klantbeeld.sources.uninterrupted import uninterrupted
+from klantbeeld.writes.idempotency import key_of
+from klantbeeld.writes.intents import Intent
 from klantbeeld.writes.outcomes import WriteOutcome
-from klantbeeld.writes.writer import Intent, Writer
+from klantbeeld.writes.planning import Order
+from klantbeeld.writes.writer import Writer
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,7 @@ class RunRoots:
     writer: Writer
     caller: Any
     sources: Mapping[str, Source]
+    key_in_header: str | None = None
 
     @property
     def moment(self) -> Moment:
@@ -109,6 +112,19 @@ class RunRoots:
         owners = {link.record_id for link in customer.known.links if link.source == wanted.source}
         return found.owner if found and found.owner in owners else None
 
+    @property
+    def asking(self) -> str:
+        """Who asks, in words that stay the same from request to request."""
+        return f"{self.caller.issuer}\0{self.caller.client_id}\0{self.caller.subject}"
+
+    def key_of(self, safety: Safety) -> str | None:
+        """Return the idempotency key of a mutation; raises KeyRefused."""
+        key = key_of(safety.idempotency_key, self.key_in_header)
+        client = self.moment.settings.access.classes.get(self.caller.caller_class)
+        if key is None and (client is None or client.idempotency_key == "required"):
+            raise KeyRefused("a mutation of this class needs a key", place="idempotencyKey")
+        return key
+
     async def write(
         self,
         role: Role,
@@ -117,29 +133,36 @@ class RunRoots:
         values: Mapping[str, Any],
         safety: Safety,
         *,
+        mutation: str,
         source: str | None = None,
         holder: str | None = None,
     ) -> WriteOutcome:
         """Write through to the owner, or to the source named; raises Unanswered when there is none."""
         intent = Intent(
+            mutation=mutation,
             role=role,
             act=act,
             values=values,
             customer=customer.known,
             channel=safety.channel,
-            caller=f"{self.caller.issuer}\0{self.caller.client_id}\0{self.caller.subject}",
-            key=safety.idempotency_key,
+            caller=self.asking,
+            key=self.key_of(safety),
             expected=getattr(safety, "expected_version", None),
             source=source,
             holder=holder,
         )
-        return await uninterrupted(self._written(intent, Attempt(safety.channel)))
+        return await self._attempted(safety.channel, self.writer.write(intent, self.run.context))
 
-    async def _written(self, intent: Intent, attempt: Attempt) -> WriteOutcome:
+    async def carry_out(self, order: Order) -> WriteOutcome:
+        """Carry out an order over several owners; raises as `write`."""
+        return await self._attempted(order.channel, self.writer.carry_out(order, self.run.context))
+
+    async def _attempted(self, channel: Channel, writing: Awaitable[WriteOutcome]) -> WriteOutcome:
+        attempt = Attempt(channel)
         self.run.attempts.append(attempt)
         try:
-            attempt.outcome = await self.writer.write(intent, self.run.context)
-        except Unanswered:  # nobody can take it, so nothing was sent
+            attempt.outcome = await writing
+        except (Unanswered, RequestError):  # nobody can take it, or not now, so nothing was sent
             self.run.attempts.remove(attempt)
             raise
         return attempt.outcome

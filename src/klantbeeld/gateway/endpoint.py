@@ -31,7 +31,6 @@ from klantbeeld.gateway.ports import (
 from klantbeeld.gateway.reading import CLOSE, ClientGone, read_body, request_of_body, request_of_query_string
 from klantbeeld.gateway.replies import GZIP, compressed, send_reply, send_stream
 from klantbeeld.gateway.streams import Streams
-from klantbeeld.gateway.watch import Watch, Watched
 from klantbeeld.settings import GatewaySettings, Language
 from klantbeeld.telemetry.observe import KEY as OBSERVED
 from klantbeeld.telemetry.observe import Observation
@@ -40,7 +39,8 @@ GRACE: Final = 0.25  # the engine ends at its deadline with what it has; this lo
 BEAT_EVERY: Final = 12.0
 MOST_MILLISECONDS_DIGITS: Final = 7
 DEADLINE_HEADER: Final = b"klantbeeld-deadline-ms"
-ONCE: Final = frozenset({b"authorization", b"content-type", b"content-length", DEADLINE_HEADER})
+KEY_HEADER: Final = b"idempotency-key"
+ONCE: Final = frozenset({b"authorization", b"content-type", b"content-length", DEADLINE_HEADER, KEY_HEADER})
 ALLOW_POST: Final = (b"allow", b"POST")
 ALLOW: Final = (b"allow", b"GET, POST")
 
@@ -115,7 +115,6 @@ class GraphQLEndpoint:
         self._page = page
         self._streams = Streams(settings.max_streams) if streams is None else streams
         self._observer = observer or SilentObserver()
-        self._watch = Watch(every=settings.watch_every)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request (ASGI)."""
@@ -154,25 +153,16 @@ class GraphQLEndpoint:
         context = self._context(exchange, caller)
         timeout = asyncio.timeout_at(context.deadline + GRACE)
         request = None
-        watched: Watched | None = None
         try:
             async with timeout:
                 request = self._documents.resolve(await self._request(exchange))
-                watched = self._watch.begin(exchange.receive)
                 answer = await self._execute(request, context)
-        except asyncio.CancelledError as error:
-            if watched is None or not watched.has_gone:
-                raise
-            raise ClientGone from error
         except TimeoutError as error:
             if not timeout.expired():
                 raise
             if request is None:
                 raise Refusal("BODY_TOO_SLOW", status=408, headers=(CLOSE,)) from error
             raise Refusal("DEADLINE_EXCEEDED", status=504) from error
-        finally:
-            if watched is not None:
-                self._watch.end(watched)
         if isinstance(answer, AsyncIterator):
             return await self._stream(exchange, context, answer)
         _note(exchange.scope, caller, answer)
@@ -214,13 +204,12 @@ class GraphQLEndpoint:
         return request_of_body(await read_body(exchange.receive, exchange.headers, limit=limit))
 
     def _context(self, exchange: Exchange, caller: Caller) -> RequestContext:
-        seconds = _seconds(caller, exchange.headers)
-        kept = min(self._settings.answer_reserve, seconds / 10)
         return RequestContext(
             caller=caller,
-            deadline=exchange.arrived + seconds - kept,
+            deadline=exchange.arrived + _seconds(caller, exchange.headers),
             language=exchange.language,
             is_get=exchange.scope["method"] == "GET",
+            idempotency_key=_text(exchange.headers.get(KEY_HEADER)),
             takes_incremental=exchange.wanted.incremental is not None,
             takes_events=exchange.wanted.events is not None,
             headers=exchange.headers,
@@ -332,6 +321,10 @@ def _joined(scope: Scope, headers: Mapping[bytes, bytes], name: bytes) -> bytes:
     if len(headers) == len(scope["headers"]):
         return headers.get(name, b"")
     return b",".join(value for given, value in scope["headers"] if given == name)
+
+
+def _text(value: bytes | None) -> str | None:
+    return None if value is None else value.decode("latin-1")
 
 
 def _refuse_repeated(scope: Scope) -> None:

@@ -115,6 +115,8 @@ def _by_code(error: BaseException, language: Language) -> FormattedError:
     code = error.reason if isinstance(error, RequestError | Unanswered) else type(error).code
     retryable = error.may_retry if isinstance(error, Unanswered) else type(error).retryable
     extensions: dict[str, Any] = {"code": code, "retryable": retryable}
+    if error.write_status is not None:
+        extensions["status"] = error.write_status
     values: dict[str, object] = {}
     formatted: FormattedError = {"extensions": extensions}
     if isinstance(error, Refusal):

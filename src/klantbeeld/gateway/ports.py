@@ -53,6 +53,8 @@ class RequestContext:
     language: Language
     is_get: bool = False
     """Came by GET: a mutation must be refused, with status 405."""
+    idempotency_key: str | None = None
+    """The header `Idempotency-Key` of this one request, as it stands there."""
     takes_incremental: bool = False
     """The client reads `@defer` and `@stream`; otherwise both are ignored, as the specification allows."""
     takes_events: bool = False

@@ -1,20 +1,34 @@
 """What a mutation was asked: its input checked, its ids opened, its customer found."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, TypeVar, cast
 
 from pydantic import BaseModel, ValidationError
 from strawberry.utils.str_converters import to_camel_case
 
-from klantbeeld.errors import RequestError
+from klantbeeld.errors import RequestError, Unanswered
 from klantbeeld.graph import inputs
 from klantbeeld.graph.customer import Customer
 from klantbeeld.graph.ids import RecordId, open_record_id
 from klantbeeld.graph.roots import Roots
 from klantbeeld.sdk.records import PostalAddress
+from klantbeeld.writes.outcomes import WriteStatus
 
 M = TypeVar("M", bound=inputs.WriteModel)
 
 
+@contextmanager
+def nothing_sent() -> Iterator[None]:
+    """Let whoever is refused in the block know that nothing was written."""
+    try:
+        yield
+    except (RequestError, Unanswered) as error:
+        error.write_status = WriteStatus.NOT_APPLIED
+        raise
+
+
+@nothing_sent()
 def checked(given: Any, model: type[M]) -> M:
     """Check an input; raises RequestError with BAD_USER_INPUT, which names the member and never its value."""
     try:
@@ -26,13 +40,21 @@ def checked(given: Any, model: type[M]) -> M:
 
 
 async def customer_of(roots: Roots, customer_id: str) -> Customer:
-    """Return the customer of an id; raises RequestError with CUSTOMER_UNKNOWN."""
-    (customer,) = await roots.customers([customer_id])
-    if customer is None:
-        raise RequestError("no such customer, or not yours to change", code="CUSTOMER_UNKNOWN")
+    """Return the customer of an id; raises RequestError with CUSTOMER_UNKNOWN, or with CUSTOMER_MERGED.
+
+    A customer who was merged into another is read under the old id for ever, and not written: whoever still has that id
+    has not seen whom it is about now.
+    """
+    with nothing_sent():
+        (customer,) = await roots.customers([customer_id])
+        if customer is None:
+            raise RequestError("no such customer, or not yours to change", code="CUSTOMER_UNKNOWN")
+        if str(customer.id) != customer_id.lower():
+            raise RequestError("the customer goes on under another id", code="CUSTOMER_MERGED", place="customerId")
     return customer
 
 
+@nothing_sent()
 def record_id(text: str, kind: str) -> RecordId:
     """Open the id of a record of one kind; raises RequestError with ID_INVALID."""
     found = open_record_id(text)

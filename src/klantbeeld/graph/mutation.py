@@ -12,12 +12,12 @@ from strawberry import Parent
 
 from klantbeeld.errors import RequestError
 from klantbeeld.graph import inputs
-from klantbeeld.graph.asked import address, checked, customer_of, record_id
+from klantbeeld.graph.asked import address, checked, customer_of, nothing_sent, record_id
 from klantbeeld.graph.data import Data
 from klantbeeld.graph.ids import RecordId, open_record_id
 from klantbeeld.graph.joined import entered
 from klantbeeld.graph.nodes import BY_ID
-from klantbeeld.graph.payloads import MutationPayload, payload_of
+from klantbeeld.graph.payloads import MutationPayload, mutation_of, payload_of
 from klantbeeld.graph.roots import Roots
 from klantbeeld.sdk.records import Money
 from klantbeeld.sdk.roles import BILLING, COMPLAINTS, CRM, MARKETING, Role
@@ -236,8 +236,10 @@ class Act:
 
 async def _of_customer(roots: Roots, asked: Any, act: Act, payload: type[P]) -> P:
     """Write about a customer; raises RequestError with CUSTOMER_UNKNOWN, and nothing was sent then."""
-    customer = await customer_of(roots, asked.customer_id)
-    outcome = await roots.write(act.role, act.name, customer, act.values, asked)
+    with nothing_sent():
+        roots.key_of(asked)
+        customer = await customer_of(roots, asked.customer_id)
+        outcome = await roots.write(act.role, act.name, customer, act.values, asked, mutation=mutation_of(payload))
     return await payload_of(payload, roots, customer, outcome, subject=None)
 
 
@@ -246,12 +248,22 @@ async def _of_record(roots: Roots, asked: Any, act: Act, record: RecordId, paylo
 
     Raises RequestError with CUSTOMER_UNKNOWN or RECORD_UNKNOWN, and nothing was sent then.
     """
-    customer = await customer_of(roots, record.customer_id)
-    holder = await roots.holder(BY_ID[record.kind], record, customer)
-    if holder is None:
-        raise RequestError("no such record of this customer", code="RECORD_UNKNOWN")
-    source = record.source
-    outcome = await roots.write(act.role, act.name, customer, act.values, asked, source=source, holder=holder)
+    with nothing_sent():
+        roots.key_of(asked)
+        customer = await customer_of(roots, record.customer_id)
+        holder = await roots.holder(BY_ID[record.kind], record, customer)
+        if holder is None:
+            raise RequestError("no such record of this customer", code="RECORD_UNKNOWN")
+        outcome = await roots.write(
+            act.role,
+            act.name,
+            customer,
+            act.values,
+            asked,
+            mutation=mutation_of(payload),
+            source=record.source,
+            holder=holder,
+        )
     return await payload_of(payload, roots, customer, outcome, subject=record)
 
 

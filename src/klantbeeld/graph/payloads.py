@@ -1,6 +1,7 @@
 """What a mutation answers: what came of it, step by step, and the customer as it is now."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import TypeVar
 
 import strawberry
@@ -15,10 +16,11 @@ from klantbeeld.sdk.records import ContactMedium, Party, Record
 from klantbeeld.sdk.roles import BILLING, CRM
 from klantbeeld.texts import say
 from klantbeeld.writes.outcomes import StepOutcome, WriteOutcome, WriteStatus
+from klantbeeld.writes.versions import seal_version
 
 strawberry.enum(
     WriteStatus,
-    description="What came of a write: done, not done, or sent without an answer that tells.",
+    description="What came of a write: done, not done, not known, undone after it was done in part, or waiting.",
 )
 
 # What is read again to show the present values behind a conflict about the customer itself.
@@ -69,9 +71,18 @@ class MutationPayload:
     consistency_token: str | None = strawberry.field(
         description="Token with which a later read, on any replica, sees this write; null where every read does."
     )
+    expires_at: datetime | None = strawberry.field(
+        description="Until when the same idempotency key gets this answer again."
+    )
 
 
 P = TypeVar("P", bound=MutationPayload)
+
+
+def mutation_of(payload: type[MutationPayload]) -> str:
+    """Return the name of the mutation that answers with a payload: `fileComplaint` for FileComplaintPayload."""
+    name = payload.__name__.removesuffix("Payload")
+    return name[0].lower() + name[1:]
 
 
 async def payload_of(
@@ -85,7 +96,8 @@ async def payload_of(
         customer=customer,
         conflicts=conflicts,
         steps=[_step(step, roots) for step in outcome.steps],
-        consistency_token=None,
+        consistency_token=outcome.consistency_token,
+        expires_at=outcome.expires_at,
     )
 
 
@@ -110,7 +122,7 @@ def _step(step: StepOutcome, roots: Roots) -> StepResult:
         source=step.source,
         status=step.status,
         record_id=step.record_id,
-        version=step.version,
+        version=seal_version(step.source, step.version),
         code=step.code,
         message=say(step.code, roots.moment.language, source=step.source) if step.code else None,
         reason=step.reason,

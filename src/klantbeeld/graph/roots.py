@@ -88,6 +88,13 @@ class Roots(Protocol):
         """Return the place behind a cursor; raises RequestError with CURSOR_INVALID."""
         ...
 
+    def key_of(self, safety: Safety) -> str | None:
+        """Return the idempotency key of a mutation, from its input or the request's header.
+
+        Raises KeyRefused where the two differ, where the header holds none, and where one is required and missing.
+        """
+        ...
+
     async def write(
         self,
         role: Role,
@@ -96,10 +103,14 @@ class Roots(Protocol):
         values: Mapping[str, Any],
         safety: Safety,
         *,
+        mutation: str,
         source: str | None = None,
         holder: str | None = None,
     ) -> WriteOutcome:
         """Write through to the owner, or to the source named; raises Unanswered when there is none.
+
+        Raises KeyRefused for a key that came with another input, Overloaded for a write that is under way or cannot be
+        noted down; nothing was sent then. `mutation` is the field's name.
 
         `holder` is the owner's id of the customer, where the record that changes tells it.
         """

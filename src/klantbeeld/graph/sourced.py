@@ -12,6 +12,7 @@ from klantbeeld.graph.ids import seal_parts
 from klantbeeld.graph.joined import computed
 from klantbeeld.sdk.records import Record
 from klantbeeld.sources.questions import SourceState
+from klantbeeld.writes.versions import seal_version
 
 
 @strawberry.enum(description="Whether a value was fetched for this request.")
@@ -77,7 +78,7 @@ class Sourced(Node):
     @computed()
     def version(record: Parent[Record]) -> str | None:
         """Version at the source; opaque, and goes back with a write."""
-        return record.version
+        return seal_version(record.origin.source, record.version) if record.origin else None
 
 
 def provenance_of(record: Record, now: datetime) -> Provenance | None:

@@ -24,7 +24,7 @@ from klantbeeld.sdk.signing import (
     TokenExchange,
 )
 from klantbeeld.sdk.wire import wire_names
-from klantbeeld.sdk.words import MatchKind, WriteSafety
+from klantbeeld.sdk.words import Guard, MatchKind, WriteSafety
 
 __all__ = [
     "Ask",
@@ -38,6 +38,7 @@ __all__ = [
     "Dialogue",
     "Doing",
     "FormMembers",
+    "Guard",
     "HmacSigned",
     "JwtSigned",
     "Mapping",

@@ -30,7 +30,7 @@ from klantbeeld.sdk.auth import Auth, NoAuth
 from klantbeeld.sdk.mapping import Mapping
 from klantbeeld.sdk.replies import Reply
 from klantbeeld.sdk.signing import Signing
-from klantbeeld.sdk.words import MatchKind, WriteSafety
+from klantbeeld.sdk.words import Guard, MatchKind, WriteSafety
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -61,11 +61,15 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class Doing:
-    """A capability to write: what the owner offers against doing it twice, and how its answer is read."""
+    """A capability to write: what the owner offers against doing it twice, and how its answer is read.
+
+    `guard` says what is done with the version that the caller expects.
+    """
 
     name: str
     safety: WriteSafety
     mapping: Mapping[Any]
+    guard: Guard = Guard.NONE
 
 
 class Connector:
@@ -117,11 +121,15 @@ def reads(
     return mark
 
 
-def does(safety: WriteSafety, mapping: Mapping[Any]) -> Callable[[F], F]:
-    """Mark a method as a capability to write; `mapping` reads the id and version of what was written."""
+def does(safety: WriteSafety, mapping: Mapping[Any], *, guard: Guard | None = None) -> Callable[[F], F]:
+    """Mark a method as a capability to write; `mapping` reads the id and version of what was written.
+
+    `guard` is what keeps it from going over a newer change: by default If-Match where that is its safety, else nothing.
+    """
+    kept = guard or (Guard.IF_MATCH if safety is WriteSafety.IF_MATCH else Guard.NONE)
 
     def mark(method: F) -> F:
-        setattr(method, DOING, Doing(method.__name__, safety, mapping))
+        setattr(method, DOING, Doing(method.__name__, safety, mapping, kept))
         return method
 
     return mark

@@ -175,3 +175,17 @@ class WriteSafety(StrEnum):
     IF_MATCH = "if_match"
     UNIQUE_REFERENCE = "unique_reference"
     NONE = "none"
+
+
+class Guard(StrEnum):
+    """What keeps a write from going over a newer change: the owner's own check, or ours.
+
+    IF_MATCH and VERSION_FIELD: the owner compares the version that is sent along. LEASE: the owner compares nothing, so
+    the gateway reads the version and writes while no other write of ours may; others' writes are not kept out. NONE:
+    the owner gives no version.
+    """
+
+    IF_MATCH = "if_match"
+    VERSION_FIELD = "version_field"
+    LEASE = "lease"
+    NONE = "none"

@@ -48,6 +48,7 @@ def open_source(
         connector=connector,
         roles=roles,
         categories=loaded.manifest.categories,
+        remembers=loaded.manifest.remembers,
         transport=make(settings.base_url, settings),
         credentials=_credentials_of(name, settings, connector, secrets, make=make, now=now),
         monotonic=loop_clock,

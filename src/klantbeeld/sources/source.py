@@ -27,6 +27,7 @@ from klantbeeld.errors import (
 from klantbeeld.sdk.acts import Act
 from klantbeeld.sdk.calls import Ask, Call
 from klantbeeld.sdk.connector import Connector
+from klantbeeld.sdk.manifest import Remembers
 from klantbeeld.sdk.mapping import ALWAYS
 from klantbeeld.sdk.mapping import Mapping as RecordMapping
 from klantbeeld.sdk.replies import Reply
@@ -67,6 +68,7 @@ Conversation = Call[Any] | Generator[Call[Any], Reply, Call[Any]]
 log = structlog.get_logger(__name__)
 
 WITHOUT_MEMBERS = frozenset(ALWAYS)
+FORGETS = Remembers()
 
 
 def uncounted(_outcome: CallOutcome, _seconds: float) -> None:
@@ -95,6 +97,7 @@ class Source:
         connector: Connector,
         roles: frozenset[str],
         categories: tuple[Category, ...],
+        remembers: Remembers = FORGETS,
         transport: Transport,
         credentials: Credentials,
         monotonic: Callable[[], float],
@@ -107,6 +110,7 @@ class Source:
         self.connector = connector
         self.roles = roles
         self.categories = categories
+        self.remembers = remembers
         self.readings = connector.readings()
         self.doings = connector.doings()
         self.health = Health()

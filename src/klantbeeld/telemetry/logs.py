@@ -31,6 +31,7 @@ HEX = re.compile(r"[0-9a-f]{16}|[0-9a-f]{32}|[0-9a-f]{64}")
 EVENTS: Mapping[str, str] = {
     "breaker_closed": "A source answers again.",
     "breaker_opened": "A source failed so often that it is not called for a while.",
+    "change_not_told": "Other replicas could not be told of a write; they see it when what they cached is over.",
     "configuration_refused": "The gateway does not start with these settings.",
     "connector_refused": "A folder is not a connector and was set aside.",
     "credentials_changed": "A file with credentials of a source changed, and they are used from now on.",
@@ -40,6 +41,7 @@ EVENTS: Mapping[str, str] = {
     "import_line_refused": "A line of an import was left out.",
     "internal_error": "A fault of ours was caught; `error` and `at` say which and where.",
     "issuer_keys_not_read": "The keys of an authorization server cannot be read.",
+    "journal_not_written": "What came of a write could not be noted down; it is found out later.",
     "library_message": "A library had something to say; its words are withheld.",
     "migrated": "The tables were brought up to date.",
     "request": "A request was answered; one line for each.",

@@ -16,9 +16,9 @@ from klantbeeld.sdk.acts import Act
 from klantbeeld.sources.context import CallContext
 from klantbeeld.sources.questions import Question, Subject
 from klantbeeld.sources.source import Source
+from klantbeeld.writes.intents import Intent
 from klantbeeld.writes.outcomes import StepOutcome, WriteOutcome, WriteStatus, status_after
 from klantbeeld.writes.routing import owner_of
-from klantbeeld.writes.writer import Intent
 
 TRIES = 3
 
@@ -39,7 +39,8 @@ class NaiveWriter:
         act = intent.role.acts[intent.act](
             customer=numbers[0], key=str(uuid.uuid4()), channel=intent.channel, **intent.values
         )
-        return WriteOutcome(str(uuid.uuid4()), (await self._tried(owner, intent.act, act, context),))
+        step = await self._tried(owner, intent.act, act, context)
+        return WriteOutcome(str(uuid.uuid4()), step.status, (step,))
 
     async def _tried(self, owner: Source, name: str, act: Act, context: CallContext) -> StepOutcome:
         problem: SourceError | None = None

@@ -107,7 +107,10 @@ async def _built(start: Start, armed: Armed) -> AsyncIterator[ASGIApp]:
     recording = _breakable(Recording, armed, before={"read": Point.AUDIT_NOT_WRITTEN})
     patch.object(application, "Recording", recording).start()
     if start.writer != "ours":
-        patch.object(application, "Writer", CONTROLS[start.writer]).start()
+        control = CONTROLS[start.writer]
+        patch.object(
+            application, "make_writer", lambda sources, _, writes, __: control(sources, declared=writes.owners)
+        ).start()
     outside = Outside(
         environ={},
         log_to=sys.stdout.buffer,

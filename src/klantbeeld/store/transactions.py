@@ -1,0 +1,219 @@
+"""Short durable transactions that are written once for both databases.
+
+A unit of work is a generator: it yields statements, is sent their rows, and returns what it found out. It does no I/O,
+so SQLite runs it in a thread of its own and PostgreSQL over the pool, and what it does is the same. A unit that raises
+leaves nothing.
+
+SQLite waits for the disk at every commit. Units that wait while it does share the next one, each behind a savepoint of
+its own: that costs one wait for all of them.
+"""
+
+import asyncio
+import queue
+import re
+import sqlite3
+import threading
+from collections.abc import AsyncIterator, Generator, Sequence
+from concurrent.futures import Future
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+from klantbeeld.errors import StoreError
+from klantbeeld.store.columns import utc_text
+from klantbeeld.store.store import Store
+from klantbeeld.store.translation import as_store_error, is_foreign
+
+if TYPE_CHECKING:
+    import asyncpg
+
+T = TypeVar("T")
+
+# One statement with `?` for each value, and the values: of Python's own types, moments with their zone.
+Statement = tuple[str, Sequence[Any]]
+Rows = list[tuple[Any, ...]]
+Unit = Generator[Statement, Rows, T]
+
+MOST_TOGETHER = 64  # units that share a commit
+LOCK_TIMEOUT = 5.0  # seconds that the thread waits for other writers of the file; whoever asked need not wait so long
+
+PLACE = re.compile(r"\?")
+
+
+class Transactions(Protocol):
+    """Runs units, each durable when it returns; lives as long as the store."""
+
+    async def run(self, unit: Unit[T], *, wait: float) -> T:
+        """Carry a unit out within `wait` seconds; raises StoreError, and nothing of it was written then.
+
+        Raises what the unit raises. PostgreSQL may lose the answer to a commit: then, and only then, a StoreError
+        leaves open whether it was written.
+        """
+
+
+@asynccontextmanager
+async def open_transactions(store: Store) -> AsyncIterator[Transactions]:
+    """Open what runs units over a store; close it before the store. Raises StoreError."""
+    if not isinstance(store.reader, sqlite3.Connection):
+        yield PostgresqlTransactions(store.reader)
+        return
+    file = Path(store.reader.execute("PRAGMA database_list").fetchone()[2])
+    transactions = SqliteTransactions(await asyncio.to_thread(_open_writer, file))
+    try:
+        yield transactions
+    finally:
+        await asyncio.to_thread(transactions.close)
+
+
+@dataclass(slots=True)
+class _Job:
+    unit: Unit[Any]
+    future: "Future[Any]" = field(default_factory=Future)
+    result: Any = None
+    error: Exception | None = None
+
+
+class SqliteTransactions:
+    """Runs units in one thread over one connection, and commits those that wait together."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        self._waiting: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._work, name="klantbeeld-transactions", daemon=True)
+        self._thread.start()
+
+    async def run(self, unit: Unit[T], *, wait: float) -> T:
+        """Carry a unit out; raises StoreError when it did not get its turn in time, and then it never will."""
+        job = _Job(unit)
+        self._waiting.put(job)
+        done: asyncio.Future[T] = asyncio.wrap_future(job.future)
+        try:
+            async with asyncio.timeout(wait):
+                return await asyncio.shield(done)
+        except TimeoutError as error:
+            if job.future.cancel():
+                raise StoreError("the store did not take a transaction in time") from error
+            return await done  # it is being written: the end is near
+        except asyncio.CancelledError:
+            job.future.cancel()
+            raise
+
+    def close(self) -> None:
+        """End the thread when all that waits is written, and close the connection."""
+        self._waiting.put(None)
+        self._thread.join()
+        self._connection.close()
+
+    def _work(self) -> None:
+        while (job := self._waiting.get()) is not None:
+            group = [job]
+            is_last = False
+            while len(group) < MOST_TOGETHER and not self._waiting.empty():
+                following = self._waiting.get()
+                if following is None:
+                    is_last = True
+                    break
+                group.append(following)
+            self._run_together(group)
+            if is_last:
+                return
+
+    def _run_together(self, group: list[_Job]) -> None:
+        try:
+            with as_store_error("taking its write lock"):
+                self._connection.execute("BEGIN IMMEDIATE")
+        except StoreError as error:
+            _fail([job for job in group if job.future.set_running_or_notify_cancel()], error)
+            return
+        # From here on nobody can withdraw a unit: it is either left out now, or it is written.
+        begun = [job for job in group if job.future.set_running_or_notify_cancel()]
+        try:
+            with as_store_error("writing a transaction"):
+                for job in begun:
+                    self._run_one(job)
+                self._connection.execute("COMMIT")
+        except BaseException as error:  # noqa: BLE001 - whoever waits must hear of it
+            self._roll_back()
+            _fail(begun, error if isinstance(error, Exception) else StoreError("the store's thread was stopped"))
+            return
+        for job in begun:
+            if job.error is None:
+                job.future.set_result(job.result)
+            else:
+                job.future.set_exception(job.error)
+
+    def _run_one(self, job: _Job) -> None:
+        """Run a unit behind a savepoint; what it raises itself costs nobody else anything."""
+        execute = self._connection.execute
+        execute("SAVEPOINT unit")
+        try:
+            job.result = self._drive(job.unit)
+        except Exception as error:
+            if isinstance(error, sqlite3.OperationalError):  # the disk, not this unit
+                raise
+            execute("ROLLBACK TO unit")
+            job.error = StoreError("the store refused a statement") if is_foreign(error) else error
+        execute("RELEASE unit")
+
+    def _drive(self, unit: Unit[T]) -> T:
+        rows: Rows | None = None
+        while True:
+            try:
+                statement, values = unit.send(rows) if rows is not None else next(unit)
+            except StopIteration as end:
+                result: T = end.value
+                return result
+            given = [utc_text(value) if isinstance(value, datetime) else value for value in values]
+            rows = self._connection.execute(statement, given).fetchall()
+
+    def _roll_back(self) -> None:
+        try:
+            self._connection.rollback()
+        except sqlite3.Error:  # the disk is gone: the file has what was committed
+            return
+
+
+class PostgresqlTransactions:
+    """Runs each unit in a transaction of its own over the store's pool."""
+
+    def __init__(self, pool: "asyncpg.Pool[asyncpg.Record]") -> None:
+        self._pool = pool
+
+    async def run(self, unit: Unit[T], *, wait: float) -> T:
+        """Carry a unit out; raises StoreError when it did not end in time."""
+        with as_store_error("writing a transaction"):
+            async with asyncio.timeout(wait), self._pool.acquire() as connection, connection.transaction():
+                rows: Rows | None = None
+                while True:
+                    try:
+                        statement, values = unit.send(rows) if rows is not None else next(unit)
+                    except StopIteration as end:
+                        result: T = end.value
+                        return result
+                    found = await connection.fetch(numbered(statement), *values)
+                    rows = [tuple(row) for row in found]
+
+
+@lru_cache(maxsize=256)
+def numbered(statement: str) -> str:
+    """Write a statement's places as PostgreSQL wants them: $1, $2."""
+    numbers = iter(range(1, statement.count("?") + 1))
+    return PLACE.sub(lambda _: f"${next(numbers)}", statement)
+
+
+def _fail(jobs: Sequence[_Job], error: Exception) -> None:
+    for job in jobs:
+        job.unit.close()
+        job.future.set_exception(error)
+
+
+def _open_writer(file: Path) -> sqlite3.Connection:
+    with as_store_error("opening it for transactions"):
+        connection = sqlite3.connect(file, isolation_level=None, timeout=LOCK_TIMEOUT, check_same_thread=False)
+        connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute("PRAGMA synchronous = FULL")  # what was committed survives a power cut
+        connection.execute("PRAGMA secure_delete = ON")  # what was deleted is overwritten
+        return connection

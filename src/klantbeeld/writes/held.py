@@ -1,0 +1,213 @@
+"""An operation in somebody's hands: what is done with it is written down, in the order that makes it safe."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+import msgspec
+
+from klantbeeld.errors import StoreError
+from klantbeeld.sdk.acts import Act
+from klantbeeld.sdk.roles import ROLES
+from klantbeeld.sources.context import CallContext
+from klantbeeld.writes.course import Rest, next_of
+from klantbeeld.writes.journal import Event, Fenced, Journal, ended, lease_of
+from klantbeeld.writes.outcomes import Verdict
+from klantbeeld.writes.rows import OperationView, StepRow
+from klantbeeld.writes.sealing import Key
+from klantbeeld.writes.states import OperationState, StepState
+
+LONGEST_REASON = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """`now` is the time of day in UTC, `loop` the running loop's, in seconds."""
+
+    now: Callable[[], datetime]
+    loop: Callable[[], float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """How long things last, in seconds: a lease, the input of what is not known, the first wait of the worker."""
+
+    lease: float
+    keep_input: float
+    again: float
+
+
+class Held:
+    """One operation under a lease of this process; lives as long as that.
+
+    `key` opens its input; None where that was destroyed. `until` is when the lease ends, in the loop's time: nothing is
+    sent after it. `wake_at` is when the worker has to look again, where something knows better than a growing wait, and
+    `is_stuck` that looking again will tell nothing. `keeps_lease` while more is to be done whatever its state says.
+    `token` lets later reads see what was written.
+    """
+
+    def __init__(
+        self, view: OperationView, key: Key | None, *, journal: Journal, clock: Clock, terms: Terms, until: float
+    ) -> None:
+        self.view = view
+        self.key = key
+        self.until = until
+        self.wake_at: datetime | None = None
+        self.is_stuck = False
+        self.keeps_lease = False
+        self.token: str | None = None
+        self.clock = clock
+        self._journal = journal
+        self._terms = terms
+
+    @property
+    def id(self) -> str:
+        """The operation's id."""
+        return self.view.operation.id
+
+    def within(self, context: CallContext) -> CallContext:
+        """Return the context for calls: none of them outlasts the lease. Raises Fenced where it is over."""
+        if self.clock.loop() >= self.until:
+            raise Fenced(self.id)
+        return replace(context, deadline=min(context.deadline, self.until))
+
+    def payload(self, step: StepRow) -> bytes:
+        """Return what a step works with, as JSON; raises StoreError where it was destroyed."""
+        if self.key is None or step.sealed is None:
+            raise StoreError("the input of the operation is not kept any more")
+        return self.key.open(step.sealed, step.seq)
+
+    def seal(self, step: StepRow, payload: bytes) -> StepRow:
+        """Return a step that works with something else."""
+        if self.key is None:
+            raise StoreError("the input of the operation is not kept any more")
+        return replace(step, sealed=self.key.seal(payload, step.seq))
+
+    def act(self, step: StepRow) -> Act:
+        """Return what a call sends, under the step's own key."""
+        kind = ROLES[step.role or ""].acts[step.act]
+        act = msgspec.json.decode(self.payload(step), type=kind, strict=False)
+        return replace(act, key=step.step_key)
+
+    async def begin(self, step: StepRow, more: Sequence[StepRow] = ()) -> None:
+        """Make it durable that a step is about to be sent. Raises Fenced, RecordBusy or StoreError: send nothing."""
+        began = self.clock.loop()
+        lease = lease_of(self.view.operation.holder, self.clock.now(), self._terms.lease)
+        await self._journal.begin(self.view, step, lease, more=more)
+        self.until = began + self._terms.lease
+        operation = replace(self.view.operation, leased_until=lease.until, wake_at=lease.until, updated_at=lease.now)
+        self.view = OperationView(operation, self.view.steps)
+        for one in (step, *more):
+            self.view = self.view.with_step(one)
+
+    async def conclude(self, step: StepRow, verdict: Verdict, events: Sequence[Event] = ()) -> StepRow:
+        """Keep what came of a step, and where that leaves the operation. Raises Fenced or StoreError."""
+        if self.is_stuck:
+            step = replace(step, lock_key=None)
+        ended_step = concluded(step, verdict)
+        await self.keep(self._undone(ended_step), events)
+        return ended_step
+
+    async def keep(self, view: OperationView, events: Sequence[Event] = ()) -> None:
+        """Keep a view, with the state that follows from its steps."""
+        after = self.rested(view)
+        await self._journal.finish(self.view, after, events=events)
+        self.view = after
+
+    async def put_down(self) -> None:
+        """Leave the rest to the worker, at once."""
+        now = self.clock.now()
+        operation = replace(
+            self.view.operation, state=OperationState.UNKNOWN, updated_at=now, leased_until=now, wake_at=now
+        )
+        after = OperationView(operation, self.view.steps)
+        await self._journal.finish(self.view, after)
+        self.view = after
+
+    async def forget_input(self) -> None:
+        """Destroy the input: its term is over. What is not known then waits for a person."""
+        now = self.clock.now()
+        operation = replace(
+            self.view.operation,
+            state=OperationState.UNKNOWN,
+            parked=True,
+            sealed_key=None,
+            wake_at=None,
+            leased_until=now,
+            updated_at=now,
+        )
+        steps = tuple(replace(step, sealed=None, lock_key=None) for step in self.view.steps)
+        after = OperationView(operation, steps)
+        await self._journal.finish(self.view, after)
+        self.view, self.key = after, None
+
+    def is_rested(self) -> bool:
+        """Say whether the state that is kept is one in which nobody works on it."""
+        return self.view.operation.state is not OperationState.RUNNING
+
+    def _undone(self, step: StepRow) -> OperationView:
+        view = self.view.with_step(step)
+        if step.compensates is None or step.state is not StepState.APPLIED:
+            return view
+        return view.with_step(replace(view.step(step.compensates), state=StepState.COMPENSATED))
+
+    def rested(self, view: OperationView) -> OperationView:
+        """Write into the operation where its steps leave it; one that is over loses its input."""
+        now = self.clock.now()
+        rest = next_of(view)
+        if not isinstance(rest, Rest) or (self.keeps_lease and not rest.state.is_final):
+            operation = replace(view.operation, state=OperationState.RUNNING, updated_at=now)
+            return OperationView(operation, view.steps)
+        operation = replace(
+            view.operation,
+            state=rest.state,
+            resumable=rest.resumable,
+            parked=self._is_stuck(rest),
+            updated_at=now,
+            leased_until=now,
+            wake_at=self._wake_at(view, rest, now),
+        )
+        rested = OperationView(operation, view.steps)
+        return ended(rested) if rest.state.is_final else rested
+
+    def _is_stuck(self, rest: Rest) -> bool:
+        return rest.stuck or (self.is_stuck and rest.state is OperationState.UNKNOWN)
+
+    def _wake_at(self, view: OperationView, rest: Rest, now: datetime) -> datetime | None:
+        if rest.state.is_final:
+            return None
+        if self._is_stuck(rest):
+            return self.input_ends(view)
+        if self.wake_at is not None or rest.state in {OperationState.WAITING, OperationState.PENDING_APPROVAL}:
+            return self.wake_at
+        tries = max((step.attempts for step in view.steps), default=0)
+        return now + timedelta(seconds=self._terms.again * 2 ** min(tries, MOST_DOUBLINGS))
+
+    def input_ends(self, view: OperationView) -> datetime | None:
+        """Say when the input of what is not known is destroyed; None where it was."""
+        if view.operation.sealed_key is None:
+            return None
+        return view.operation.created_at + timedelta(seconds=self._terms.keep_input)
+
+
+MOST_DOUBLINGS = 5  # 32 times the first wait
+
+
+def concluded(step: StepRow, verdict: Verdict) -> StepRow:
+    """Return a step with what came of it; where that is not known it goes on keeping others from its record."""
+    return replace(
+        step,
+        state=verdict.state,
+        lock_key=step.lock_key if verdict.state is StepState.UNKNOWN else None,
+        code=verdict.code,
+        reason=verdict.reason[:LONGEST_REASON] if verdict.reason else None,
+        record_id=verdict.record_id or step.record_id,
+        version=verdict.version,
+        passing=verdict.passing,
+    )
+
+
+def encoded(payload: Any) -> bytes:
+    """Write down what a step works with."""
+    return msgspec.json.encode(payload)

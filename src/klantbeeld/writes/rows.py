@@ -1,0 +1,163 @@
+"""Operations and steps as the journal keeps them: what a row says, in Python's own types."""
+
+from dataclasses import dataclass, fields, replace
+from datetime import UTC, datetime
+from typing import Any, TypeVar, get_type_hints
+
+from klantbeeld.writes.states import CALL, OperationState, Policy, StepState
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepRow:
+    """One step of an operation; the columns are told in `tables.steps`."""
+
+    operation_id: str
+    seq: int
+    kind: str
+    act: str
+    source: str | None = None
+    role: str | None = None
+    state: StepState = StepState.PENDING
+    optional: bool = False
+    compensates: int | None = None
+    prepare: str | None = None
+    step_key: str
+    lock_key: bytes | None = None
+    attempts: int = 0
+    first_sent_at: datetime | None = None
+    last_sent_at: datetime | None = None
+    expected: str | None = None
+    passing: bool = False
+    code: str | None = None
+    reason: str | None = None
+    record_id: str | None = None
+    version: str | None = None
+    sealed: bytes | None = None
+
+    @property
+    def is_call(self) -> bool:
+        """Whether it is an act of a source."""
+        return self.kind == CALL
+
+    @property
+    def was_left_out(self) -> bool:
+        """Whether it was known from the beginning that it cannot be done, and does not count."""
+        return self.optional and self.state is StepState.NOT_APPLIED and self.attempts == 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OperationRow:
+    """An operation; the columns are told in `tables.operations`.
+
+    `token` fences: whoever writes names the token under which it was taken, and writes nothing when that has grown.
+    """
+
+    id: str
+    scope_key: bytes | None
+    fingerprint: bytes
+    caller: bytes
+    mutation: str
+    customer_id: str | None
+    channel: str
+    policy: Policy = Policy.BACKWARD
+    state: OperationState = OperationState.RUNNING
+    resumable: bool = False
+    parked: bool = False
+    created_at: datetime
+    updated_at: datetime
+    expires_at: datetime
+    wake_at: datetime | None
+    holder: str
+    token: int = 1
+    leased_until: datetime
+    sealed_key: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class OperationView:
+    """An operation with all its steps, in their order; steps that compensate are among them."""
+
+    operation: OperationRow
+    steps: tuple[StepRow, ...]
+
+    @property
+    def is_final(self) -> bool:
+        """Whether nothing more will happen by itself."""
+        return self.operation.state.is_final
+
+    def step(self, seq: int) -> StepRow:
+        """Return one step; KeyError for one that is not there."""
+        for step in self.steps:
+            if step.seq == seq:
+                return step
+        raise KeyError(seq)
+
+    def with_step(self, changed: StepRow) -> "OperationView":
+        """Return the same with a step changed, or with one more."""
+        kept = [step for step in self.steps if step.seq != changed.seq]
+        return replace(self, steps=tuple(sorted((*kept, changed), key=lambda step: step.seq)))
+
+
+R = TypeVar("R", OperationRow, StepRow)
+
+STEP_COLUMNS = tuple(field.name for field in fields(StepRow))
+OPERATION_COLUMNS = tuple(field.name for field in fields(OperationRow))
+
+IDS = frozenset({"id", "operation_id", "customer_id", "holder"})
+BYTES = frozenset({"scope_key", "fingerprint", "caller", "sealed_key", "lock_key", "sealed"})
+ENUMS = {
+    (OperationRow, "policy"): Policy,
+    (OperationRow, "state"): OperationState,
+    (StepRow, "state"): StepState,
+}
+
+
+def _read(kind: type[Any], name: str, hints: Any) -> Any:
+    """Choose how a column is read: the two databases give ids, moments and truth values in types of their own."""
+    if enum := ENUMS.get((kind, name)):
+        return enum
+    if name in IDS:
+        return str
+    if name in BYTES:
+        return bytes
+    hint = str(hints[name])
+    if "datetime" in hint:
+        return _moment
+    return bool if hint == "<class 'bool'>" else None
+
+
+def _readers(kind: type[Any]) -> tuple[Any, ...]:
+    hints = get_type_hints(kind)
+    return tuple(_read(kind, field.name, hints) for field in fields(kind))
+
+
+def _moment(value: Any) -> datetime:
+    moment: datetime = datetime.fromisoformat(value) if isinstance(value, str) else value
+    return moment.astimezone(UTC)
+
+
+STEP_READERS = _readers(StepRow)
+OPERATION_READERS = _readers(OperationRow)
+
+
+def step_of(row: tuple[Any, ...]) -> StepRow:
+    """Make a step of a row whose columns are STEP_COLUMNS."""
+    return StepRow(**_values(row, STEP_COLUMNS, STEP_READERS))
+
+
+def operation_of(row: tuple[Any, ...]) -> OperationRow:
+    """Make an operation of a row whose columns are OPERATION_COLUMNS."""
+    return OperationRow(**_values(row, OPERATION_COLUMNS, OPERATION_READERS))
+
+
+def _values(row: tuple[Any, ...], columns: tuple[str, ...], readers: tuple[Any, ...]) -> dict[str, Any]:
+    return {
+        name: value if value is None or read is None else read(value)
+        for name, value, read in zip(columns, row, readers, strict=True)
+    }
+
+
+def values_of(row: OperationRow | StepRow) -> tuple[Any, ...]:
+    """Give a row's values in the order of its columns, as both databases take them."""
+    columns = OPERATION_COLUMNS if isinstance(row, OperationRow) else STEP_COLUMNS
+    return tuple(getattr(row, name) for name in columns)

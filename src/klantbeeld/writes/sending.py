@@ -1,0 +1,206 @@
+"""Sending: one act to its owner, durable before its first byte, and never over a newer change."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TypeVar
+
+from klantbeeld.errors import SourceConflict, SourceError
+from klantbeeld.sdk.acts import Act
+from klantbeeld.sdk.connector import Doing
+from klantbeeld.sdk.words import Guard, WriteSafety
+from klantbeeld.sources.context import CallContext
+from klantbeeld.sources.source import Source
+from klantbeeld.writes.evidence import has_version, read_version, record_of
+from klantbeeld.writes.held import Held, encoded
+from klantbeeld.writes.journal import Event, RecordBusy
+from klantbeeld.writes.keys import Keys
+from klantbeeld.writes.outcomes import Verdict, verdict_after
+from klantbeeld.writes.planning import PlannedStep, Preparer
+from klantbeeld.writes.rows import OperationRow, StepRow
+from klantbeeld.writes.states import CALL, StepState
+
+T = TypeVar("T")
+
+# How often a write without an expected version is tried at a newer version, when others change the record meanwhile.
+MOST_VERSIONS = 4
+
+BUSY_SECONDS = 0.02  # between two looks at a record that another operation is changing
+
+# What the owner, or a lease of ours, compares; a write without an expected version is tied to the present one, so that
+# a second arrival of the same write changes nothing.
+TIED = frozenset({WriteSafety.IF_MATCH, WriteSafety.NONE})
+COMPARED_BY_OWNER = frozenset({Guard.IF_MATCH, Guard.VERSION_FIELD})
+
+EventsOf = Callable[[OperationRow, StepRow, Act], Sequence[Event]]
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """A step as it will be sent: its row, its act, and the steps that are kept with it."""
+
+    step: StepRow
+    act: Act
+    more: tuple[StepRow, ...] = ()
+
+
+class Sender:
+    """Sends steps; lives as long as the app."""
+
+    def __init__(
+        self,
+        sources: Mapping[str, Source],
+        *,
+        keys: Keys,
+        preparers: Mapping[str, Preparer],
+        events_of: EventsOf,
+        undo: Callable[[Held, StepRow, PlannedStep], StepRow],
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self._sources = sources
+        self._keys = keys
+        self._preparers = preparers
+        self._events_of = events_of
+        self._undo = undo
+        self._sleep = sleep
+
+    async def send(self, held: Held, step: StepRow, context: CallContext) -> StepRow:
+        """Prepare a step, make it durable, send it and keep what came of it. Raises Fenced or StoreError."""
+        try:
+            ready = await self.ready(held, step, held.within(context))
+        except SourceError as problem:  # only reading was tried
+            problem.sent = False
+            return await held.conclude(step, verdict_after(problem))
+        try:
+            await self.when_free(lambda: held.begin(ready.step, ready.more), held, context)
+        except RecordBusy:
+            return await held.conclude(step, Verdict(StepState.NOT_APPLIED, code=RecordBusy.code, passing=True))
+        return await self.sent(held, ready, context)
+
+    async def ready(self, held: Held, step: StepRow, context: CallContext) -> Ready:
+        """Complete a step by reading what it needs: nothing is changed. Raises SourceError."""
+        act = held.act(step)
+        more: tuple[StepRow, ...] = ()
+        if step.prepare is not None:
+            prepared = await self._preparers[step.prepare].prepare(held.view.operation, step, act, context)
+            act = replace(prepared.act, key=step.step_key)
+            step = held.seal(step, encoded(replace(prepared.act, key="")))
+            if prepared.undo is not None:
+                more = (self._undo(held, step, prepared.undo),)
+        source, doing = self._owner(step)
+        now = held.clock.now()
+        ready = replace(
+            step,
+            state=StepState.SENDING,
+            attempts=step.attempts + 1,
+            first_sent_at=step.first_sent_at or now,
+            last_sent_at=now,
+            expected=await self._expected(source, doing, act, context),
+            lock_key=self._lock(source, doing, act),
+            code=None,
+            reason=None,
+        )
+        return Ready(ready, act, more)
+
+    async def sent(self, held: Held, ready: Ready, context: CallContext) -> StepRow:
+        """Send a step whose intent is durable, and keep what came of it. Raises Fenced or StoreError."""
+        verdict = await self._once(held, ready, context)
+        while verdict.code == SourceConflict.code and ready.act.expected is None and ready.step.expected is not None:
+            # Somebody changed the record between our look and our write, and the caller set no condition.
+            if ready.step.attempts >= MOST_VERSIONS or held.clock.loop() >= context.deadline:
+                break
+            again = await self._at_newer_version(held, ready, context)
+            if again is None:
+                break
+            ready = again
+            verdict = await self._once(held, ready, context)
+        events = self._events_of(held.view.operation, ready.step, ready.act) if is_applied(verdict) else ()
+        return await held.conclude(ready.step, verdict, events)
+
+    async def when_free(self, claim: Callable[[], Awaitable[T]], held: Held, context: CallContext) -> T:
+        """Wait for a record that another operation is changing, until the deadline; raises RecordBusy then."""
+        while True:
+            try:
+                return await claim()
+            except RecordBusy:
+                if held.clock.loop() + BUSY_SECONDS >= min(context.deadline, held.until):
+                    raise
+            await self._sleep(BUSY_SECONDS)
+
+    def reads_before(self, planned: PlannedStep) -> bool:
+        """Say whether something is read before a step is sent: then a repetition should be noticed before that."""
+        if planned.kind != CALL or planned.left_out is not None:
+            return False
+        source = self._sources.get(planned.source or "")
+        doing = source.doings.get(planned.act) if source else None
+        if source is None or doing is None:
+            return False
+        return planned.prepare is not None or (planned.payload.expected is None and is_tied(source, doing))
+
+    async def _at_newer_version(self, held: Held, ready: Ready, context: CallContext) -> Ready | None:
+        """Tie a refused write to the version that is there now; None where that cannot be read."""
+        source, doing = self._owner(ready.step)
+        try:
+            expected = await self._expected(source, doing, ready.act, held.within(context))
+        except SourceError:
+            return None
+        step = replace(ready.step, expected=expected, attempts=ready.step.attempts + 1, last_sent_at=held.clock.now())
+        await held.begin(step)
+        return Ready(step, ready.act)
+
+    async def _once(self, held: Held, ready: Ready, context: CallContext) -> Verdict:
+        source, doing = self._owner(ready.step)
+        step, act = ready.step, ready.act
+        try:
+            bounded = held.within(context)
+            if step.lock_key is not None and not await _is_at(source, step, act, bounded):
+                return Verdict(StepState.NOT_APPLIED, code=SourceConflict.code)
+            written = await source.act(step.act, as_sent(step, act, doing), bounded)
+        except SourceError as error:
+            return verdict_after(error)
+        return Verdict(StepState.APPLIED, written.record_id, written.version)
+
+    async def _expected(self, source: Source, doing: Doing, act: Act, context: CallContext) -> str | None:
+        """Return the version that the write is tied to: the caller's, else the present one where that can tie it."""
+        if act.expected is not None:
+            return act.expected
+        if not is_tied(source, doing):
+            return None
+        return await read_version(source, doing.name, act, context)
+
+    def _lock(self, source: Source, doing: Doing, act: Act) -> bytes | None:
+        """Return the lock under which a version is compared by us; None where the owner compares, or nobody asked."""
+        if doing.guard is not Guard.LEASE or act.expected is None:
+            return None
+        return self._keys.record(source.name, record_of(doing.name, act))
+
+    def _owner(self, step: StepRow) -> tuple[Source, Doing]:
+        source = self._sources.get(step.source or "")
+        doing = source.doings.get(step.act) if source else None
+        if source is None or doing is None:
+            raise SourceError("the source that a step was planned for is not configured any more", sent=False)
+        return source, doing
+
+
+def as_sent(step: StepRow, act: Act, doing: Doing) -> Act:
+    """Return an act with the version that its owner has to compare."""
+    return replace(act, expected=step.expected if doing.guard in COMPARED_BY_OWNER else None)
+
+
+def is_tied(source: Source, doing: Doing) -> bool:
+    """Say whether a write without an expected version is tied to the one that is there."""
+    return doing.guard is not Guard.NONE and doing.safety in TIED and has_version(source, doing.name)
+
+
+def is_applied(verdict: Verdict) -> bool:
+    """Say whether the owner did it."""
+    return verdict.state is StepState.APPLIED
+
+
+async def _is_at(source: Source, step: StepRow, act: Act, context: CallContext) -> bool:
+    """Compare the version while the lock keeps our other writes out; a failure to read it has sent nothing."""
+    try:
+        return await read_version(source, step.act, act, context) == step.expected
+    except SourceError as problem:
+        problem.sent = False
+        raise
