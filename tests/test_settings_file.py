@@ -132,6 +132,15 @@ def test_a_secret_in_the_file_is_refused_and_not_repeated(tmp_path: Path, text: 
     assert "settings are wrong" not in message
 
 
+def test_a_class_whose_deadline_is_above_the_most_is_refused(tmp_path: Path) -> None:
+    agent = 'scopes = []\nrows = "all"\npurposes = ["service"]\n'
+    purpose = '[access.purposes.service]\ntitle = { nl = "D", en = "S" }\nscopes = ["crm:read"]\n'
+    text = f"{purpose}[access.classes.agent]\n{agent}deadline = "
+    assert _load(tmp_path, f"{text}15.0").access.classes["agent"].deadline == 15
+    assert "above gateway.max_deadline" in _refused(tmp_path, f"{text}15.1")
+    assert _load(tmp_path, f"{text}30.0\n[gateway]\nmax_deadline = 30").gateway.max_deadline == 30
+
+
 def test_a_secret_names_exactly_one_place(tmp_path: Path) -> None:
     message = _refused(tmp_path, "[identity]\nmatch_key = { env = 'A', file = 'B' }")
     assert "exactly one of `env` and `file`" in message

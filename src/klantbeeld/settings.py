@@ -85,6 +85,13 @@ class GatewaySettings(Section):
     """Smallest answer that is compressed for clients that accept gzip; below, it fits one packet anyway."""
     max_streams: int = Field(default=1_000, gt=0)
     """Most answers in parts and sockets that are under way at once; beyond it 503."""
+    max_deadline: Seconds = 15.0
+    """Longest deadline that a caller class may have, in seconds."""
+    answer_reserve: float = Field(default=0.05, ge=0, le=1)
+    """Time of a deadline that is kept for putting the answer together, in seconds, at most a tenth of the deadline: so
+    sources are waited for until shortly before it, and the answer is there by the deadline."""
+    watch_every: Seconds = 0.1
+    """How often it is looked whether clients are still there, in seconds: one that went away has its reads ended."""
     cors_origins: tuple[str, ...] = ()
     """Origins (`https://app.example`) whose pages may ask from a browser; none by default."""
     graphiql: bool = True
@@ -170,7 +177,8 @@ class ClientClass(Section):
     purposes: tuple[str, ...] = Field(min_length=1)
     """Purposes for which callers of this class may read; the first where the request names none."""
     deadline: Seconds
-    """Time that a request of this class may take, in seconds."""
+    """Time that a request of this class may take, in seconds, `gateway.max_deadline` at most; the request's header
+    `Klantbeeld-Deadline-Ms` shortens it."""
     idempotency_key: Literal["required", "offered"] = "required"
     """Whether a mutation of this class must bring an idempotency key."""
 
@@ -391,3 +399,12 @@ class Settings(Section):
     """Language of texts for people when the request names none."""
     time_zone: str = "Europe/Amsterdam"
     """Time zone (IANA) of the organisation, by which due dates and ages are counted."""
+
+    @model_validator(mode="after")
+    def _deadlines_are_bounded(self) -> Self:
+        most = self.gateway.max_deadline
+        if over := sorted(name for name, one in self.access.classes.items() if one.deadline > most):
+            raise ValueError(
+                f"access.classes: the deadline of {', '.join(over)} is above gateway.max_deadline, {most:g} s"
+            )
+        return self

@@ -252,6 +252,8 @@ def _finding(key: Key, detail: ErrorDetails, given: Given) -> Finding:
 
 
 def _description(key: Key) -> str:
+    if not key:  # it is wrong between sections, and names them itself
+        return ""
     for arm in _arms(_type_at(key[:-1])):
         field = getattr(arm, "model_fields", {}).get(key[-1])
         if field is not None and field.description:

@@ -17,6 +17,7 @@ from klantbeeld.sdk.mapping import Mapping
 from klantbeeld.sdk.records import Party, Record
 from klantbeeld.sdk.roles import COMPLAINTS
 from klantbeeld.sources.context import CallContext
+from klantbeeld.sources.source import Written
 
 SOLVE = """mutation Solve($input: SolveComplaintInput!) { solveComplaint(input: $input) {
   status steps { source status code }
@@ -127,19 +128,27 @@ async def test_the_trail_shows_no_write_where_nothing_was_written() -> None:
     assert [reading.writes for reading in kept(house)] == [False, False]
 
 
-async def test_the_trail_shows_a_write_that_was_broken_off() -> None:
+async def test_a_write_whose_caller_goes_away_comes_to_its_end_and_the_trail_shows_it() -> None:
     house = a_house(theirs("c1", "z1"))
-    begun = asyncio.Event()
+    begun, may_end = asyncio.Event(), asyncio.Event()
+    ended = []
 
-    async def never(name: str, act: Act, context: CallContext) -> Any:
+    async def slow(name: str, act: Act, context: CallContext) -> Written:
         begun.set()
-        await asyncio.Event().wait()
+        await may_end.wait()
+        ended.append(name)
+        return Written("c1", None)
 
-    house.sources["complaints"].act = never  # type: ignore[method-assign]  # a write that does not end
+    house.sources["complaints"].act = slow  # type: ignore[method-assign]  # a write that takes as long as a test says
     asking = asyncio.ensure_future(house.ask(SOLVE, solving("c1")))
     await begun.wait()
-    asking.cancel()
+    for _ in range(3):
+        asking.cancel()
+        await asyncio.sleep(0)
+    assert not asking.done()
+    may_end.set()
     with pytest.raises(asyncio.CancelledError):
         await asking
+    assert ended == ["solve_complaint"]
     (reading,) = kept(house)
     assert (reading.writes, reading.outcome) == (True, "UNKNOWN")

@@ -21,6 +21,7 @@ from tests.gateway.conftest import (
     FakeEngine,
     FakeObserver,
     FakeParts,
+    Serve,
 )
 
 from klantbeeld.errors import Overloaded, StoreError
@@ -228,6 +229,41 @@ async def test_an_engine_that_does_not_answer_is_ended_after_its_deadline(client
     app = GraphQLEndpoint(HangingEngine(), FakeAuthenticator(caller), settings=GatewaySettings())
     answer = await client(app).post("/", json=HELLO)
     assert (answer.status_code, code(answer)) == (504, "DEADLINE_EXCEEDED")
+
+
+async def test_a_client_that_goes_away_has_its_request_ended_within_200_ms(serve: Serve) -> None:
+    loop = asyncio.get_running_loop()
+    asked, ended = asyncio.Event(), loop.create_future()
+
+    class Watching(HangingEngine):
+        async def execute(self, request: GraphQLRequest, context: RequestContext, /) -> FakeAnswer | Parts:
+            asked.set()
+            try:
+                return await super().execute(request, context)
+            finally:
+                ended.set_result(loop.time())
+
+    observer = FakeObserver()
+    app = GraphQLEndpoint(Watching(), FakeAuthenticator(FakeCaller()), settings=GatewaySettings(), observer=observer)
+    async with serve(app) as address, httpx.AsyncClient(base_url=f"http://{address}") as client:
+        going = asyncio.create_task(client.post("/", json=HELLO, headers={"authorization": f"Bearer {TOKEN}"}))
+        await asked.wait()
+        going.cancel()
+        left = loop.time()
+        assert await ended - left < 0.2
+    assert observer.failures == []
+
+
+async def test_a_part_of_the_deadline_is_kept_for_the_answer(client: Client, engine: FakeEngine) -> None:
+    kept = []
+    for seconds in (5.0, 0.1):
+        app = GraphQLEndpoint(
+            engine, FakeAuthenticator(FakeCaller(deadline_seconds=seconds)), settings=GatewaySettings()
+        )
+        before = asyncio.get_running_loop().time()
+        await client(app).post("/", json=HELLO)
+        kept.append(before + seconds - engine.asked[-1][1].deadline)
+    assert kept == [pytest.approx(0.05, abs=0.02), pytest.approx(0.01, abs=0.005)]
 
 
 @pytest.mark.parametrize(("asked", "expected"), [(None, 5.0), ("200", 0.2), ("60000", 5.0)])

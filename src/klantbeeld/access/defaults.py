@@ -40,7 +40,7 @@ def default_classes() -> dict[str, ClientClass]:
             rows="all",
             purposes=("service", "advice", "collections", "marketing"),
             idempotency_key="offered",
-            deadline=2.0,
+            deadline=5.0,
         ),
         "app": ClientClass(
             scopes=(*_READS, *_WRITES, "sources:read", "introspect"),

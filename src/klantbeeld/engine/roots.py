@@ -25,6 +25,7 @@ from klantbeeld.sdk.records import Record
 from klantbeeld.sdk.roles import Role
 from klantbeeld.sdk.words import Channel, MatchKind
 from klantbeeld.sources.source import Source
+from klantbeeld.sources.uninterrupted import uninterrupted
 from klantbeeld.writes.idempotency import key_of
 from klantbeeld.writes.intents import Intent
 from klantbeeld.writes.outcomes import WriteOutcome
@@ -151,11 +152,11 @@ class RunRoots:
             source=source,
             holder=holder,
         )
-        return await self._attempted(safety.channel, self.writer.write(intent, self.run.context))
+        return await uninterrupted(self._attempted(safety.channel, self.writer.write(intent, self.run.context)))
 
     async def carry_out(self, order: Order) -> WriteOutcome:
         """Carry out an order over several owners; raises as `write`."""
-        return await self._attempted(order.channel, self.writer.carry_out(order, self.run.context))
+        return await uninterrupted(self._attempted(order.channel, self.writer.carry_out(order, self.run.context)))
 
     async def _attempted(self, channel: Channel, writing: Awaitable[WriteOutcome]) -> WriteOutcome:
         attempt = Attempt(channel)

@@ -31,6 +31,7 @@ from klantbeeld.gateway.ports import (
 from klantbeeld.gateway.reading import CLOSE, ClientGone, read_body, request_of_body, request_of_query_string
 from klantbeeld.gateway.replies import GZIP, compressed, send_reply, send_stream
 from klantbeeld.gateway.streams import Streams
+from klantbeeld.gateway.watch import Watch, Watched
 from klantbeeld.settings import GatewaySettings, Language
 from klantbeeld.telemetry.observe import KEY as OBSERVED
 from klantbeeld.telemetry.observe import Observation
@@ -115,6 +116,7 @@ class GraphQLEndpoint:
         self._page = page
         self._streams = Streams(settings.max_streams) if streams is None else streams
         self._observer = observer or SilentObserver()
+        self._watch = Watch(every=settings.watch_every)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request (ASGI)."""
@@ -153,16 +155,25 @@ class GraphQLEndpoint:
         context = self._context(exchange, caller)
         timeout = asyncio.timeout_at(context.deadline + GRACE)
         request = None
+        watched: Watched | None = None
         try:
             async with timeout:
                 request = self._documents.resolve(await self._request(exchange))
+                watched = self._watch.begin(exchange.receive)
                 answer = await self._execute(request, context)
+        except asyncio.CancelledError as error:
+            if watched is None or not watched.has_gone:
+                raise
+            raise ClientGone from error
         except TimeoutError as error:
             if not timeout.expired():
                 raise
             if request is None:
                 raise Refusal("BODY_TOO_SLOW", status=408, headers=(CLOSE,)) from error
             raise Refusal("DEADLINE_EXCEEDED", status=504) from error
+        finally:
+            if watched is not None:
+                self._watch.end(watched)
         if isinstance(answer, AsyncIterator):
             return await self._stream(exchange, context, answer)
         _note(exchange.scope, caller, answer)
@@ -204,9 +215,11 @@ class GraphQLEndpoint:
         return request_of_body(await read_body(exchange.receive, exchange.headers, limit=limit))
 
     def _context(self, exchange: Exchange, caller: Caller) -> RequestContext:
+        seconds = _seconds(caller, exchange.headers)
+        kept = min(self._settings.answer_reserve, seconds / 10)
         return RequestContext(
             caller=caller,
-            deadline=exchange.arrived + _seconds(caller, exchange.headers),
+            deadline=exchange.arrived + seconds - kept,
             language=exchange.language,
             is_get=exchange.scope["method"] == "GET",
             idempotency_key=_text(exchange.headers.get(KEY_HEADER)),
