@@ -50,6 +50,8 @@ PAGE = ("first", "after")
 # By what pages are sorted.
 STARTED, PLACED, ISSUED, FILED = (attrgetter(name) for name in ("started_on", "placed_at", "issued_on", "filed_at"))
 
+FACTS = {category: replace(RECEIVED, category=category) for category in Category}
+
 COMPARED = "origins.alternatives"
 COMPARED_WITH = ((BILLING, HELD), (COMPLAINTS, COMPLAINED), (MARKETING, ALLOWED))
 
@@ -239,8 +241,7 @@ class Customer(Node):
         return [
             fact
             for fact in answers.records
-            if (category is None or fact.category is category)
-            and answers.may(replace(RECEIVED, category=fact.category or Category.CUSTOM))
+            if (category is None or fact.category is category) and answers.may(FACTS[fact.category or Category.CUSTOM])
         ]
 
     @joined(*TIMELINE, data=HAPPENED)

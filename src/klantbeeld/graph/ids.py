@@ -32,7 +32,7 @@ def seal_record_id(found: RecordId) -> str:
 def seal_parts(kind: str, customer_id: str, source: str, record_id: str) -> str:
     """Return the id of a record by its parts; none but the last may hold a slash."""
     sealed = b2a_base64(record_id.encode(), newline=False).translate(URL_SAFE, b"=")
-    return _sealed_prefix(kind, customer_id, source) + sealed.decode("ascii")
+    return f"{_sealed_prefix(kind, customer_id, source)}{sealed.decode()}"
 
 
 @lru_cache(maxsize=4096)

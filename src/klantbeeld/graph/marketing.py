@@ -1,7 +1,6 @@
 """What the customer allowed, chose and received."""
 
-from collections.abc import Sequence
-from itertools import groupby
+from collections.abc import Iterable
 
 import msgspec
 from strawberry import Parent
@@ -47,14 +46,16 @@ class Attribute(Sourced):
     """A single fact that a source keeps."""
 
 
-def effective_consents(consents: Sequence[records.Consent]) -> list[records.Consent]:
+def effective_consents(consents: Iterable[records.Consent]) -> list[records.Consent]:
     """Return one consent for each purpose and channel; where sources disagree, the withdrawal wins."""
-    ordered = sorted(consents, key=lambda consent: (*_subject(consent), STRENGTH[consent.status], _source(consent)))
-    return [_decided(list(group)) for _, group in groupby(ordered, key=_subject)]
+    groups: dict[tuple[str, str], list[records.Consent]] = {}
+    for consent in consents:
+        groups.setdefault((consent.purpose or "", consent.channel or ""), []).append(consent)
+    return [_decided(groups[subject]) for subject in sorted(groups)]
 
 
 def _decided(group: list[records.Consent]) -> records.Consent:
-    winner, *others = group
+    winner, *others = group if len(group) == 1 else sorted(group, key=_strength)
     differing = tuple(
         Alternative(_source(other), other.status.value if other.status else None)
         for other in others
@@ -64,8 +65,8 @@ def _decided(group: list[records.Consent]) -> records.Consent:
     return msgspec.structs.replace(winner, choices=(choice,))
 
 
-def _subject(consent: records.Consent) -> tuple[str, str]:
-    return (consent.purpose or "", consent.channel.value if consent.channel else "")
+def _strength(consent: records.Consent) -> tuple[int, str]:
+    return STRENGTH[consent.status], _source(consent)
 
 
 def _source(consent: records.Consent) -> str:
