@@ -44,6 +44,7 @@ from klantbeeld.settings_file import read_secret
 from klantbeeld.settings_source import SourceSettings
 from klantbeeld.sources.changes import Changes
 from klantbeeld.sources.changes_opening import open_changes
+from klantbeeld.sources.figures import show_links
 from klantbeeld.sources.opening import MakeTransport, open_source
 from klantbeeld.sources.secrets import Secrets
 from klantbeeld.sources.source import Source, loop_clock
@@ -150,6 +151,7 @@ async def _open(stack: AsyncExitStack, settings: Settings, given: Outside, metri
     sources = open_sources(settings, load_connectors(settings.connector_folders), given, metrics)
     for source in sources.values():
         stack.push_async_callback(source.aclose)
+    show_links(metrics, sources)
     client = await stack.enter_async_context(httpx.AsyncClient())
     admission = make_admission(
         settings.access,

@@ -1,27 +1,16 @@
 """The inventory: which systems are asked, what they hold, where and for how long, and how they are doing."""
 
 from collections.abc import Iterable
-from datetime import datetime
 
 import strawberry
 
 from klantbeeld.graph.answers import Moment
 from klantbeeld.graph.data import Data
+from klantbeeld.graph.source_health import SourceHealth, health_of
 from klantbeeld.sdk.words import Category, WriteSafety
 from klantbeeld.sources.source import Source as OpenSource
 
 INVENTORY = Data(owner="CRM", category=Category.SYSTEM, scope="sources:read")
-
-
-@strawberry.type(description="How a source has been doing, over its recent calls.")
-class SourceHealth:
-    """How a source has been doing."""
-
-    last_success_at: datetime | None = strawberry.field(description="When it last answered.")
-    last_problem: str | None = strawberry.field(description="Code of what last went wrong.")
-    error_rate: float | None = strawberry.field(description="Share of recent calls that failed, 0 to 1.")
-    latency_p50_ms: float | None = strawberry.field(description="Half of the recent calls took no longer.")
-    latency_p95_ms: float | None = strawberry.field(description="Of twenty recent calls, nineteen took no longer.")
 
 
 @strawberry.type(description="What a source offers against a write that is done twice, or over a newer change.")
@@ -80,15 +69,5 @@ def _described(source: OpenSource, moment: Moment) -> Source:
             writes=sorted(source.doings),
             locks=[Lock(write=name, kind=doing.safety) for name, doing in sorted(source.doings.items())],
         ),
-        health=SourceHealth(
-            last_success_at=source.health.last_success_at,
-            last_problem=source.health.last_problem_code,
-            error_rate=source.health.error_rate,
-            latency_p50_ms=_milliseconds(source.health.percentile(0.5)),
-            latency_p95_ms=_milliseconds(source.health.percentile(0.95)),
-        ),
+        health=health_of(source),
     )
-
-
-def _milliseconds(seconds: float | None) -> float | None:
-    return None if seconds is None else round(seconds * 1000, 1)

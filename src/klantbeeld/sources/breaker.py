@@ -13,7 +13,7 @@ from klantbeeld.sources.traffic import Traffic
 
 
 class BreakerState(StrEnum):
-    """Which calls pass."""
+    """Which calls pass a breaker: all, a few that find out whether the source is back, or none."""
 
     CLOSED = "CLOSED"
     HALF_OPEN = "HALF_OPEN"

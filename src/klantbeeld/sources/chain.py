@@ -80,6 +80,21 @@ class Chain:
             return self._once(call, context, may_repeat=not call.sends)
         return self._race(self.hedging, call, context)
 
+    @property
+    def reads_state(self) -> BreakerState:
+        """Which reads pass."""
+        return self.reads.state(self._clock())
+
+    @property
+    def writes_state(self) -> BreakerState:
+        """Which writes pass."""
+        return self.writes.state(self._clock())
+
+    @property
+    def retries_left(self) -> int:
+        """How many reads may be sent again now."""
+        return int(self.retry_budget.left(self._clock()))
+
     def delivered(self, call: Call[Any]) -> None:
         """Be told that an answer was what the source's contract says."""
         (self.writes if call.sends else self.reads).succeed(self._ended)

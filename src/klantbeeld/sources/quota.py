@@ -106,6 +106,11 @@ class Quota:
         self.is_free = False
 
     @property
+    def is_paused(self) -> bool:
+        """Whether the source asked not to be called now."""
+        return self._clock() < self.paused_until
+
+    @property
     def left(self) -> float | None:
         """The share of the day's budget that is left for everybody, 0 to 1; None where there is none to keep."""
         if self._settings.per_day is None:
@@ -115,7 +120,7 @@ class Quota:
     @property
     def stopped(self) -> tuple[Priority, ...]:
         """Whose calls are refused now, the least important first."""
-        if self._clock() < self.paused_until:
+        if self.is_paused:
             return tuple(reversed(Priority))
         left = self.left
         return () if left is None else tuple(one for one in reversed(Priority) if left <= self._floors[one])

@@ -8,7 +8,7 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import product
 from math import inf, isfinite
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 
@@ -95,6 +95,8 @@ class Timings:
 class Gauged:
     """A level that is read when Prometheus asks, and costs nothing until then."""
 
+    FAMILY: ClassVar[type[GaugeMetricFamily | CounterMetricFamily]] = GaugeMetricFamily
+
     def __init__(self, name: str, meaning: str, read: Callable[[], float | Levels], labels: Sequence[str] = ()) -> None:
         self.name = name
         self.meaning = meaning
@@ -103,11 +105,17 @@ class Gauged:
 
     def family(self) -> Metric:
         """Read it."""
-        family = GaugeMetricFamily(self.name, self.meaning, labels=self.labels)
+        family = self.FAMILY(self.name, self.meaning, labels=self.labels)
         level = self._read()
         for labels, value in level.items() if isinstance(level, Mapping) else (((), level),):
             family.add_metric(labels, value)
         return family
+
+
+class Followed(Gauged):
+    """A count that somebody else keeps, read when Prometheus asks."""
+
+    FAMILY = CounterMetricFamily
 
 
 class Board:

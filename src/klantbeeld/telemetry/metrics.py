@@ -8,7 +8,7 @@ from typing import Literal, get_args
 
 from prometheus_client import CollectorRegistry, ProcessCollector
 
-from klantbeeld.telemetry.counting import Board, Gauged, Levels, Tally, Timings
+from klantbeeld.telemetry.counting import Board, Followed, Gauged, Levels, Tally, Timings
 
 DocumentOrigin = Literal["new", "shared", "refused"]
 RequestOutcome = Literal["ok", "partial", "refused", "failed", "overloaded"]
@@ -81,6 +81,10 @@ class Metrics:
     def watch(self, name: str, meaning: str, read: Callable[[], float | Levels], labels: Sequence[str] = ()) -> None:
         """Have a level read whenever Prometheus asks; with labels, `read` gives one for each of their values."""
         self._board.put(Gauged(name, meaning, read, labels))
+
+    def follow(self, name: str, meaning: str, read: Callable[[], float | Levels], labels: Sequence[str] = ()) -> None:
+        """Have a count that somebody else keeps read whenever Prometheus asks, as `watch` does a level."""
+        self._board.put(Followed(name, meaning, read, labels))
 
     def _timings(
         self, name: str, meaning: str, bounds: Sequence[float], label: str | None = None, values: Iterable[str] = ("",)
