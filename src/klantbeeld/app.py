@@ -42,6 +42,8 @@ from klantbeeld.registry import Connectors, load_connectors
 from klantbeeld.settings import Secret, Settings
 from klantbeeld.settings_file import read_secret
 from klantbeeld.settings_source import SourceSettings
+from klantbeeld.sources.cache_opening import open_cache
+from klantbeeld.sources.cached import Sharing
 from klantbeeld.sources.changes import Changes
 from klantbeeld.sources.changes_opening import open_changes
 from klantbeeld.sources.figures import show_links
@@ -148,7 +150,13 @@ async def _open(stack: AsyncExitStack, settings: Settings, given: Outside, metri
     trail = await stack.enter_async_context(
         open_trail(store, key=_trail_key(settings, given.environ), clock=time.time, settings=settings.access.trail)
     )
-    sources = open_sources(settings, load_connectors(settings.connector_folders), given, metrics)
+    changes = await stack.enter_async_context(open_changes(settings, store, secret=ring.current, now=given.now))
+    read = _secret_reader(given.environ)
+    sharing = await stack.enter_async_context(
+        open_cache(settings, changes, secret=ring.current, now=given.now, read=read)
+    )
+    connectors = load_connectors(settings.connector_folders)
+    sources = open_sources(settings, connectors, given, metrics, changes=changes, sharing=sharing)
     for source in sources.values():
         stack.push_async_callback(source.aclose)
     show_links(metrics, sources)
@@ -160,7 +168,6 @@ async def _open(stack: AsyncExitStack, settings: Settings, given: Outside, metri
         hands_on_tokens=any(source.wants_callers_token for source in sources.values()),
     )
     stack.push_async_callback(admission.close)
-    changes = await stack.enter_async_context(open_changes(settings, store, secret=ring.current, now=given.now))
     transactions = await stack.enter_async_context(open_transactions(store))
     journal = given.journal(Journal(transactions, wait=settings.writes.journal_wait))
     return Opened(store, ring, identity, sources, trail, admission, changes, journal)
@@ -220,9 +227,17 @@ def _telling(changes: Changes) -> Changed:
     return changed
 
 
-def open_sources(settings: Settings, connectors: Connectors, given: Outside, metrics: Metrics) -> dict[str, Source]:
+def open_sources(
+    settings: Settings,
+    connectors: Connectors,
+    given: Outside,
+    metrics: Metrics,
+    *,
+    changes: Changes,
+    sharing: Sharing | None = None,
+) -> dict[str, Source]:
     """Open every configured source; nothing is asked of any."""
-    sources = {}
+    sources: dict[str, Source] = {}
     for name, one in settings.sources.items():
         sources[name] = open_source(
             name,
@@ -232,7 +247,10 @@ def open_sources(settings: Settings, connectors: Connectors, given: Outside, met
             make_transport=given.make_transport,
             now=given.now,
             count=partial(metrics.count_call, name),
+            changes=changes,
+            sharing=sharing,
         )
+    changes.forget_calls = lambda name: sources[name].flights.forget() if name in sources else None
     return sources
 
 

@@ -10,12 +10,13 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from klantbeeld.settings_section import Bilingual, Seconds, Secret, Section
-from klantbeeld.settings_sharing import ChangesSettings, RedisSettings
+from klantbeeld.settings_sharing import CacheSettings, ChangesSettings, RedisSettings
 from klantbeeld.settings_source import SourceSettings
 
 __all__ = [
     "AccessSettings",
     "Bilingual",
+    "CacheSettings",
     "Category",
     "ChangesSettings",
     "ClientClass",
@@ -378,6 +379,8 @@ class Settings(Section):
     """Where ids and the trail are kept."""
     redis: RedisSettings | None = None
     """A Redis or Valkey server, where replicas share one."""
+    cache: CacheSettings = CacheSettings()
+    """Values that are kept for a short time."""
     changes: ChangesSettings = ChangesSettings()
     """How replicas hear of changes."""
     identity: IdentitySettings = IdentitySettings()

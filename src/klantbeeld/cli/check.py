@@ -7,6 +7,7 @@ from pathlib import Path
 
 from rich.text import Text
 
+from klantbeeld.cli.check_redis import persistence_of
 from klantbeeld.cli.opened import file_of, settings_of
 from klantbeeld.cli.terminal import remarks, results
 from klantbeeld.errors import ConfigurationError
@@ -57,10 +58,14 @@ def sound_settings(
 
 
 def findings_of(settings: Settings, environ: Mapping[str, str], *, file: Path | None) -> list[Finding]:
-    """Find all that is wrong with settings that are well formed; looks at this machine alone."""
+    """Find all that is wrong with settings that are well formed; asks no source, only the cache's server if any."""
     loaded, broken = _connectors_of(settings)
     facts = {name: _facts(connector) for name, connector in loaded.items()}
-    found = [*check_settings(settings, environ, connectors=facts), *_owners(settings, loaded)]
+    found = [
+        *check_settings(settings, environ, connectors=facts),
+        *_owners(settings, loaded),
+        *persistence_of(settings),
+    ]
     told = [broken.get(finding.where, finding) for finding in found]
     given = given_in(file, environ)
     return [replace(finding, where=given.place(_key(finding.where))) for finding in told]

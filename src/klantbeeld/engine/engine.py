@@ -14,6 +14,7 @@ from graphql import ExecutionResult, GraphQLError, GraphQLField, GraphQLResolveI
 from graphql.execution import experimental_execute_incrementally
 from strawberry.types.arguments import convert_arguments
 
+from klantbeeld.engine.ageing import headers_of
 from klantbeeld.engine.assembly import Assemble, compile_assembly
 from klantbeeld.engine.cursors import Cursors
 from klantbeeld.engine.deferral import deferral_of
@@ -47,7 +48,7 @@ from klantbeeld.errors import KeyRefused, KlantbeeldError, Overloaded, RequestEr
 from klantbeeld.graph.answers import Moment
 from klantbeeld.identity.map import IdentityMap
 from klantbeeld.settings import Language, Settings
-from klantbeeld.sources.context import CallContext
+from klantbeeld.sources.context import Ageing, CallContext
 from klantbeeld.sources.source import Source
 from klantbeeld.telemetry.metrics import DocumentOrigin
 from klantbeeld.writes.writer import Writer
@@ -103,6 +104,7 @@ class Engine:
         self._plans: LRU[PlanKey, Plan] = LRU(entries=limits.most_plans, size=limits.plan_bytes)
         self._fetch = Fetch(parts.sources, OwnRegister(parts.register, parts.sources.values()))
         self._cursors = Cursors(parts.cursor_key)
+        self._keeps = parts.settings.cache.is_on
         self._encode = msgspec.json.Encoder().encode
 
     async def execute(self, request: Asked, context: Surroundings, /) -> Answer | Parts:
@@ -195,7 +197,8 @@ class Engine:
     def _run(self, plan: Plan, shape: Shape, variables: Variables, context: Surroundings, *, fresh: bool) -> Run:
         moment = Moment(self._parts.now(), context.language, self._parts.settings, context.caller.rights)
         caller = context.caller
-        calls = CallContext(context.deadline, caller.priority, caller.rights.fingerprint, fresh, caller.token)
+        ageing = Ageing() if self._keeps and not plan.is_serial else None
+        calls = CallContext(context.deadline, caller.priority, caller.rights.fingerprint, fresh, caller.token, ageing)
         return Run(plan, shape, variables, moment, context=calls, cursors=self._cursors, to_python=self._to_python)
 
     def _to_python(self, definition: GraphQLField, values: dict[str, Any]) -> Mapping[str, Any]:
@@ -363,6 +366,7 @@ class Engine:
             is_partial=bool(shown),
             document=document.digest,
             waited=max((answer.seconds for asked in run.asked.values() for answer in asked), default=0.0),
+            headers=headers_of(run.context.ageing, is_whole=not shown),
         )
 
     def _shown(self, errors: Sequence[GraphQLError], language: Language) -> list[FormattedError]:

@@ -5,7 +5,7 @@ with where it came from.
 """
 
 import asyncio
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -33,10 +33,13 @@ from klantbeeld.sdk.mapping import Mapping as RecordMapping
 from klantbeeld.sdk.replies import Reply
 from klantbeeld.sdk.words import Category
 from klantbeeld.settings import SourceSettings
+from klantbeeld.sources.cached import CachedReads, Sharing
 from klantbeeld.sources.chain import Chain
+from klantbeeld.sources.changes import Changes
 from klantbeeld.sources.context import CallContext
 from klantbeeld.sources.credentials import Credentials
 from klantbeeld.sources.decode import Decoded, decode
+from klantbeeld.sources.flights import AskSource, Flights
 from klantbeeld.sources.health import Health
 from klantbeeld.sources.questions import Outcome, Question, SourceState, state_of
 from klantbeeld.sources.quota import QuotaLedger
@@ -104,6 +107,8 @@ class Source:
         now: Callable[[], datetime],
         count: Count = uncounted,
         ledger: QuotaLedger | None = None,
+        changes: Changes | None = None,
+        sharing: Sharing | None = None,
     ) -> None:
         self.name = name
         self.settings = settings
@@ -124,9 +129,37 @@ class Source:
         self._count = count
         self._deadline_header = settings.deadline_header.encode() if settings.deadline_header else None
         self._translations: dict[tuple[tuple[str, frozenset[str]], ...], Translation] = {}
+        proof = self.identity if self.wants_callers_token else None
+        self.flights = Flights(
+            self._answer,
+            timeout=settings.timeout,
+            proof=proof,
+            is_current=changes.is_current if changes else None,
+            count=lambda: count("joined", 0.0),
+        )
+        self._ask: AskSource = self.flights.ask if settings.share_calls else self._answer
+        self._cached: CachedReads | None = None
+        if sharing is not None:
+            self._cached = CachedReads(
+                name,
+                sharing,
+                readings=self.readings,
+                read=self._ask,
+                timeout=settings.timeout,
+                proof=proof,
+                count=count,
+            )
+            self._ask = self._cached.ask
 
-    async def ask(self, question: Question, context: CallContext) -> Outcome:
-        """Ask a question; what goes wrong is in the outcome, nothing is raised for it."""
+    def ask(self, question: Question, context: CallContext) -> Awaitable[Outcome]:
+        """Ask a question; what goes wrong is in the outcome, nothing is raised for it.
+
+        Where others ask the same, or it was asked a moment ago, the answer may be theirs: see `flights` and `cached`.
+        """
+        return self._ask(question, context)
+
+    async def _answer(self, question: Question, context: CallContext) -> Outcome:
+        """Ask the source itself."""
         began = self._monotonic()
         try:
             outcome = await self._read(question, context)
@@ -156,6 +189,8 @@ class Source:
 
     async def aclose(self) -> None:
         """Close the connections, those to a token endpoint too."""
+        if self._cached is not None:
+            await self._cached.aclose()
         await self._credentials.aclose()
         await self._transport.aclose()
 

@@ -31,6 +31,7 @@ HEX = re.compile(r"[0-9a-f]{16}|[0-9a-f]{32}|[0-9a-f]{64}")
 EVENTS: Mapping[str, str] = {
     "breaker_closed": "A source answers again.",
     "breaker_opened": "A source failed so often that it is not called for a while.",
+    "cache_failed": "The cache's server could not be reached; the sources are asked.",
     "change_not_told": "Other replicas could not be told of a write; they see it when what they cached is over.",
     "configuration_refused": "The gateway does not start with these settings.",
     "connector_refused": "A folder is not a connector and was set aside.",
