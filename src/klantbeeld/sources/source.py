@@ -4,8 +4,8 @@ The connector says what to send; here it is sent, decoded, translated, checked a
 with where it came from.
 """
 
-import asyncio
-from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
+import time
+from collections.abc import Awaitable, Callable, Generator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -70,8 +70,12 @@ Conversation = Call[Any] | Generator[Call[Any], Reply, Call[Any]]
 
 log = structlog.get_logger(__name__)
 
+loop_clock = time.monotonic
+"""The clock of all deadlines: asyncio's and uvloop's own, read without asking which loop runs."""
+
 WITHOUT_MEMBERS = frozenset(ALWAYS)
 FORGETS = Remembers()
+NOTHING = Decoded([], None)
 
 
 def uncounted(_outcome: CallOutcome, _seconds: float) -> None:
@@ -229,9 +233,12 @@ class Source:
             after=position,
             arguments=question.arguments,
         )
-        conversation = getattr(self.connector, plan.reading.name)(ask)
-        call, reply = await self._converse(conversation, context)
-        decoded = Decoded([], None)
+        conversation: Conversation = getattr(self.connector, plan.reading.name)(ask)
+        if isinstance(conversation, Call):
+            call, reply = conversation, await self.chain.send(conversation, context)
+        else:
+            call, reply = await self._converse(conversation, context)
+        decoded = NOTHING
         if reply.status not in call.absent:
             try:
                 decoded = decode(call, reply.body, plan.select)
@@ -288,15 +295,20 @@ class Source:
 
     async def _exchange(self, call: Call[Any], deadline: float, context: CallContext) -> Reply:
         """Make one exchange, as the chain's attempt."""
-        headers: Sequence[tuple[bytes, bytes]]
-        if self._credentials.are_in_headers:
-            proven, headers = call, (*encoded(tuple(call.headers)), *await self._credentials.headers(deadline, context))
+        proven, credentials = call, self._credentials
+        if credentials.are_in_headers:
+            headers = credentials.at_hand()
+            if headers is None:
+                headers = await credentials.headers(deadline, context)
+            if call.headers:
+                headers = (*encoded(tuple(call.headers)), *headers)
         else:
-            proven = await self._credentials.apply(call, deadline, context)
+            proven = await credentials.apply(call, deadline, context)
             headers = encoded(tuple(proven.headers))
-        body, media_type = proven.content()
-        if media_type:
-            headers = (*headers, (b"content-type", media_type.encode()))
+        body = b""
+        if proven.form is not None or proven.json is not None:
+            body, media_type = proven.content()
+            headers = (*headers, (b"content-type", (media_type or "").encode()))
         if self._deadline_header is not None:
             left = max(int((deadline - self._monotonic()) * 1000), 0)
             headers = (*headers, (self._deadline_header, str(left).encode()))
@@ -348,8 +360,3 @@ def encoded(headers: tuple[tuple[str, str], ...]) -> tuple[tuple[bytes, bytes], 
         return tuple((name.encode("latin-1"), value.encode("latin-1")) for name, value in headers)
     except UnicodeEncodeError as error:
         raise SourceInvalid("a header of the request has characters that cannot be sent", sent=False) from error
-
-
-def loop_clock() -> float:
-    """Return the running loop's time: the clock of all deadlines."""
-    return asyncio.get_running_loop().time()
