@@ -115,6 +115,7 @@ def shop(
     auth: Auth | None = None,
     changes: Changes | None = None,
     sharing: Sharing | None = None,
+    now: Callable[[], datetime] = lambda: NOW,
     **settings: Any,
 ) -> Source:
     """Open the shop over a handler of requests."""
@@ -129,7 +130,7 @@ def shop(
         transport=HttpxTransport(ORIGIN, limits, inner=httpx.MockTransport(handle)),
         credentials=Credentials(auth or made.auth, {"token": "t0p"}, fetch_token=_no_token, clock=loop_clock),
         monotonic=loop_clock,
-        now=lambda: NOW,
+        now=now,
         changes=changes,
         sharing=sharing,
     )

@@ -108,7 +108,7 @@ async def kept(
         secret=SECRET,
         now=clock.now,
     )
-    source = shop(keeper.handle, sharing=sharing, changes=changes, retry=RetrySettings(attempts=1))
+    source = shop(keeper.handle, sharing=sharing, changes=changes, now=clock.now, retry=RetrySettings(attempts=1))
     changes.forget_calls = lambda _: source.flights.forget()
     await changes.start()
     try:

@@ -228,7 +228,8 @@ class CachedReads:
         by_ages: dict[float, dict[str, bytes]] = {}
         for slot in slots:
             records = outcome.records[slot.capability].get(slot.key, [])
-            value = packed(slot.name, records, fetched_at=now, mark=mark, next_page=outcome.next_page)
+            fetched_at = min((record.origin.fetched_at for record in records if record.origin), default=now)
+            value = packed(slot.name, records, fetched_at=fetched_at, mark=mark, next_page=outcome.next_page)
             by_ages.setdefault(slot.ages.longest, {})[slot.name] = value
         for longest, values in by_ages.items():
             await self._sharing.store.keep(values, longest)
