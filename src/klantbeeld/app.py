@@ -5,7 +5,7 @@ import os
 import sys
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
@@ -13,6 +13,7 @@ from types import SimpleNamespace
 from typing import BinaryIO
 
 import httpx
+import structlog
 from pydantic import SecretStr
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -29,10 +30,12 @@ from klantbeeld.engine.engine import Engine, EngineParts
 from klantbeeld.errors import ConfigurationError, StoreError
 from klantbeeld.gateway import errors as gateway_errors
 from klantbeeld.gateway.documents import TrustedDocuments, trusted_documents
+from klantbeeld.gateway.door import Door
 from klantbeeld.gateway.graphiql import Example
 from klantbeeld.gateway.limits import parser
 from klantbeeld.gateway.ports import Readiness
 from klantbeeld.gateway.routes import GatewayParts, routes
+from klantbeeld.gateway.stopping import Stopping
 from klantbeeld.gateway.streams import Streams
 from klantbeeld.graph.schema import build_schema
 from klantbeeld.identity.blind_index import KeyRing, load_key_ring
@@ -48,6 +51,7 @@ from klantbeeld.sources.changes import Changes
 from klantbeeld.sources.changes_opening import open_changes
 from klantbeeld.sources.figures import show_links
 from klantbeeld.sources.opening import MakeTransport, open_source
+from klantbeeld.sources.quarantine import QuarantinedSource
 from klantbeeld.sources.secrets import Secrets
 from klantbeeld.sources.source import Source, loop_clock
 from klantbeeld.store import Store, open_store
@@ -63,6 +67,8 @@ from klantbeeld.writes.rows import OperationRow, StepRow
 from klantbeeld.writes.walker import Changed
 from klantbeeld.writes.writer import Writer
 
+log = structlog.get_logger(__name__)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outside:
@@ -75,6 +81,19 @@ class Outside:
     journal: Callable[[Journal], Journal] = lambda journal: journal
     examples: tuple[Example, ...] = ()
     demo_token: str | None = None
+    stopping: Stopping = field(default_factory=Stopping)
+    libraries: Callable[[Log], AbstractContextManager[None]] = through_log
+    """Where to send what libraries say, while the application is open."""
+
+
+class App(Starlette):
+    """The application, which can be told to end what has no end of its own."""
+
+    streams: Streams
+
+    def end_streams(self) -> None:
+        """End streams and sockets, and take no more of them."""
+        self.streams.close()
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +125,7 @@ class Opened:
 
 
 @asynccontextmanager
-async def build_app(settings: Settings, outside: Outside | None = None) -> AsyncIterator[Starlette]:
+async def build_app(settings: Settings, outside: Outside | None = None) -> AsyncIterator[App]:
     """Give the application while its store, sources and trail are open.
 
     A request walks: observation, endpoint (limits), admission (token, rights), engine (plan, fetch, assembly), sources,
@@ -117,18 +136,21 @@ async def build_app(settings: Settings, outside: Outside | None = None) -> Async
         metrics = Metrics(settings.sources)
         vocabulary = _vocabulary(settings)
         log = make_log(given.log_to, vocabulary)
-        stack.enter_context(through_log(log))
+        stack.enter_context(given.libraries(log))
         observer = LoggedFaults(log)
         opened = await _open(stack, settings, given, metrics)
         streams = Streams(settings.gateway.max_streams)
         stack.callback(streams.close)
+        door = _open_door(stack, settings, opened, metrics)
         documents = trusted_documents(settings.gateway)
         parts = GatewayParts(
             engine=_make_engine(settings, given, opened, metrics=metrics, observer=observer, documents=documents),
             documents=documents,
             observer=observer,
             authenticate=opened.admission,
-            readiness=_readiness(opened.store),
+            readiness=_readiness(opened.store, door, given.stopping),
+            door=door,
+            quarantined=tuple(name for name, source in opened.sources.items() if source.is_quarantined),
             registry=metrics.registry,
             streams=streams,
             examples=given.examples,
@@ -136,10 +158,12 @@ async def build_app(settings: Settings, outside: Outside | None = None) -> Async
         )
         counted = frozenset({settings.gateway.path})
         lines = RequestLines(given.log_to, vocabulary)
-        yield Starlette(
+        app = App(
             routes=routes(parts, settings.gateway, language=settings.language),
             middleware=[Middleware(ObserveRequests, lines=lines, metrics=metrics, counted=counted)],
         )
+        app.streams = streams
+        yield app
 
 
 async def _open(stack: AsyncExitStack, settings: Settings, given: Outside, metrics: Metrics) -> Opened:
@@ -236,22 +260,41 @@ def open_sources(
     changes: Changes,
     sharing: Sharing | None = None,
 ) -> dict[str, Source]:
-    """Open every configured source; nothing is asked of any."""
-    sources: dict[str, Source] = {}
-    for name, one in settings.sources.items():
-        sources[name] = open_source(
-            name,
-            one,
-            connectors.load(one.connector),
-            _secrets_of(name, one, given.environ),
-            make_transport=given.make_transport,
-            now=given.now,
-            count=partial(metrics.count_call, name),
-            changes=changes,
-            sharing=sharing,
-        )
+    """Open every configured source; nothing is asked of any. One whose connector is broken is set aside, and named."""
+    opening = partial(_open_source, connectors, given, metrics, changes=changes, sharing=sharing)
+    sources = {name: opening(name, one) for name, one in settings.sources.items()}
     changes.forget_calls = lambda name: sources[name].flights.forget() if name in sources else None
     return sources
+
+
+def _open_source(
+    connectors: Connectors,
+    given: Outside,
+    metrics: Metrics,
+    name: str,
+    settings: SourceSettings,
+    *,
+    changes: Changes,
+    sharing: Sharing | None,
+) -> Source:
+    try:
+        loaded = connectors.load(settings.connector)
+    except ConfigurationError as error:
+        if not connectors.is_broken(settings.connector):
+            raise
+        log.warning("connector_refused", source=name, connector=settings.connector, error=error.__cause__ or error)
+        return QuarantinedSource(name, settings, connectors.facts_of_broken(settings.connector), now=given.now)
+    return open_source(
+        name,
+        settings,
+        loaded,
+        _secrets_of(name, settings, given.environ),
+        make_transport=given.make_transport,
+        now=given.now,
+        count=partial(metrics.count_call, name),
+        changes=changes,
+        sharing=sharing,
+    )
 
 
 def _secrets_of(name: str, source: SourceSettings, environ: Mapping[str, str]) -> Secrets:
@@ -280,13 +323,29 @@ def _trail_key(settings: Settings, environ: Mapping[str, str]) -> bytes:
         raise ConfigurationError(where, "is not base64", "Make one with: openssl rand -base64 32") from error
 
 
-def _readiness(store: Store) -> Readiness:
+def _open_door(stack: AsyncExitStack, settings: Settings, opened: Opened, metrics: Metrics) -> Door:
+    door = Door(settings.gateway.door, opened.admission.importance)
+    door.start()
+    stack.callback(door.stop)
+    metrics.watch("klantbeeld_door_limit", "Requests that are let in at once.", lambda: door.limit)
+    metrics.watch("klantbeeld_door_inside", "Requests that are inside.", lambda: door.inside)
+    trail = opened.trail
+    metrics.watch("klantbeeld_trail_waiting", "Entries of the trail that wait to be written.", lambda: trail.waiting)
+    metrics.watch("klantbeeld_trail_lost", "Entries of the trail that were never written.", lambda: trail.lost)
+    return door
+
+
+def _readiness(store: Store, door: Door, stopping: Stopping) -> Readiness:
+    """Say whether requests can be taken: no source has a part in it."""
+
     async def ready() -> dict[str, bool]:
         try:
             await store.check()
         except StoreError:
-            return {"store": False}
-        return {"store": True}
+            is_there = False
+        else:
+            is_there = True
+        return {"store": is_there, "room": not door.is_overrun, "staying": not stopping.has_begun}
 
     return ready
 

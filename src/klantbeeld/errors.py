@@ -137,6 +137,12 @@ class SourceUnavailable(SourceError):
     retryable = True
 
 
+class SourceQuarantined(SourceError):
+    """The source's connector is broken, so it is not asked until that is mended and the configuration read again."""
+
+    code = "SOURCE_QUARANTINED"
+
+
 class BreakerOpen(SourceUnavailable):
     """The source failed so often that it is not called for a while; never `sent`."""
 

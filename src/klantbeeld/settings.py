@@ -10,6 +10,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from klantbeeld.settings_section import Bilingual, Seconds, Secret, Section
+from klantbeeld.settings_serving import DoorSettings, StoppingSettings
 from klantbeeld.settings_sharing import CacheSettings, ChangesSettings, RedisSettings
 from klantbeeld.settings_source import SourceSettings
 
@@ -20,6 +21,7 @@ __all__ = [
     "Category",
     "ChangesSettings",
     "ClientClass",
+    "DoorSettings",
     "EligibilitySettings",
     "GatewaySettings",
     "IdentitySettings",
@@ -36,6 +38,7 @@ __all__ = [
     "Settings",
     "SourceName",
     "SourceSettings",
+    "StoppingSettings",
     "StoreSettings",
     "TrailSettings",
     "ViewSettings",
@@ -95,6 +98,10 @@ class GatewaySettings(Section):
     """How often it is looked whether clients are still there, in seconds: one that went away has its reads ended."""
     cors_origins: tuple[str, ...] = ()
     """Origins (`https://app.example`) whose pages may ask from a browser; none by default."""
+    door: DoorSettings = DoorSettings()
+    """How many requests are answered at once."""
+    stopping: StoppingSettings = StoppingSettings()
+    """What happens between SIGTERM and the end."""
     graphiql: bool = True
     """Serve GraphiQL, without any CDN, to browsers at the endpoint."""
     trusted_documents: Path | None = None

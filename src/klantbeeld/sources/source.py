@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Generator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
-from typing import Any
+from typing import Any, ClassVar
 
 import structlog
 
@@ -26,7 +26,7 @@ from klantbeeld.errors import (
 )
 from klantbeeld.sdk.acts import Act
 from klantbeeld.sdk.calls import Ask, Call
-from klantbeeld.sdk.connector import Connector
+from klantbeeld.sdk.connector import Connector, Doing, Reading
 from klantbeeld.sdk.manifest import Remembers
 from klantbeeld.sdk.mapping import ALWAYS
 from klantbeeld.sdk.mapping import Mapping as RecordMapping
@@ -96,6 +96,8 @@ class Source:
     `monotonic` is the clock of deadlines, in seconds; `now` the clock of provenance, in UTC.
     """
 
+    is_quarantined: ClassVar[bool] = False
+
     def __init__(
         self,
         name: str,
@@ -120,8 +122,8 @@ class Source:
         self.roles = roles
         self.categories = categories
         self.remembers = remembers
-        self.readings = connector.readings()
-        self.doings = connector.doings()
+        self.readings: Mapping[str, Reading] = connector.readings()
+        self.doings: Mapping[str, Doing] = connector.doings()
         self.health = Health()
         self.identity = credentials.identity
         self.wants_callers_token = credentials.wants_callers_token

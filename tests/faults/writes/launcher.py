@@ -38,7 +38,7 @@ from klantbeeld import app as application
 from klantbeeld.access.recording import Recording
 from klantbeeld.app import Outside, build_app
 from klantbeeld.cli.listening import listen
-from klantbeeld.cli.serve import run_server
+from klantbeeld.cli.server import run_server
 from klantbeeld.graph.schema import build_schema
 from klantbeeld.settings_file import load_settings
 
