@@ -52,6 +52,7 @@ from klantbeeld.sources.changes_opening import open_changes
 from klantbeeld.sources.figures import show_links
 from klantbeeld.sources.opening import MakeTransport, open_source
 from klantbeeld.sources.quarantine import QuarantinedSource
+from klantbeeld.sources.quota_sharing import shared_quotas
 from klantbeeld.sources.secrets import Secrets
 from klantbeeld.sources.source import Source, loop_clock
 from klantbeeld.store import Store, open_store
@@ -184,6 +185,7 @@ async def _open(stack: AsyncExitStack, settings: Settings, given: Outside, metri
     for source in sources.values():
         stack.push_async_callback(source.aclose)
     show_links(metrics, sources)
+    await stack.enter_async_context(shared_quotas(sources, store, now=given.now))
     client = await stack.enter_async_context(httpx.AsyncClient())
     admission = make_admission(
         settings.access,
