@@ -24,7 +24,6 @@ from klantbeeld.access.keys import over_http
 from klantbeeld.access.recording import Recording
 from klantbeeld.access.register import DataUseRegister
 from klantbeeld.access.rows import Rows
-from klantbeeld.access.trail import Trail
 from klantbeeld.access.trail_opening import open_trail
 from klantbeeld.engine.engine import Engine, EngineParts
 from klantbeeld.errors import ConfigurationError, StoreError
@@ -56,17 +55,16 @@ from klantbeeld.sources.quota_sharing import shared_quotas
 from klantbeeld.sources.secrets import Secrets
 from klantbeeld.sources.source import Source, loop_clock
 from klantbeeld.store import Store, open_store
-from klantbeeld.store.transactions import open_transactions
 from klantbeeld.telemetry.logs import Log, Vocabulary, make_log, through_log
 from klantbeeld.telemetry.metrics import Metrics
 from klantbeeld.telemetry.observe import ObserveRequests
 from klantbeeld.telemetry.request_lines import RequestLines
 from klantbeeld.writes.held import Clock
 from klantbeeld.writes.journal import Journal
-from klantbeeld.writes.opening import Around, make_writer
+from klantbeeld.writes.opening import Around
 from klantbeeld.writes.rows import OperationRow, StepRow
+from klantbeeld.writes.running import Delivering, Writing, open_writing
 from klantbeeld.writes.walker import Changed
-from klantbeeld.writes.writer import Writer
 
 log = structlog.get_logger(__name__)
 
@@ -119,10 +117,10 @@ class Opened:
     ring: KeyRing
     identity: StoredIdentityMap
     sources: Mapping[str, Source]
-    trail: Trail
+    recording: Recording
     admission: Admission
     changes: Changes
-    journal: Journal
+    writing: Writing
 
 
 @asynccontextmanager
@@ -194,9 +192,20 @@ async def _open(stack: AsyncExitStack, settings: Settings, given: Outside, metri
         hands_on_tokens=any(source.wants_callers_token for source in sources.values()),
     )
     stack.push_async_callback(admission.close)
-    transactions = await stack.enter_async_context(open_transactions(store))
-    journal = given.journal(Journal(transactions, wait=settings.writes.journal_wait))
-    return Opened(store, ring, identity, sources, trail, admission, changes, journal)
+    recording = Recording(trail)
+    writing = await stack.enter_async_context(
+        open_writing(
+            store,
+            sources,
+            settings.writes,
+            _around_writes(given, ring, changes),
+            noting=recording,
+            wrap=given.journal,
+            delivering=_delivering(settings, given, client),
+        )
+    )
+    metrics.watch("klantbeeld_operations_parked", "Writes that only a person can settle.", lambda: writing.parked.count)
+    return Opened(store, ring, identity, sources, recording, admission, changes, writing)
 
 
 def _make_engine(
@@ -216,8 +225,8 @@ def _make_engine(
             sources=opened.sources,
             identity=opened.identity,
             rows=Rows(opened.identity, Grants(opened.store), clock=given.now),
-            writer=_make_writer(settings, given, opened),
-            trail=Recording(opened.trail),
+            writer=opened.writing.writer,
+            trail=opened.recording,
             register=DataUseRegister(opened.store),
             errors=shows,
             parse=parser(settings.gateway),
@@ -232,14 +241,30 @@ def _make_engine(
     )
 
 
-def _make_writer(settings: Settings, given: Outside, opened: Opened) -> Writer:
-    around = Around(
-        secrets=[secret for secret in (opened.ring.current, opened.ring.previous) if secret is not None],
+def _around_writes(given: Outside, ring: KeyRing, changes: Changes) -> Around:
+    return Around(
+        secrets=[secret for secret in (ring.current, ring.previous) if secret is not None],
         clock=Clock(given.now, loop_clock),
         new_id=CustomerIds(given.now).new,
-        changed=_telling(opened.changes),
+        changed=_telling(changes),
     )
-    return make_writer(opened.sources, opened.journal, settings.writes, around)
+
+
+def _delivering(settings: Settings, given: Outside, client: httpx.AsyncClient) -> Delivering | None:
+    """Say how events leave; None where nobody wants any. Raises ConfigurationError for a key that is none."""
+    events = settings.writes.events
+    if events is None:
+        return None
+    key = _key("writes.events.secret", events.secret, given.environ)
+
+    async def post(url: str, body: bytes, headers: Mapping[str, str]) -> int:
+        try:
+            answer = await client.post(url, content=body, headers=dict(headers), timeout=events.timeout)
+        except httpx.HTTPError:
+            return 0
+        return answer.status_code
+
+    return Delivering(events, key, post)
 
 
 def _telling(changes: Changes) -> Changed:
@@ -317,8 +342,11 @@ def _secrets_of(name: str, source: SourceSettings, environ: Mapping[str, str]) -
 
 
 def _trail_key(settings: Settings, environ: Mapping[str, str]) -> bytes:
-    where = "access.trail.key"
-    secret = read_secret(settings.access.trail.key, environ, where=where).get_secret_value()
+    return _key("access.trail.key", settings.access.trail.key, environ)
+
+
+def _key(where: str, named: Secret, environ: Mapping[str, str]) -> bytes:
+    secret = read_secret(named, environ, where=where).get_secret_value()
     try:
         return base64.b64decode(secret, validate=True)
     except ValueError as error:

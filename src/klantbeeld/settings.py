@@ -260,6 +260,23 @@ class IdentitySettings(Section):
     """Country (ISO 3166-1 alpha-2) of phone numbers that are written without one."""
 
 
+class EventSettings(Section):
+    """Where other systems hear of what was changed: CloudEvents with ids and names of fields, without values."""
+
+    url: str = Field(pattern=r"^(https://|http://(127\.0\.0\.1|\[::1\]|localhost)[:/])")
+    """Address to which events are posted: https, or http on this machine."""
+    secret: Secret
+    """Key of the signatures (HMAC-SHA-256, Standard Webhooks), 32 bytes or more, base64."""
+    source: str = "klantbeeld"
+    """The `source` of the events: a URI reference that names this gateway."""
+    every: Seconds = 1.0
+    """Time between two looks for events to deliver, in seconds."""
+    again_after: Seconds = 30.0
+    """Time after which an event that was not taken is sent again, in seconds."""
+    timeout: Seconds = 5.0
+    """Longest that a delivery may take, in seconds."""
+
+
 class WriteSettings(Section):
     """Writing through to owners."""
 
@@ -277,6 +294,10 @@ class WriteSettings(Section):
     only a person can settle it."""
     reconcile_every: Seconds = 1.0
     """Time between two looks at operations that were left or are not known, in seconds."""
+    progress_every: Seconds = 1.0
+    """Time between two looks for the progress of an operation in another replica, in seconds."""
+    events: EventSettings | None = None
+    """Where other systems hear of what was changed; nowhere without it."""
 
 
 class EligibilitySettings(Section):

@@ -38,6 +38,7 @@ EVENTS: Mapping[str, str] = {
     "connector_refused": "A folder is not a connector and was set aside.",
     "credentials_changed": "A file with credentials of a source changed, and they are used from now on.",
     "credentials_not_read": "A file with credentials changed and cannot be read; those before it are used on.",
+    "event_not_delivered": "An event was not taken where the settings send it; it waits and is sent again.",
     "health_changed": "A part of the gateway became ready, or is so no longer.",
     "import_finished": "An import of cross references is through.",
     "import_line_refused": "A line of an import was left out.",
