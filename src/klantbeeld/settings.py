@@ -282,9 +282,10 @@ class WriteSettings(Section):
 
     owners: dict[str, str] = Field(default_factory=dict)
     """Source that owns an act (`change_contact_details = "crm"`), where several of its role could do it."""
-    lease: Seconds = 20.0
-    """Longest that a replica works on an operation before another may take it over, in seconds: more than any request
-    may take. Nothing is sent after it."""
+    lease: Seconds = 10.0
+    """Time for which a replica has an operation to itself after each step that it begins, in seconds: more than a step
+    takes, with what it reads. What a replica that died was doing is taken over after it, and nothing is sent after
+    it."""
     journal_wait: Seconds = 1.0
     """Longest that a write waits for its turn in the journal, in seconds; beyond it 503, and nothing is sent."""
     keep_days: float = Field(default=7, ge=1, le=365)

@@ -278,7 +278,7 @@ async def test_an_operation_whose_process_died_is_taken_over_when_its_lease_is_o
     assert (await house.write()).status is UNKNOWN
     transactions.is_down, transactions.fails_after = False, None
     assert await house.worker.look() == 0
-    assert await house.after(21) is APPLIED
+    assert await house.after(11) is APPLIED
     assert len({act.key for _, act in owner.acts}) == 1
     assert [view.operation.state.value for view in house.settled] == ["APPLIED"]
 
