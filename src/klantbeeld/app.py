@@ -237,6 +237,7 @@ def _make_engine(
             failed=observer.failed,
             now=given.now,
             consistency=opened.changes,
+            changes=opened.changes,
         )
     )
 

@@ -55,6 +55,8 @@ class ChangesSettings(Section):
     """Longest time between two looks where PostgreSQL or Redis tell of changes themselves, in seconds."""
     max_waiting: int = Field(default=100, gt=0)
     """Most changes of one customer that wait for a subscriber; beyond it they are told as one."""
+    gather: float = Field(default=0.05, ge=0, le=10)
+    """Time for which a subscriber's further changes are awaited after the first, in seconds: they are told as one."""
 
 
 class Ages(Section):

@@ -1,6 +1,6 @@
 """What the engine is asked with, and what it needs from rooms above it; `app.py` brings the things that fit."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -58,6 +58,14 @@ class Rows(Protocol):
 
     async def own(self, caller: Any, /) -> str | None:
         """Return the customer behind the token; raises StoreError."""
+        ...
+
+
+class Changes(Protocol):
+    """Tells of what changes."""
+
+    def of(self, customer_id: str, /) -> AsyncIterator[Any]:
+        """Listen to the changes of a customer, from now on; ends by `aclose`."""
         ...
 
 
@@ -121,6 +129,11 @@ class Surroundings(Protocol):
     @property
     def takes_incremental(self) -> bool:
         """Whether the client reads an answer in parts; otherwise `@defer` and `@stream` are ignored."""
+        ...
+
+    @property
+    def takes_events(self) -> bool:
+        """Whether the client reads a stream of events; otherwise a subscription is refused."""
         ...
 
 
