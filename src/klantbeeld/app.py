@@ -24,6 +24,7 @@ from klantbeeld.access.keys import over_http
 from klantbeeld.access.recording import Recording
 from klantbeeld.access.register import DataUseRegister
 from klantbeeld.access.rows import Rows
+from klantbeeld.access.trail import Trail
 from klantbeeld.access.trail_opening import open_trail
 from klantbeeld.engine.engine import Engine, EngineParts
 from klantbeeld.errors import ConfigurationError, StoreError
@@ -117,6 +118,7 @@ class Opened:
     ring: KeyRing
     identity: StoredIdentityMap
     sources: Mapping[str, Source]
+    trail: Trail
     recording: Recording
     admission: Admission
     changes: Changes
@@ -205,7 +207,7 @@ async def _open(stack: AsyncExitStack, settings: Settings, given: Outside, metri
         )
     )
     metrics.watch("klantbeeld_operations_parked", "Writes that only a person can settle.", lambda: writing.parked.count)
-    return Opened(store, ring, identity, sources, recording, admission, changes, writing)
+    return Opened(store, ring, identity, sources, trail, recording, admission, changes, writing)
 
 
 def _make_engine(
