@@ -44,6 +44,7 @@ from klantbeeld.graph.schema import build_schema
 from klantbeeld.settings import WriteSettings
 from klantbeeld.settings_file import load_settings
 from klantbeeld.sources.source import Source
+from klantbeeld.writes import running
 from klantbeeld.writes.journal import Journal
 from klantbeeld.writes.opening import Around, make_writer
 
@@ -115,7 +116,7 @@ async def _serve(start: Start, listener: socket.socket) -> None:
 async def _built(start: Start, armed: Armed) -> AsyncIterator[ASGIApp]:
     recording = _breakable(Recording, armed, before={"read": Point.AUDIT_NOT_WRITTEN})
     patch.object(application, "Recording", recording).start()
-    patch.object(application, "make_writer", _writer_maker(start.writer, armed)).start()
+    patch.object(running, "make_writer", _writer_maker(start.writer, armed)).start()
     outside = Outside(
         environ={},
         log_to=sys.stdout.buffer,

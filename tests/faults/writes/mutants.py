@@ -106,7 +106,7 @@ MUTANTS: Mapping[str, Mutant] = {
         Aim("version", Point.EXECUTED_ANSWER_LOST),
         (
             Piece(
-                f"{WRITES}.settling:Settler",
+                f"{WRITES}.settling",
                 "_again",
                 ("return again, error", "return again, Verdict(StepState.NOT_APPLIED, code=error.code)"),
             ),
@@ -114,7 +114,7 @@ MUTANTS: Mapping[str, Mutant] = {
     ),
     "looks, then sends again": Mutant(
         Aim("seen", Point.ANSWER_HALF_SENT, faults=(Fault.LATE,)),
-        (Piece(f"{WRITES}.settling:Settler", "_judged", ("if held.clock.now() < over:", "if False:")),),
+        (Piece(f"{WRITES}.settling", "_judged", ("if held.clock.now() < over:", "if False:")),),
     ),
     "takes a time-out for a refusal": Mutant(
         Aim("bare", Point.ANSWER_HALF_SENT, faults=(Fault.LOST,)),

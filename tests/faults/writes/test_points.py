@@ -13,7 +13,7 @@ from tests.faults.writes.trials import aimed
 LATE = (Point.SENT, Point.EXECUTED_ANSWER_LOST, Point.ANSWERED_NOT_JOURNALED, Point.ANSWER_HALF_SENT)
 CONTROLS = ("naive", "look")
 MOST = 60
-QUICK = ("version", "key", "seen")  # kinds of which is known soon what came of them
+QUICK = ("version", "key", "reference", "seen")  # kinds of which is known soon what came of them
 
 
 @pytest.fixture(scope="module")
