@@ -42,6 +42,7 @@ from klantbeeld.identity.blind_index import KeyRing, load_key_ring
 from klantbeeld.identity.ids import CustomerIds
 from klantbeeld.identity.stored_map import StoredIdentityMap
 from klantbeeld.registry import Connectors, load_connectors
+from klantbeeld.sdk.roles import ROLES
 from klantbeeld.settings import Secret, Settings
 from klantbeeld.settings_file import read_secret
 from klantbeeld.settings_source import SourceSettings
@@ -52,6 +53,7 @@ from klantbeeld.sources.changes_opening import open_changes
 from klantbeeld.sources.figures import show_links
 from klantbeeld.sources.opening import MakeTransport, open_source
 from klantbeeld.sources.quarantine import QuarantinedSource
+from klantbeeld.sources.questions import SourceState
 from klantbeeld.sources.quota_sharing import shared_quotas
 from klantbeeld.sources.secrets import Secrets
 from klantbeeld.sources.source import Source, loop_clock
@@ -60,6 +62,7 @@ from klantbeeld.telemetry.logs import Log, Vocabulary, make_log, through_log
 from klantbeeld.telemetry.metrics import Metrics
 from klantbeeld.telemetry.observe import ObserveRequests
 from klantbeeld.telemetry.request_lines import RequestLines
+from klantbeeld.telemetry.tracing import open_tracing
 from klantbeeld.writes.held import Clock
 from klantbeeld.writes.journal import Journal
 from klantbeeld.writes.opening import Around
@@ -157,14 +160,26 @@ async def build_app(settings: Settings, outside: Outside | None = None) -> Async
             examples=given.examples,
             demo_token=given.demo_token,
         )
-        counted = frozenset({settings.gateway.path})
-        lines = RequestLines(given.log_to, vocabulary)
         app = App(
             routes=routes(parts, settings.gateway, language=settings.language),
-            middleware=[Middleware(ObserveRequests, lines=lines, metrics=metrics, counted=counted)],
+            middleware=[await _observing(stack, settings, given, vocabulary, metrics)],
         )
         app.streams = streams
         yield app
+
+
+async def _observing(
+    stack: AsyncExitStack, settings: Settings, given: Outside, vocabulary: Vocabulary, metrics: Metrics
+) -> Middleware:
+    """Note each request in log and metrics, and in traces where they are on."""
+    headers = _headers_of(settings, given.environ)
+    return Middleware(
+        ObserveRequests,
+        lines=RequestLines(given.log_to, vocabulary),
+        metrics=metrics,
+        counted=frozenset({settings.gateway.path}),
+        tracing=await stack.enter_async_context(open_tracing(settings.traces, vocabulary, headers)),
+    )
 
 
 async def _open(stack: AsyncExitStack, settings: Settings, given: Outside, metrics: Metrics) -> Opened:
@@ -344,6 +359,16 @@ def _secrets_of(name: str, source: SourceSettings, environ: Mapping[str, str]) -
     return Secrets(read, files=watched, source=name, every=source.credentials_checked_every)
 
 
+def _headers_of(settings: Settings, environ: Mapping[str, str]) -> dict[str, str]:
+    """Read the headers that the collector of traces wants."""
+    return {
+        name: value
+        if isinstance(value, str)
+        else read_secret(value, environ, where=f"traces.headers.{name}").get_secret_value()
+        for name, value in settings.traces.headers.items()
+    }
+
+
 def _trail_key(settings: Settings, environ: Mapping[str, str]) -> bytes:
     return _key("access.trail.key", settings.access.trail.key, environ)
 
@@ -393,6 +418,8 @@ def _vocabulary(settings: Settings) -> Vocabulary:
         sources=frozenset(settings.sources),
         connectors=frozenset(source.connector for source in settings.sources.values()),
         caller_classes=frozenset(settings.access.classes),
+        calls=frozenset(call for role in ROLES.values() for call in (*role.reads, *role.acts)),
+        states=frozenset(SourceState),
         issuers=frozenset(issuer.issuer for issuer in settings.access.issuers),
         paths=frozenset({gateway.path, "/live", "/ready", "/metrics"}),
     )

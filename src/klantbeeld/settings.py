@@ -10,7 +10,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from klantbeeld.settings_section import Bilingual, Seconds, Secret, Section
-from klantbeeld.settings_serving import DoorSettings, StoppingSettings
+from klantbeeld.settings_serving import DoorSettings, StoppingSettings, TracesSettings
 from klantbeeld.settings_sharing import CacheSettings, ChangesSettings, RedisSettings
 from klantbeeld.settings_source import SourceSettings
 
@@ -40,6 +40,7 @@ __all__ = [
     "SourceSettings",
     "StoppingSettings",
     "StoreSettings",
+    "TracesSettings",
     "TrailSettings",
     "ViewSettings",
     "WriteSettings",
@@ -406,6 +407,8 @@ class Settings(Section):
     """Who may ask."""
     store: StoreSettings = StoreSettings()
     """Where ids and the trail are kept."""
+    traces: TracesSettings = TracesSettings()
+    """Traces for OpenTelemetry."""
     redis: RedisSettings | None = None
     """A Redis or Valkey server, where replicas share one."""
     cache: CacheSettings = CacheSettings()

@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from klantbeeld.settings_section import Seconds, Section
+from klantbeeld.settings_section import Seconds, Secret, Section
 
 
 class DoorSettings(Section):
@@ -29,6 +29,31 @@ class DoorSettings(Section):
     """`/ready` says no when requests have been refused for so long without a pause, in seconds."""
     pause: Seconds = 1.0
     """A time without any refusal that counts as a pause, in seconds."""
+
+
+class TracesSettings(Section):
+    """Traces for OpenTelemetry, sent to a collector by OTLP over HTTP in JSON; no personal data is in them."""
+
+    endpoint: str | None = Field(default=None, pattern=r"^https?://")
+    """Where the collector takes traces (`http://127.0.0.1:4318/v1/traces`); without it nothing is traced."""
+    headers: dict[str, Secret | str] = Field(default_factory=dict, repr=False)
+    """Headers that the collector wants; secrets by environment or file."""
+    sample: float = Field(default=0.1, ge=0, le=1)
+    """Share of the requests that are traced."""
+    follow_callers: bool = True
+    """A request whose `traceparent` says that it is traced is, and one that says that it is not, is not."""
+    service: str = Field(default="klantbeeld", min_length=1)
+    """`service.name` of the traces."""
+    batch: int = Field(default=512, gt=0)
+    """Spans that are sent together."""
+    every: Seconds = 5.0
+    """Longest that a span waits for its batch, in seconds."""
+    waiting: int = Field(default=8_192, gt=0)
+    """Most spans that wait to be sent; beyond it they are dropped, and counted."""
+    timeout: Seconds = 5.0
+    """Longest that the collector may take, in seconds."""
+    retry_after: Seconds = 1.0
+    """Time before a batch is sent again that the collector could not take, in seconds; twice at most."""
 
 
 class StoppingSettings(Section):

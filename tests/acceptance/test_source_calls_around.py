@@ -9,8 +9,9 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import httpx
 import pytest
@@ -38,6 +39,12 @@ hosted_in = "NL"
 processor = "Desk"
 retention = "P1Y"
 """
+TRACES = """
+[traces]
+endpoint = "{}"
+sample = 0.0
+every = 0.1
+"""
 FACTS = """
 name = "broken_desk"
 title = "A desk whose connector is broken"
@@ -48,22 +55,65 @@ categories = ["CUSTOM"]
 """
 
 
-def served(text: str, connectors: Path) -> str:
-    """Change the demo's settings: a broken connector, a narrow door, a short way out."""
+def served(text: str, connectors: Path, collector: str) -> str:
+    """Change the demo's settings: a broken connector, a narrow door, a short way out, a collector of traces."""
     text = re.sub(r"accept = 0 .*", f"accept = {ACCEPT}\n[gateway.door]\nmost = 4\nwaiting = 4\nwait = 0.01", text)
     text = text.replace('connector = "stripe"', 'connector = "stripe"\ncredentials_checked_every = 0.1')
-    return f'connector_folders = ["{connectors}"]\n{text}{SOURCE}'
+    return f'connector_folders = ["{connectors}"]\n{text}{SOURCE}{TRACES.format(collector)}'
+
+
+class Collector(ThreadingHTTPServer):
+    """A collector of OpenTelemetry, as far as it takes traces by OTLP in JSON; keeps every span."""
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Taking)
+        self.spans: list[dict[str, Any]] = []
+
+    def part_of(self, trace_id: str, count: int) -> list[dict[str, Any]]:
+        """Wait for so many spans of a trace."""
+        deadline = time.monotonic() + ANSWER_SECONDS
+        while len(found := [span for span in self.spans if span["traceId"] == trace_id]) < count:
+            assert time.monotonic() < deadline, found
+            time.sleep(0.02)
+        return found
+
+
+class Taking(BaseHTTPRequestHandler):
+    """Takes one batch."""
+
+    server: Collector
+
+    def do_POST(self) -> None:
+        body = json.loads(self.rfile.read(int(self.headers["content-length"])))
+        scopes = (scope for resource in body["resourceSpans"] for scope in resource["scopeSpans"])
+        self.server.spans += [span for scope in scopes for span in scope["spans"]]
+        self.send_response(200)
+        self.end_headers()
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name that it has above
+        """Say nothing."""
 
 
 @pytest.fixture(scope="module")
-def around(servers: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Deployment:
+def collector() -> Iterator[Collector]:
+    """Take traces."""
+    with Collector() as taking:
+        thread = threading.Thread(target=taking.serve_forever, daemon=True)
+        thread.start()
+        yield taking
+        taking.shutdown()
+
+
+@pytest.fixture(scope="module")
+def around(servers: Sandbox, collector: Collector, tmp_path_factory: pytest.TempPathFactory) -> Deployment:
     """Write a deployment of its own, with a connector that cannot be imported."""
     folder = tmp_path_factory.mktemp("around")
     broken = folder / "connectors" / "broken_desk"
     broken.mkdir(parents=True)
     (broken / "connector.toml").write_text(FACTS, encoding="utf-8")
     (broken / "__init__.py").write_text("import nothing_of_that_name\n", encoding="utf-8")
-    return deploy(folder, servers, change=lambda text: served(text, folder / "connectors"))
+    traces = f"http://127.0.0.1:{collector.server_port}/v1/traces"
+    return deploy(folder, servers, change=lambda text: served(text, folder / "connectors", traces))
 
 
 @pytest.fixture(scope="module")
@@ -264,6 +314,33 @@ def test_a_gateway_that_stops_says_so_and_answers_a_while_more(
     assert process.wait(25) == 0
     assert ACCEPT <= time.monotonic() - stopped < 25
     assert [logged(gateway, event) != [] for event in ("started", "stopping", "stopped")] == [True] * 3
+
+
+@pytest.mark.feature("4 links", "Seeing it: a trace of the request, its plan, its sources and their attempts")
+def test_a_traced_request_is_told_to_the_collector_without_anybodys_data(
+    asking: Ask, collector: Collector, sandbox: Sandbox, who: dict[str, str]
+) -> None:
+    trace, caller = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
+    asking(SCREEN, who)  # is not traced
+    asking(SCREEN, who, headers={"traceparent": f"00-{trace}-{caller}-01"})
+    spans = collector.part_of(trace, 6)
+    by_id = {span["spanId"]: span for span in spans}
+    (root,) = [span for span in spans if span["parentSpanId"] == caller]
+    asked = [span for span in spans if span["name"] == "ask a source"]
+    attempts = [span for span in spans if span["name"] == "call a source"]
+    assert {span["name"] for span in spans} == {"GraphQL request", "plan", "ask a source", "call a source"}
+    assert {span["parentSpanId"] for span in asked} == {root["spanId"]}
+    assert {by_id[span["parentSpanId"]]["name"] for span in attempts} == {"ask a source"}
+    said = [{one["key"]: next(iter(one["value"].values())) for one in span["attributes"]} for span in asked]
+    assert {(one["klantbeeld.source"], one["klantbeeld.state"]) for one in said} == {
+        ("dataverse", "OK"),
+        ("zendesk", "OK"),
+    }
+    text = json.dumps(collector.spans)
+    person = sandbox.population.member(KEY).persons[0]
+    known = [who["id"], person.name.family, *(found[0].record_id for found in person.records.values())]
+    assert [word for word in known if word in text] == []
+    assert {span["traceId"] for span in collector.spans} == {trace}
 
 
 @dataclass

@@ -112,10 +112,13 @@ class Engine(Several):
     async def execute(self, request: Asked, context: Surroundings, /) -> Answer | Parts | Events:
         """Answer a request, in parts where it asks so, or for each event; raises RequestError for what is refused."""
         laps = self._laps(context) if context.explain else None
+        planning = context.span.begin("plan") if context.span else None
         try:
             asked, plan, variables = self._prepare(request, context)
         except (Invalid, InvalidVariables) as invalid:
             return self._refused(invalid.errors, context)
+        if planning:
+            planning.end()
         document = asked.document
         behind = context.consistency_token is not None and await self._is_behind(context)
         if plan.is_live:
@@ -200,7 +203,9 @@ class Engine(Several):
         moment = Moment(self._parts.now(), context.language, self._parts.settings, context.caller.rights)
         caller = context.caller
         ageing = Ageing() if self._keeps and not plan.is_serial else None
-        calls = CallContext(context.deadline, caller.priority, caller.rights.fingerprint, fresh, caller.token, ageing)
+        calls = CallContext(
+            *(context.deadline, caller.priority, caller.rights.fingerprint, fresh, caller.token, ageing), context.span
+        )
         return Run(plan, shape, variables, moment, context=calls, cursors=self._cursors, to_python=self._to_python)
 
     def _to_python(self, definition: GraphQLField, values: dict[str, Any]) -> Mapping[str, Any]:

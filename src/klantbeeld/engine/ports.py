@@ -9,6 +9,7 @@ from graphql import GraphQLError
 from klantbeeld.graph.answers import Rights as GraphRights
 from klantbeeld.settings import Language
 from klantbeeld.sources.context import Priority
+from klantbeeld.telemetry.spans import Span
 
 FormattedError = dict[str, Any]
 
@@ -114,6 +115,11 @@ class Surroundings(Protocol):
     @property
     def idempotency_key(self) -> str | None:
         """The request's own header with a key, as it stands there."""
+        ...
+
+    @property
+    def span(self) -> Span | None:
+        """The request's span, None where it is not traced."""
         ...
 
     @property

@@ -36,6 +36,7 @@ from klantbeeld.gateway.watch import Watch, Watched
 from klantbeeld.settings import GatewaySettings, Language
 from klantbeeld.telemetry.observe import KEY as OBSERVED
 from klantbeeld.telemetry.observe import Observation
+from klantbeeld.telemetry.spans import Span
 
 GRACE: Final = 0.25  # the engine ends at its deadline with what it has; this long after, it is ended
 BEAT_EVERY: Final = 12.0
@@ -237,6 +238,7 @@ class GraphQLEndpoint:
             takes_incremental=exchange.wanted.incremental is not None,
             takes_events=exchange.wanted.events is not None,
             headers=exchange.headers,
+            span=_span(exchange.scope),
         )
 
     async def _complete(self, exchange: Exchange, answer: Answer) -> Reply:
@@ -311,6 +313,11 @@ def _note(scope: Scope, caller: Caller, answer: Answer) -> None:
         observed.outcome = "partial" if answer.is_partial else "ok"
     else:
         observed.outcome = "refused"
+
+
+def _span(scope: Scope) -> Span | None:
+    observed: Observation | None = scope.get(OBSERVED)
+    return None if observed is None else observed.span
 
 
 def loop_time(unix_time: float | None) -> float | None:

@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from enum import IntEnum
 
+from klantbeeld.telemetry.spans import Span
+
 
 class Priority(IntEnum):
     """Who goes first where not everybody can: a smaller number does."""
@@ -21,6 +23,7 @@ class CallContext:
     fingerprint of the caller's rights and purpose: answers are shared only where it is the same. With `fresh` nothing
     that was read before is good enough. `token` is the caller's own access token, where some source is asked on the
     caller's behalf; it is shown nowhere. `ageing` gathers how old the answer is, where anything may be kept at all.
+    `span` is the one that calls are parts of, None where the request is not traced.
     """
 
     deadline: float
@@ -29,6 +32,7 @@ class CallContext:
     fresh: bool = False
     token: str | None = field(default=None, repr=False)
     ageing: "Ageing | None" = None
+    span: Span | None = field(default=None, compare=False)
 
 
 @dataclass(slots=True)

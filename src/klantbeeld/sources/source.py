@@ -6,7 +6,7 @@ with where it came from.
 
 import time
 from collections.abc import Awaitable, Callable, Generator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import lru_cache
 from typing import Any, ClassVar
@@ -46,6 +46,7 @@ from klantbeeld.sources.quota import QuotaLedger
 from klantbeeld.sources.translation import Found, Translation, translation_of
 from klantbeeld.sources.transport import Transport
 from klantbeeld.telemetry.metrics import CallOutcome
+from klantbeeld.telemetry.spans import Span
 
 # The most pages that are read where a question asks for everything.
 MOST_PAGES = 20
@@ -162,7 +163,16 @@ class Source:
 
         Where others ask the same, or it was asked a moment ago, the answer may be theirs: see `flights` and `cached`.
         """
+        if context.span is not None:
+            return self._ask_traced(question, context, context.span)
         return self._ask(question, context)
+
+    async def _ask_traced(self, question: Question, context: CallContext, parent: Span) -> Outcome:
+        span = parent.begin("source", source=self.name, call=",".join(sorted(question.members)))
+        outcome = await self._ask(question, replace(context, span=span))
+        code = None if outcome.problem is None else outcome.problem.code
+        span.end(failed=code is not None, state=outcome.state.value, code=code)
+        return outcome
 
     async def _answer(self, question: Question, context: CallContext) -> Outcome:
         """Ask the source itself."""
@@ -297,6 +307,8 @@ class Source:
 
     async def _exchange(self, call: Call[Any], deadline: float, context: CallContext) -> Reply:
         """Make one exchange, as the chain's attempt."""
+        if context.span is not None:
+            return await self._exchange_traced(call, deadline, context, context.span)
         proven, credentials = call, self._credentials
         if credentials.are_in_headers:
             headers = credentials.at_hand()
@@ -322,6 +334,19 @@ class Source:
             if isinstance(problem, SourceRefused):
                 self._credentials.forget_token(context)
             raise problem
+        return reply
+
+    async def _exchange_traced(self, call: Call[Any], deadline: float, context: CallContext, parent: Span) -> Reply:
+        """Make one exchange as a span, which the source hears of (W3C trace context)."""
+        number = 1 + sum(one.name == "attempt" and one.parent_id == parent.span_id for one in parent.every)
+        span = parent.begin("attempt", source=self.name, method=call.method, attempt=number)
+        told = call.with_headers(("traceparent", span.traceparent()))
+        try:
+            reply = await self._exchange(told, deadline, replace(context, span=None))
+        except SourceError as problem:
+            span.end(failed=True, status=problem.status, code=problem.code)
+            raise
+        span.end(status=reply.status)
         return reply
 
 

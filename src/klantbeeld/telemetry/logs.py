@@ -49,6 +49,7 @@ EVENTS: Mapping[str, str] = {
     "migrated": "The tables were brought up to date.",
     "request": "A request was answered; one line for each.",
     "source_failed": "A call to a source failed.",
+    "spans_not_sent": "The collector of traces did not take a batch of spans; it is dropped.",
     "started": "The gateway listens.",
     "stopped": "The gateway has ended.",
     "stopping": "The gateway takes no more requests and finishes those that it has.",
@@ -77,6 +78,7 @@ class Vocabulary:
     caller_classes: frozenset[str] = field(default_factory=frozenset)
     issuers: frozenset[str] = field(default_factory=frozenset)
     calls: frozenset[str] = field(default_factory=frozenset)  # capabilities of the roles
+    states: frozenset[str] = field(default_factory=frozenset)  # in which a source can be
     paths: frozenset[str] = field(default_factory=frozenset)  # that the gateway serves
 
 
