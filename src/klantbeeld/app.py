@@ -204,7 +204,7 @@ async def _open(stack: AsyncExitStack, settings: Settings, given: Outside, metri
     client = await stack.enter_async_context(httpx.AsyncClient())
     admission = make_admission(
         settings.access,
-        get=over_http(client),
+        get=over_http(client, settings.access.keys_retry),
         clock=time.time,
         hands_on_tokens=any(source.wants_callers_token for source in sources.values()),
     )

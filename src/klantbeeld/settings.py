@@ -12,7 +12,7 @@ from pydantic import Field, model_validator
 from klantbeeld.settings_section import Bilingual, Seconds, Secret, Section
 from klantbeeld.settings_serving import DoorSettings, StoppingSettings, TracesSettings
 from klantbeeld.settings_sharing import CacheSettings, ChangesSettings, RedisSettings
-from klantbeeld.settings_source import SourceSettings
+from klantbeeld.settings_source import RetrySettings, SourceSettings
 
 __all__ = [
     "AccessSettings",
@@ -217,6 +217,8 @@ class AccessSettings(Section):
     """Caller classes by the name in the token's `caller_class` claim: agent, app, partner."""
     purposes: dict[str, PurposeSettings] = Field(default_factory=dict)
     """Purposes by the name in the request's `Klantbeeld-Purpose` header and the token's `purpose` claim."""
+    keys_retry: RetrySettings = RetrySettings()
+    """When an issuer's keys are asked again, which could not be read."""
     cached_tokens: int = Field(default=4_096, gt=0)
     """Most verified tokens that are remembered until they expire."""
     trail: TrailSettings = TrailSettings()
