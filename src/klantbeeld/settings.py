@@ -10,18 +10,15 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from klantbeeld.settings_section import Bilingual, Seconds, Secret, Section
-from klantbeeld.settings_serving import DoorSettings, StoppingSettings, TracesSettings
-from klantbeeld.settings_sharing import CacheSettings, ChangesSettings, RedisSettings
-from klantbeeld.settings_source import RetrySettings, SourceSettings
+from klantbeeld.settings_sharing import ChangesSettings, RedisSettings
+from klantbeeld.settings_source import SourceSettings
 
 __all__ = [
     "AccessSettings",
     "Bilingual",
-    "CacheSettings",
     "Category",
     "ChangesSettings",
     "ClientClass",
-    "DoorSettings",
     "EligibilitySettings",
     "GatewaySettings",
     "IdentitySettings",
@@ -38,9 +35,7 @@ __all__ = [
     "Settings",
     "SourceName",
     "SourceSettings",
-    "StoppingSettings",
     "StoreSettings",
-    "TracesSettings",
     "TrailSettings",
     "ViewSettings",
     "WriteSettings",
@@ -99,10 +94,6 @@ class GatewaySettings(Section):
     """How often it is looked whether clients are still there, in seconds: one that went away has its reads ended."""
     cors_origins: tuple[str, ...] = ()
     """Origins (`https://app.example`) whose pages may ask from a browser; none by default."""
-    door: DoorSettings = DoorSettings()
-    """How many requests are answered at once."""
-    stopping: StoppingSettings = StoppingSettings()
-    """What happens between SIGTERM and the end."""
     graphiql: bool = True
     """Serve GraphiQL, without any CDN, to browsers at the endpoint."""
     trusted_documents: Path | None = None
@@ -115,7 +106,9 @@ class DocumentSettings(Section):
     """Documents and their plans: what is kept of them, and what unknown ones may cost."""
 
     most_documents: int = Field(default=2_000, ge=8)
-    """Most documents that are kept, parsed and validated; those that came again stay before those seen once."""
+    """Most documents that are kept, parsed and validated, because they came again."""
+    most_new: int = Field(default=2_000, gt=0)
+    """Most documents whose texts are kept after they were seen once, in case they come again."""
     document_bytes: int = Field(default=67_108_864, ge=1_048_576)
     """Most memory that documents take together, in bytes, estimated."""
     most_plans: int = Field(default=4_000, gt=0)
@@ -131,7 +124,10 @@ class DocumentSettings(Section):
     """Part of one processor that parsing, validating and compiling unknown documents may take together; beyond it 429.
     Documents that differ from a known one in literals alone are known, and so are trusted ones."""
     new_burst: Seconds = 1.0
-    """Most of that share that is saved up while no unknown documents come, in seconds of the processor."""
+    """Most of that share that is saved up while no unknown documents come, in seconds of the processor. Even then they
+    are looked at one after another, with a pause as long as each took."""
+    new_waiting: int = Field(default=32, gt=0)
+    """Most unknown documents that wait for their turn; beyond it 429."""
 
 
 class IssuerSettings(Section):
@@ -217,8 +213,6 @@ class AccessSettings(Section):
     """Caller classes by the name in the token's `caller_class` claim: agent, app, partner."""
     purposes: dict[str, PurposeSettings] = Field(default_factory=dict)
     """Purposes by the name in the request's `Klantbeeld-Purpose` header and the token's `purpose` claim."""
-    keys_retry: RetrySettings = RetrySettings()
-    """When an issuer's keys are asked again, which could not be read."""
     cached_tokens: int = Field(default=4_096, gt=0)
     """Most verified tokens that are remembered until they expire."""
     trail: TrailSettings = TrailSettings()
@@ -263,32 +257,14 @@ class IdentitySettings(Section):
     """Country (ISO 3166-1 alpha-2) of phone numbers that are written without one."""
 
 
-class EventSettings(Section):
-    """Where other systems hear of what was changed: CloudEvents with ids and names of fields, without values."""
-
-    url: str = Field(pattern=r"^(https://|http://(127\.0\.0\.1|\[::1\]|localhost)[:/])")
-    """Address to which events are posted: https, or http on this machine."""
-    secret: Secret
-    """Key of the signatures (HMAC-SHA-256, Standard Webhooks), 32 bytes or more, base64."""
-    source: str = "klantbeeld"
-    """The `source` of the events: a URI reference that names this gateway."""
-    every: Seconds = 1.0
-    """Time between two looks for events to deliver, in seconds."""
-    again_after: Seconds = 30.0
-    """Time after which an event that was not taken is sent again, in seconds."""
-    timeout: Seconds = 5.0
-    """Longest that a delivery may take, in seconds."""
-
-
 class WriteSettings(Section):
     """Writing through to owners."""
 
     owners: dict[str, str] = Field(default_factory=dict)
     """Source that owns an act (`change_contact_details = "crm"`), where several of its role could do it."""
-    lease: Seconds = 10.0
-    """Time for which a replica has an operation to itself after each step that it begins, in seconds: more than a step
-    takes, with what it reads. What a replica that died was doing is taken over after it, and nothing is sent after
-    it."""
+    lease: Seconds = 20.0
+    """Longest that a replica works on an operation before another may take it over, in seconds: more than any request
+    may take. Nothing is sent after it."""
     journal_wait: Seconds = 1.0
     """Longest that a write waits for its turn in the journal, in seconds; beyond it 503, and nothing is sent."""
     keep_days: float = Field(default=7, ge=1, le=365)
@@ -298,10 +274,6 @@ class WriteSettings(Section):
     only a person can settle it."""
     reconcile_every: Seconds = 1.0
     """Time between two looks at operations that were left or are not known, in seconds."""
-    progress_every: Seconds = 1.0
-    """Time between two looks for the progress of an operation in another replica, in seconds."""
-    events: EventSettings | None = None
-    """Where other systems hear of what was changed; nowhere without it."""
 
 
 class EligibilitySettings(Section):
@@ -409,12 +381,8 @@ class Settings(Section):
     """Who may ask."""
     store: StoreSettings = StoreSettings()
     """Where ids and the trail are kept."""
-    traces: TracesSettings = TracesSettings()
-    """Traces for OpenTelemetry."""
     redis: RedisSettings | None = None
     """A Redis or Valkey server, where replicas share one."""
-    cache: CacheSettings = CacheSettings()
-    """Values that are kept for a short time."""
     changes: ChangesSettings = ChangesSettings()
     """How replicas hear of changes."""
     identity: IdentitySettings = IdentitySettings()

@@ -3,6 +3,7 @@
 Nothing is opened: connectors are loaded for what they can do, no credential is read and no source asked.
 """
 
+import asyncio
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -39,7 +40,7 @@ def explain(config: Path | None, operation: Path, *, name: str | None, caller_cl
     text = document_in(operation)
     schema = build_schema()._schema  # noqa: SLF001 - strawberry hands its graphql-core schema to nobody
     try:
-        document = _documents(schema, settings).get(text).document
+        document = asyncio.run(_documents(schema, settings).read(text)).document
         chosen = _operation(document, name)
     except Invalid as invalid:
         for error in invalid.errors:
@@ -96,7 +97,7 @@ def capable_sources(settings: Settings) -> list[Capable]:
 
 def _documents(schema: GraphQLSchema, settings: Settings) -> Documents:
     limits = settings.documents
-    share = Share(share=limits.new_share, burst=limits.new_burst)
+    share = Share(share=limits.new_share, burst=limits.new_burst, most_waiting=limits.new_waiting)
     most_tokens = settings.gateway.max_tokens
     return Documents(schema, parser(settings.gateway), limits, share=share, most_tokens=most_tokens)
 

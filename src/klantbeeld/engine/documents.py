@@ -5,7 +5,9 @@ refuses what is too large. What that costs is taken from the share of unknown do
 neither does one that differs from a known one in literals alone.
 """
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from itertools import count
 from typing import Any
@@ -15,7 +17,11 @@ from graphql import (
     FragmentDefinitionNode,
     GraphQLError,
     GraphQLSchema,
+    NoUndefinedVariablesRule,
+    NoUnusedVariablesRule,
     OperationDefinitionNode,
+    VariablesInAllowedPositionRule,
+    specified_rules,
     validate,
 )
 
@@ -25,7 +31,8 @@ from klantbeeld.engine.lru import LRU
 from klantbeeld.engine.scanning import Scan, scan
 from klantbeeld.engine.selections import Selections, condition_variables
 from klantbeeld.engine.share import Share
-from klantbeeld.errors import RequestError
+from klantbeeld.engine.tokens import forget_tokens
+from klantbeeld.errors import Overloaded, RequestError
 from klantbeeld.settings import DocumentSettings
 from klantbeeld.telemetry.metrics import DocumentOrigin
 
@@ -37,10 +44,11 @@ BYTES_A_DOCUMENT = 8_000
 BYTES_A_TOKEN = 600
 BYTES_A_CHARACTER = 4
 
-# Parts of the room for documents: those seen once, those whose shape may come again, and templates. The rest is for
-# documents that came again, which no number of new ones drives out.
-PART_OF_NEW = 8
-PART_OF_TEMPLATES = 4
+# A document of so many tokens is validated in two goes, so that others wait for neither long. The rules about variables
+# walk the whole document once for all of them.
+LARGE = 400
+ABOUT_VARIABLES = (NoUndefinedVariablesRule, NoUnusedVariablesRule, VariablesInAllowedPositionRule)
+RULES = (ABOUT_VARIABLES, tuple(rule for rule in specified_rules if rule not in ABOUT_VARIABLES))
 
 Parse = Callable[[str], DocumentNode]
 
@@ -93,6 +101,7 @@ class Asked:
 
     document: Document
     recurs: bool
+    is_trusted: bool = False
     literals: Mapping[str, Any] = field(default_factory=dict)
     moved: Moved | None = None
 
@@ -103,15 +112,6 @@ class Invalid(Exception):
     def __init__(self, errors: Sequence[GraphQLError]) -> None:
         super().__init__(f"{len(errors)} errors")
         self.errors = errors
-
-
-@dataclass(frozen=True, slots=True)
-class First:
-    """The first document of a shape, of which a template is made when a second comes."""
-
-    text: str
-    scan: Scan
-    document: Document
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,63 +157,67 @@ class Documents:
         self._all_recur = settings.compile == "all"
         self._waiting = set(trusted)
         self._trusted: dict[str, Asked] = {}
-        most, room = settings.most_documents, settings.document_bytes
-        new, templates = room // PART_OF_NEW, room // PART_OF_TEMPLATES
-        self._new: LRU[str, Asked] = LRU(entries=max(1, most // PART_OF_NEW), size=new)
-        self._firsts: LRU[tuple[str, ...], First] = LRU(entries=max(1, most // PART_OF_NEW), size=new)
-        self._shapes: LRU[tuple[str, ...], Shared | Alone] = LRU(
-            entries=max(1, most // PART_OF_TEMPLATES), size=templates
-        )
-        self._recurring: LRU[str, Asked] = LRU(entries=most, size=room - 2 * new - templates)
+        room = settings.document_bytes
+        # Of what was seen once the text alone is kept: whoever sends ever new documents fills no memory with trees.
+        self._once: LRU[str, Scan] = LRU(entries=settings.most_new, size=room // 8)
+        self._first: LRU[tuple[str, ...], str] = LRU(entries=settings.most_new, size=room // 8)
+        self._shapes: LRU[tuple[str, ...], Shared | Alone] = LRU(entries=settings.most_documents, size=room // 4)
+        self._recurring: LRU[str, Asked] = LRU(entries=settings.most_documents, size=room // 2)
 
-    def get(self, text: str) -> Asked:
-        """Return a document; raises Invalid, RequestError from the parser, or Overloaded where the share is spent."""
-        found = self._recurring.get(text) or self._trusted.get(text)
-        if found is None:
-            found = self._again(text) or self._made(text)
-        return found
+    def known(self, text: str) -> Asked | None:
+        """Return a document that came again before; None for one that has to be read."""
+        return self._recurring.get(text) or self._trusted.get(text)
 
-    def exactly(self, text: str) -> Asked:
-        """Return a document as it stands, shared with no other; raises as `get` does."""
-        found = self._recurring.get(text) or self._trusted.get(text) or self._new.get(text)
-        if found is None or found.literals:
-            taken = scan(text, most_tokens=self._most_tokens)
-            found = Asked(self._read(text, taken), recurs=False)
-        return found
-
-    def _again(self, text: str) -> Asked | None:
-        """Return a document that was seen once, or is trusted and was not read yet."""
+    async def read(self, text: str) -> Asked:
+        """Return a document that is not at hand; raises Invalid, RequestError from the parser, or Overloaded."""
         if text in self._waiting:
-            document = self._validated(text, self._parsed(text), scan(text, most_tokens=self._most_tokens))
-            self._trusted[text] = Asked(replace(document, digest=Scan((text,), (), 0).digest), recurs=True)
-            self._waiting.discard(text)
-            return self._trusted[text]
-        once = self._new.pop(text)
-        return None if once is None else self._keep(text, replace(once, recurs=True))
-
-    def _made(self, text: str) -> Asked:
-        """Return a document that was not seen before."""
+            return await self._read_trusted(text)
+        if taken := self._once.pop(text):  # known, so it is not refused
+            return self._keep(text, Asked(await self._document(text, taken), recurs=True))
         taken = scan(text, most_tokens=self._most_tokens)
-        if taken.found and (shared := self._shared(text, taken)):
+        if taken.found and (shared := await self._shared(text, taken)):
             self._heard("shared")
             return self._keep(text, shared)
-        document = self._read(text, taken)
-        asked = Asked(document, recurs=self._all_recur)
-        self._new.put(text, asked, size=document.size)
-        if taken.found and taken.shape not in self._shapes:
-            self._firsts.put(taken.shape, First(text, taken, document), size=document.size)
-        return asked
+        return await self._read_new(text, taken)
 
-    def _read(self, text: str, taken: Scan) -> Document:
+    async def exactly(self, text: str) -> Asked:
+        """Return a document as it stands, shared with no other; raises as `read` does."""
+        found = self.known(text)
+        if found is None or found.literals:
+            taken = scan(text, most_tokens=self._most_tokens)
+            async with self._admitted():
+                found = Asked(await self._document(text, taken), recurs=False)
+        return found
+
+    async def _read_trusted(self, text: str) -> Asked:
+        document = await self._document(text, scan(text, most_tokens=self._most_tokens))
+        self._trusted[text] = Asked(replace(document, digest=Scan((text,), (), 0).digest), recurs=True, is_trusted=True)
+        self._waiting.discard(text)
+        return self._trusted[text]
+
+    async def _read_new(self, text: str, taken: Scan) -> Asked:
         """Parse and validate an unknown document, from the share."""
+        async with self._admitted():
+            if found := self.known(text):  # it came more than once at the same time
+                return found
+            self._heard("new")
+            document = await self._document(text, taken)
+        size = BYTES_A_CHARACTER * len(text)
+        if taken.found and taken.shape not in self._shapes:
+            self._first.put(taken.shape, text, size=size)
+        if self._all_recur:
+            return self._keep(text, Asked(document, recurs=True))
+        self._once.put(text, taken, size=size)
+        return Asked(document, recurs=False)
+
+    @asynccontextmanager
+    async def _admitted(self) -> AsyncIterator[None]:
         try:
-            self._share.admit()
-        except RequestError:
+            async with self._share.turn():
+                yield
+        except Overloaded:
             self._heard("refused")
             raise
-        self._heard("new")
-        with self._share.spending():
-            return self._validated(text, self._parsed(text), taken)
 
     def _keep(self, text: str, asked: Asked) -> Asked:
         # What a text that shares its document takes is its own length, twice: as the key, and for places of errors.
@@ -221,9 +225,9 @@ class Documents:
         self._recurring.put(text, asked, size=size)
         return asked
 
-    def _shared(self, text: str, taken: Scan) -> Asked | None:
+    async def _shared(self, text: str, taken: Scan) -> Asked | None:
         """Return the document of a known shape, with the literals of this one; None where it is not shared."""
-        shape = self._shapes.get(taken.shape) or self._templated(taken.shape)
+        shape = self._shapes.get(taken.shape) or await self._templated(taken.shape)
         if not isinstance(shape, Shared):
             return None
         try:
@@ -233,33 +237,52 @@ class Documents:
         moved = Moved(shape.template, text, taken.found)
         return Asked(shape.document, recurs=True, literals=literals, moved=moved)
 
-    def _templated(self, key: tuple[str, ...]) -> Shared | Alone | None:
+    async def _templated(self, key: tuple[str, ...]) -> Shared | Alone | None:
         """Make a template of a shape that comes for the second time."""
-        first = self._firsts.pop(key)
+        first = self._first.pop(key)
         if first is None:
             return None
-        with self._share.spending():
-            shape = self._shape_of(first)
-        size = first.document.size if isinstance(shape, Shared) else BYTES_A_CHARACTER * len(first.text)
+        shape = await self._shape_of(first)
+        size = shape.document.size if isinstance(shape, Shared) else BYTES_A_CHARACTER * len(first)
         self._shapes.put(key, shape, size=size)
         return shape
 
-    def _shape_of(self, first: First) -> Shared | Alone:
+    async def _shape_of(self, text: str) -> Shared | Alone:
+        taken = scan(text, most_tokens=self._most_tokens)
         try:
-            template = make_template(self._schema, first.document.whole, first.text, first.scan)
-            return Shared(template, self._validated(first.text, template.tree, first.scan))
+            with self._share.spending():
+                template = make_template(self._schema, self._parsed(text), text, taken)
+            return Shared(template, await self._validated(template.tree, text, taken))
         except (Unshared, Invalid):
             return Alone()
 
+    async def _document(self, text: str, taken: Scan) -> Document:
+        """Parse and validate, and let others go on in between."""
+        with self._share.spending():
+            whole = self._parsed(text)
+        await asyncio.sleep(0)
+        return await self._validated(whole, text, taken)
+
     def _parsed(self, text: str) -> DocumentNode:
         try:
-            return self._parse(text)
+            tree = self._parse(text)
         except GraphQLError as error:
             raise Invalid([error]) from error
+        forget_tokens(tree)
+        return tree
 
-    def _validated(self, text: str, whole: DocumentNode, taken: Scan) -> Document:
-        if errors := validate(self._schema, whole, max_errors=MOST_ERRORS):
-            raise Invalid(errors)
+    async def _validated(self, whole: DocumentNode, text: str, taken: Scan) -> Document:
+        for rules in (specified_rules,) if taken.tokens < LARGE else RULES:
+            with self._share.spending():
+                errors = validate(self._schema, whole, rules, max_errors=MOST_ERRORS)
+                if errors and rules is not specified_rules:  # all of them, in the order of the document
+                    errors = validate(self._schema, whole, max_errors=MOST_ERRORS)
+            if errors:
+                raise Invalid(errors)
+            await asyncio.sleep(0)
+        return self._made(whole, text, taken)
+
+    def _made(self, whole: DocumentNode, text: str, taken: Scan) -> Document:
         tree = without_deferral(whole) if is_incremental(whole) else whole
         operations, fragments = {}, {}
         for definition in tree.definitions:

@@ -3,9 +3,10 @@
 import asyncio
 import inspect
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
+from itertools import count
 from typing import Any
 
 import msgspec
@@ -14,22 +15,21 @@ from graphql import ExecutionResult, GraphQLError, GraphQLField, GraphQLResolveI
 from graphql.execution import experimental_execute_incrementally
 from strawberry.types.arguments import convert_arguments
 
-from klantbeeld.engine.ageing import headers_of
 from klantbeeld.engine.assembly import Assemble, compile_assembly
 from klantbeeld.engine.cursors import Cursors
+from klantbeeld.engine.deferral import deferral_of
 from klantbeeld.engine.documents import Asked as AskedDocument
 from klantbeeld.engine.documents import Document, Documents, Invalid, Parse, uncounted
-from klantbeeld.engine.events import Events, NothingChanges
 from klantbeeld.engine.explanation import Laps, explanation, refuse_explaining
 from klantbeeld.engine.fetch import Fetch
-from klantbeeld.engine.increments import Parts, Portions, in_parts
+from klantbeeld.engine.increments import Parts, Portions, execute_in_parts, in_parts, parts_of
 from klantbeeld.engine.lru import LRU
 from klantbeeld.engine.plan import Joint, Plan, Shape, compile_plan
 from klantbeeld.engine.plan_tree import Capable, Scene
+from klantbeeld.engine.portions import Division, divide
 from klantbeeld.engine.ports import (
     Answer,
     Asked,
-    Changes,
     Consistency,
     Errors,
     FormattedError,
@@ -42,14 +42,13 @@ from klantbeeld.engine.ports import (
 from klantbeeld.engine.register import OwnRegister, Register
 from klantbeeld.engine.roots import RunRoots
 from klantbeeld.engine.run import Run, deny
-from klantbeeld.engine.several import Several
 from klantbeeld.engine.share import Share
 from klantbeeld.engine.variables import InvalidVariables, Variables
 from klantbeeld.errors import KeyRefused, KlantbeeldError, Overloaded, RequestError
 from klantbeeld.graph.answers import Moment
 from klantbeeld.identity.map import IdentityMap
 from klantbeeld.settings import Language, Settings
-from klantbeeld.sources.context import Ageing, CallContext
+from klantbeeld.sources.context import CallContext
 from klantbeeld.sources.source import Source
 from klantbeeld.telemetry.metrics import DocumentOrigin
 from klantbeeld.writes.writer import Writer
@@ -58,6 +57,7 @@ from klantbeeld.writes.writer import Writer
 PLAN_SHARE = 0.25
 ASSEMBLY_SHARE = 1.5
 
+Middleware = Callable[..., Any]
 PlanKey = tuple[int, str | None, str]
 
 
@@ -82,10 +82,9 @@ class EngineParts:
     failed: Callable[[BaseException], None]
     now: Callable[[], datetime]
     consistency: Consistency | None = None
-    changes: Changes = field(default_factory=NothingChanges)
 
 
-class Engine(Several):
+class Engine:
     """Answers GraphQL requests; lives as long as the app."""
 
     def __init__(self, parts: EngineParts) -> None:
@@ -93,7 +92,7 @@ class Engine(Several):
         self._schema = parts.schema._schema  # noqa: SLF001 - strawberry hands its graphql-core schema to nobody
         self._scalars = parts.schema.schema_converter.scalar_registry
         limits = parts.settings.documents
-        self._share = Share(share=limits.new_share, burst=limits.new_burst)
+        self._share = Share(share=limits.new_share, burst=limits.new_burst, most_waiting=limits.new_waiting)
         self._documents = Documents(
             self._schema,
             parts.parse,
@@ -106,23 +105,17 @@ class Engine(Several):
         self._plans: LRU[PlanKey, Plan] = LRU(entries=limits.most_plans, size=limits.plan_bytes)
         self._fetch = Fetch(parts.sources, OwnRegister(parts.register, parts.sources.values()))
         self._cursors = Cursors(parts.cursor_key)
-        self._keeps = parts.settings.cache.is_on
         self._encode = msgspec.json.Encoder().encode
 
-    async def execute(self, request: Asked, context: Surroundings, /) -> Answer | Parts | Events:
-        """Answer a request, in parts where it asks so, or for each event; raises RequestError for what is refused."""
+    async def execute(self, request: Asked, context: Surroundings, /) -> Answer | Parts:
+        """Answer a request, in parts where it asks so; raises RequestError for what is refused as a whole."""
         laps = self._laps(context) if context.explain else None
-        planning = context.span.begin("plan") if context.span else None
         try:
-            asked, plan, variables = self._prepare(request, context)
+            asked, plan, variables = await self._prepare(request, context)
         except (Invalid, InvalidVariables) as invalid:
             return self._refused(invalid.errors, context)
-        if planning:
-            planning.end()
         document = asked.document
         behind = context.consistency_token is not None and await self._is_behind(context)
-        if plan.is_live:
-            return await self._subscribe(asked, plan, variables, request, context)
         division = self._division(document, plan, request, variables) if in_parts(document, context) else None
         if division:
             plan = division.plan
@@ -141,9 +134,11 @@ class Engine(Several):
         if laps:
             laps.end("fetch")
         data, errors = await self._assemble(run, asked, request)
-        told = self._told(run, asked, errors, context)
+        if errors and asked.moved:
+            errors = asked.moved.placed(errors)
+        self._leave_trail(run, document, context.caller, outcome="PARTIAL" if errors else "COMPLETE")
         extensions = self._explained(asked, run, laps, context.caller) if laps else None
-        return self._encoded(data, told, run, document, extensions=extensions)
+        return self._encoded(data, self._shown(errors, context.language), run, document, extensions=extensions)
 
     def _laps(self, context: Surroundings) -> Laps:
         refuse_explaining(context.caller.rights)
@@ -164,34 +159,38 @@ class Engine(Several):
         )
         return {"explain": explanation(asked, run, laps, scene)}
 
-    def _prepare(self, request: Asked, context: Surroundings) -> tuple[AskedDocument, Plan, Variables]:
+    async def _prepare(self, request: Asked, context: Surroundings) -> tuple[AskedDocument, Plan, Variables]:
         """Return what there is before anything is read; raises Invalid, InvalidVariables or RequestError."""
-        asked = self._documents.get(request.query or "")
+        text = request.query or ""
+        asked = self._documents.known(text) or await self._documents.read(text)
         try:
             return self._bound(asked, request, context)
         except InvalidVariables:
             if not asked.literals:
                 raise
         # It may be a literal that no variable may be: the document by itself tells, and in its own words.
-        return self._bound(self._documents.exactly(request.query or ""), request, context)
+        return self._bound(await self._documents.exactly(text), request, context)
 
     def _bound(
         self, asked: AskedDocument, request: Asked, context: Surroundings
     ) -> tuple[AskedDocument, Plan, Variables]:
-        plan = self._plan(asked.document, request.operation_name, context.caller.rights)
+        plan = self._plan(asked, request.operation_name, context.caller.rights)
         if plan.operation.operation is OperationType.MUTATION and context.is_get:
             raise RequestError("a mutation may not come by GET", code="METHOD_NOT_ALLOWED", status=405)
         given = {**request.variables, **asked.literals} if asked.literals else request.variables
         return asked, plan, plan.variables.read(given)
 
-    def _plan(self, document: Document, name: str | None, rights: Rights) -> Plan:
+    def _plan(self, asked: AskedDocument, name: str | None, rights: Rights) -> Plan:
+        """Return the plan of an operation; that of a document which was not seen before is not kept."""
+        document = asked.document
         key = (document.number, name, rights.fingerprint)
         plan = self._plans.get(key)
         if plan is None:
             operation = document.operation(name)
             with self._share.spending():
                 plan = compile_plan(self._schema, operation, document.selections, rights, self._to_python)
-            self._plans.put(key, plan, size=int(PLAN_SHARE * document.size))
+            if asked.recurs:
+                self._plans.put(key, plan, size=int(PLAN_SHARE * document.size))
         return plan
 
     async def _is_behind(self, context: Surroundings) -> bool:
@@ -202,10 +201,7 @@ class Engine(Several):
     def _run(self, plan: Plan, shape: Shape, variables: Variables, context: Surroundings, *, fresh: bool) -> Run:
         moment = Moment(self._parts.now(), context.language, self._parts.settings, context.caller.rights)
         caller = context.caller
-        ageing = Ageing() if self._keeps and not plan.is_serial else None
-        calls = CallContext(
-            *(context.deadline, caller.priority, caller.rights.fingerprint, fresh, caller.token, ageing), context.span
-        )
+        calls = CallContext(context.deadline, caller.priority, caller.rights.fingerprint, fresh, caller.token)
         return Run(plan, shape, variables, moment, context=calls, cursors=self._cursors, to_python=self._to_python)
 
     def _to_python(self, definition: GraphQLField, values: dict[str, Any]) -> Mapping[str, Any]:
@@ -215,10 +211,47 @@ class Engine(Several):
             values, declared.arguments, scalar_registry=self._scalars, config=self._parts.schema.config
         )
 
+    def _division(self, document: Document, plan: Plan, request: Asked, variables: Variables) -> Division | None:
+        """Divide a plan as its operation puts things off; None where it puts nothing off this time."""
+        most = self._parts.settings.gateway.max_deferred
+        deferral = deferral_of(document.whole, request.operation_name, variables.coerced, most=most)
+        return divide(plan, deferral) if deferral else None
+
+    async def _begin(
+        self, portions: Portions, asked: AskedDocument, request: Asked, context: Surroundings
+    ) -> Answer | Parts:
+        """Assemble the first answer, and hand on the parts; the whole answer where in the end nothing was put off."""
+        run, document = portions.run, asked.document
+        await portions.read_first()
+        self._parts.count_fallback()
+        result = await execute_in_parts(self._schema, document.whole, portions, request.operation_name)
+
+        def shown(errors: Sequence[GraphQLError]) -> list[FormattedError]:
+            return self._shown(asked.moved.placed(errors) if asked.moved else errors, context.language)
+
+        def leave_trail(*, failed: bool, is_more: bool = True) -> None:
+            outcome = "PARTIAL" if failed else "COMPLETE"
+            self._leave_trail(run, document, context.caller, outcome=outcome, is_more=is_more)
+
+        first = result if isinstance(result, ExecutionResult) else result.initial_result
+        leave_trail(failed=bool(first.errors), is_more=False)
+        if isinstance(result, ExecutionResult):
+            return self._encoded(result.data, shown(result.errors or ()), run, document)
+        return Parts(parts_of(result, portions, shown, leave_trail), document.digest)
+
     async def _carry_out(self, run: Run, context: Surroundings) -> RunRoots:
         """Enter the roots and read what is below them: one after another for a mutation, together for a query."""
         self._parts.trail.check()
-        roots = self._roots(run, context)
+        roots = RunRoots(
+            run=run,
+            fetch=self._fetch,
+            identity=self._parts.identity,
+            rows=self._parts.rows,
+            writer=self._parts.writer,
+            caller=context.caller,
+            sources=self._parts.sources,
+            key_in_header=context.idempotency_key,
+        )
         wanted = run.shape.roots
         if len(wanted) == 1:
             await self._enter(run, wanted[0], roots)
@@ -228,19 +261,6 @@ class Engine(Several):
         else:
             await asyncio.gather(*(self._enter(run, joint, roots) for joint in wanted))
         return roots
-
-    def _roots(self, run: Run, context: Surroundings) -> RunRoots:
-        return RunRoots(
-            run=run,
-            fetch=self._fetch,
-            identity=self._parts.identity,
-            rows=self._parts.rows,
-            writer=self._parts.writer,
-            caller=context.caller,
-            sources=self._parts.sources,
-            changes=self._parts.changes,
-            key_in_header=context.idempotency_key,
-        )
 
     async def _enter(self, run: Run, joint: Joint, roots: RunRoots) -> None:
         try:
@@ -259,10 +279,11 @@ class Engine(Several):
         """Give data and errors: by the plan's own functions, or by graphql-core where they do not do.
 
         A document that is seen for the first time is left to graphql-core, whose work is less than writing functions.
+        So is one that recurs, as long as others have spent the share from which writing them is paid.
         """
-        if not asked.recurs:
+        if not asked.recurs or self._has_to_wait(run.shape, asked):
             with self._share.spending():
-                result = await self._by_graphql_core(run, asked.document, request)
+                result = await self._by_graphql_core(run, asked.document, request, field_by_field(run.plan))
             return result.data, result.errors or ()
         if assemble := self._assembly(run, asked.document, request.operation_name):
             errors: list[GraphQLError] = []
@@ -273,6 +294,9 @@ class Engine(Several):
         self._parts.count_fallback()
         result = await self._by_graphql_core(run, asked.document, request)
         return result.data, result.errors or ()
+
+    def _has_to_wait(self, shape: Shape, asked: AskedDocument) -> bool:
+        return not shape.is_written and shape.is_kept and not asked.is_trusted and self._share.is_spent
 
     def _assembly(self, run: Run, document: Document, name: str | None) -> Assemble | None:
         shape = run.shape
@@ -297,8 +321,10 @@ class Engine(Several):
                 plan.shapes[key] = shape
         return shape
 
-    async def _by_graphql_core(self, run: Run, document: Document, request: Asked) -> ExecutionResult:
-        middleware = MiddlewareManager(_denier(run.plan)) if run.plan.denied else None
+    async def _by_graphql_core(
+        self, run: Run, document: Document, request: Asked, *between: Middleware
+    ) -> ExecutionResult:
+        middlewares = [*between, *([_denier(run.plan)] if run.plan.denied else [])]
         # Its plain `execute` refuses a schema that knows `@defer`; there is none in this tree.
         result: Any = experimental_execute_incrementally(
             self._schema,
@@ -306,7 +332,7 @@ class Engine(Several):
             context_value=run,
             variable_values=dict(run.variables.given),
             operation_name=request.operation_name,
-            middleware=middleware,
+            middleware=MiddlewareManager(*middlewares) if middlewares else None,
         )
         done: ExecutionResult = await result if inspect.isawaitable(result) else result
         return done
@@ -349,17 +375,7 @@ class Engine(Several):
             is_partial=bool(shown),
             document=document.digest,
             waited=max((answer.seconds for asked in run.asked.values() for answer in asked), default=0.0),
-            headers=headers_of(run.context.ageing, is_whole=not shown),
         )
-
-    def _told(
-        self, run: Run, asked: AskedDocument, errors: Sequence[GraphQLError], context: Surroundings
-    ) -> list[FormattedError]:
-        """Note an answer in the trail before it leaves; returns its errors as the caller may see them."""
-        if errors and asked.moved:
-            errors = asked.moved.placed(errors)
-        self._leave_trail(run, asked.document, context.caller, outcome="PARTIAL" if errors else "COMPLETE")
-        return self._shown(errors, context.language)
 
     def _shown(self, errors: Sequence[GraphQLError], language: Language) -> list[FormattedError]:
         """Show errors of fields as a caller may see them, and report those that are faults of ours."""
@@ -375,7 +391,31 @@ class Engine(Several):
         return Answer(self._encode({"errors": shown}), executed=False)
 
 
-def _denier(plan: Plan) -> Callable[..., Any]:
+def field_by_field(plan: Plan) -> Middleware:
+    """Return a middleware of graphql-core that lets others go on before each field that is joined from sources.
+
+    Completing all of them at once takes many times what anybody should have to wait for a document that is not theirs.
+    """
+    joined = {joint.coordinate for joint in plan.joints.values()}
+    turns = count(1)
+
+    async def later(turn: int, resolve: Callable[[], Any]) -> Any:
+        for _ in range(turn):  # one field in each round of the loop
+            await asyncio.sleep(0)
+        value = resolve()
+        return await value if inspect.isawaitable(value) else value
+
+    def wait_for_turn(
+        resolve: Callable[..., Any], source: Any, info: GraphQLResolveInfo[Any], /, **arguments: Any
+    ) -> Any:
+        if f"{info.parent_type.name}.{info.field_name}" not in joined or info.path.prev is None:
+            return resolve(source, info, **arguments)
+        return later(next(turns), partial(resolve, source, info, **arguments))
+
+    return wait_for_turn
+
+
+def _denier(plan: Plan) -> Middleware:
     """Return a middleware of graphql-core that refuses what rights refuse."""
 
     def refuse_denied(

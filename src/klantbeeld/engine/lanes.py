@@ -22,11 +22,10 @@ ByRole = Mapping[str, Sequence[Askable]]
 
 @dataclass(frozen=True, slots=True)
 class Shared:
-    """What a call asks for the reads that take part in it: members by capability, whether all pages, whether anew."""
+    """What a call asks for the reads that take part in it: members by capability, and whether all pages are read."""
 
     members: Mapping[str, frozenset[str]]
     everything: bool
-    fresh: bool
 
 
 @dataclass(slots=True, eq=False)
@@ -51,15 +50,14 @@ class Lane:
 
     def _share(self, mask: int) -> Shared:
         members: dict[str, frozenset[str]] = {}
-        everything = fresh = False
+        everything = False
         for place, planned in enumerate(self.reads):
             if mask >> place & 1:
                 call = planned.read.call
                 members[call] = members.get(call, frozenset()) | planned.members
                 is_paged = "first" in planned.read.args and self.source.readings[call].newest_first is not None
                 everything |= planned.read.everything or ("first" in planned.read.args and not is_paged)
-                fresh |= planned.read.fresh
-        return Shared(members, everything, fresh)
+        return Shared(members, everything)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -45,8 +45,7 @@ class Question:
 
     `subjects` has one entry for each of the source's ids that are asked for; it is empty for a search. The ids are
     records' where `by_record`, customers' elsewhere. `first` is the size of a page and `after` the source's own
-    position. With `everything` all pages are read, up to the source's bound; with `fresh`, what was read before does
-    not do.
+    position. With `everything` all pages are read, up to the source's bound.
     """
 
     subjects: Mapping[str, Subject]
@@ -56,7 +55,6 @@ class Question:
     first: int | None = None
     after: str | None = None
     everything: bool = False
-    fresh: bool = False
 
     @property
     def keys(self) -> tuple[str, ...]:

@@ -8,7 +8,6 @@ each time. The log says what was done, and is all that judges a gateway.
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 MARK = re.compile(r"\bop[0-9a-z]+x\b")
@@ -132,8 +131,7 @@ class System:
             raise Refused(409, "reference_taken")
         item = f"{self.name}-{kind}-{len(self._items) + 1}"
         reference = {"reference": protection.reference} if protection.reference else {}
-        filed = {"filed": datetime.now(UTC).isoformat()}
-        self._items[item] = (customer, kind, {**values, **reference, **filed})
+        self._items[item] = (customer, kind, {**values, **reference})
         if protection.reference is not None:
             self._references[taken] = item
         self._note(customer, kind, item, None, _mark(values))

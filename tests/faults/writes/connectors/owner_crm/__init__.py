@@ -1,4 +1,4 @@
-"""An owning system of the suite: changes expect a version, contacts have a reference."""
+"""An owning system of the suite: changes expect a version, and nothing protects a note."""
 
 from .connector import OwnerCrm as Connector
 
