@@ -1,17 +1,18 @@
 """Story 6. From app to phone.
 
 A chat complaint about yesterday's delivery, then a call from a shared household phone: two masked candidates, one
-verified by a question. The agent sees chat, delivery and overdue invoice, solves it with a credit, and the app shows
-it.
-
-A later capability completes it: the open app gets `customerChanged`. Until then it shows the change at its next read.
+verified by a question. The agent sees chat, delivery and overdue invoice, solves it with a credit, and the open app
+gets `customerChanged` and shows it.
 """
+
+from typing import Any
 
 import pytest
 
 from klantbeeld.cli.views import view
 
 from .acting import act, done
+from .live import Socket, socket_of
 from .running import Ask
 
 pytestmark = pytest.mark.xdist_group("acceptance")
@@ -37,6 +38,23 @@ query Screen($id: ID!) {
 """
 
 
+OPEN = """
+subscription Open($id: ID!) {
+  customerChanged(id: $id) {
+    changes { source channel }
+    customer { invoices(first: 20) { nodes { state } } complaints(open: true) { nodes { subject } } }
+  }
+}
+"""
+
+
+def told(app: Socket) -> Any:
+    """Wait for what the open app is told."""
+    heard = app.hear()["payload"]
+    assert "errors" not in heard
+    return heard["data"]["customerChanged"]
+
+
 @pytest.mark.feature(
     "story 6", "From app to phone: a chat, a shared phone, one question, a credit, and the app shows it"
 )
@@ -60,10 +78,20 @@ def test_a_chat_a_call_and_a_credit(ask: Ask, ids: dict[str, str]) -> None:
     assert overdue["daysOverdue"] > 0
     complaint = next(one for one in screen["complaints"]["nodes"] if one["subject"] == CHAT)
 
-    credit = {"invoiceId": overdue["id"], "reason": "Goedgemaakt", "idempotencyKey": "barst-credit"}
-    done(act(ask, "creditInvoice", credit), "creditInvoice")
-    solved = {"complaintId": complaint["id"], "resolution": "Tegoed gegeven.", "expectedVersion": complaint["version"]}
-    done(act(ask, "solveComplaint", solved), "solveComplaint")
+    with socket_of(ask, who=KEY) as app:
+        app.subscribe("open", OPEN, {"id": ids[KEY]})
+        app.say(type="ping")
+        assert app.hear() == {"type": "pong"}
+        credit = {"invoiceId": overdue["id"], "reason": "Goedgemaakt", "idempotencyKey": "barst-credit"}
+        done(act(ask, "creditInvoice", credit), "creditInvoice")
+        credited = told(app)
+        assert credited["changes"] == [{"source": "stripe", "channel": "PHONE"}]
+        assert "OVERDUE" not in {one["state"] for one in credited["customer"]["invoices"]["nodes"]}
+        solving = {"complaintId": complaint["id"], "resolution": "Tegoed.", "expectedVersion": complaint["version"]}
+        done(act(ask, "solveComplaint", solving), "solveComplaint")
+        solved = told(app)
+        assert solved["changes"] == [{"source": "zendesk", "channel": "PHONE"}]
+        assert CHAT not in [one["subject"] for one in solved["customer"]["complaints"]["nodes"]]
 
     shown = ask(view("self-service"), who=KEY).data["me"]
     assert {one["state"] for one in shown["complaints"]["nodes"] if one["subject"] == CHAT} == {"SOLVED"}
