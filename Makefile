@@ -6,7 +6,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet install
 LOCKED := $(PIP) --require-hashes --only-binary :all: -r
 PYTEST := $(BIN)/pytest -n 2 --dist loadgroup -q
-HERE := not node and not real and not slow
+HERE := not node and not real and not slow and not faults
 
 .PHONY: help demo test lint format unit bench faults docs features lock clean
 
@@ -36,7 +36,7 @@ bench: .venv/.tested tests/benchmarks/run.py  ## measure, and compare with other
 	@$(BIN)/python tests/benchmarks/run.py $(ARGS)
 
 faults: .venv/.tested  ## break sources and processes, and see what is promised still hold
-	@$(BIN)/pytest -q tests/faults $(ARGS)
+	@$(BIN)/python tests/faults/writes/run.py $(ARGS)
 
 docs: .venv/.tested  ## write the generated pages anew
 	@$(BIN)/python scripts/docs.py

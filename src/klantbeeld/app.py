@@ -5,7 +5,7 @@ import os
 import sys
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
@@ -13,6 +13,7 @@ from types import SimpleNamespace
 from typing import BinaryIO
 
 import httpx
+import structlog
 from pydantic import SecretStr
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -29,37 +30,47 @@ from klantbeeld.engine.engine import Engine, EngineParts
 from klantbeeld.errors import ConfigurationError, StoreError
 from klantbeeld.gateway import errors as gateway_errors
 from klantbeeld.gateway.documents import TrustedDocuments, trusted_documents
+from klantbeeld.gateway.door import Door
 from klantbeeld.gateway.graphiql import Example
 from klantbeeld.gateway.limits import parser
 from klantbeeld.gateway.ports import Readiness
 from klantbeeld.gateway.routes import GatewayParts, routes
+from klantbeeld.gateway.stopping import Stopping
 from klantbeeld.gateway.streams import Streams
 from klantbeeld.graph.schema import build_schema
 from klantbeeld.identity.blind_index import KeyRing, load_key_ring
 from klantbeeld.identity.ids import CustomerIds
 from klantbeeld.identity.stored_map import StoredIdentityMap
 from klantbeeld.registry import Connectors, load_connectors
+from klantbeeld.sdk.roles import ROLES
 from klantbeeld.settings import Secret, Settings
 from klantbeeld.settings_file import read_secret
 from klantbeeld.settings_source import SourceSettings
+from klantbeeld.sources.cache_opening import open_cache
+from klantbeeld.sources.cached import Sharing
 from klantbeeld.sources.changes import Changes
 from klantbeeld.sources.changes_opening import open_changes
 from klantbeeld.sources.figures import show_links
 from klantbeeld.sources.opening import MakeTransport, open_source
+from klantbeeld.sources.quarantine import QuarantinedSource
+from klantbeeld.sources.questions import SourceState
+from klantbeeld.sources.quota_sharing import shared_quotas
 from klantbeeld.sources.secrets import Secrets
 from klantbeeld.sources.source import Source, loop_clock
 from klantbeeld.store import Store, open_store
-from klantbeeld.store.transactions import open_transactions
 from klantbeeld.telemetry.logs import Log, Vocabulary, make_log, through_log
 from klantbeeld.telemetry.metrics import Metrics
 from klantbeeld.telemetry.observe import ObserveRequests
 from klantbeeld.telemetry.request_lines import RequestLines
+from klantbeeld.telemetry.tracing import open_tracing
 from klantbeeld.writes.held import Clock
 from klantbeeld.writes.journal import Journal
-from klantbeeld.writes.opening import Around, make_writer
+from klantbeeld.writes.opening import Around
 from klantbeeld.writes.rows import OperationRow, StepRow
+from klantbeeld.writes.running import Delivering, Writing, open_writing
 from klantbeeld.writes.walker import Changed
-from klantbeeld.writes.writer import Writer
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +84,19 @@ class Outside:
     journal: Callable[[Journal], Journal] = lambda journal: journal
     examples: tuple[Example, ...] = ()
     demo_token: str | None = None
+    stopping: Stopping = field(default_factory=Stopping)
+    libraries: Callable[[Log], AbstractContextManager[None]] = through_log
+    """Where to send what libraries say, while the application is open."""
+
+
+class App(Starlette):
+    """The application, which can be told to end what has no end of its own."""
+
+    streams: Streams
+
+    def end_streams(self) -> None:
+        """End streams and sockets, and take no more of them."""
+        self.streams.close()
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,13 +122,14 @@ class Opened:
     identity: StoredIdentityMap
     sources: Mapping[str, Source]
     trail: Trail
+    recording: Recording
     admission: Admission
     changes: Changes
-    journal: Journal
+    writing: Writing
 
 
 @asynccontextmanager
-async def build_app(settings: Settings, outside: Outside | None = None) -> AsyncIterator[Starlette]:
+async def build_app(settings: Settings, outside: Outside | None = None) -> AsyncIterator[App]:
     """Give the application while its store, sources and trail are open.
 
     A request walks: observation, endpoint (limits), admission (token, rights), engine (plan, fetch, assembly), sources,
@@ -115,29 +140,46 @@ async def build_app(settings: Settings, outside: Outside | None = None) -> Async
         metrics = Metrics(settings.sources)
         vocabulary = _vocabulary(settings)
         log = make_log(given.log_to, vocabulary)
-        stack.enter_context(through_log(log))
+        stack.enter_context(given.libraries(log))
         observer = LoggedFaults(log)
         opened = await _open(stack, settings, given, metrics)
         streams = Streams(settings.gateway.max_streams)
         stack.callback(streams.close)
+        door = _open_door(stack, settings, opened, metrics)
         documents = trusted_documents(settings.gateway)
         parts = GatewayParts(
             engine=_make_engine(settings, given, opened, metrics=metrics, observer=observer, documents=documents),
             documents=documents,
             observer=observer,
             authenticate=opened.admission,
-            readiness=_readiness(opened.store),
+            readiness=_readiness(opened.store, door, given.stopping),
+            door=door,
+            quarantined=tuple(name for name, source in opened.sources.items() if source.is_quarantined),
             registry=metrics.registry,
             streams=streams,
             examples=given.examples,
             demo_token=given.demo_token,
         )
-        counted = frozenset({settings.gateway.path})
-        lines = RequestLines(given.log_to, vocabulary)
-        yield Starlette(
+        app = App(
             routes=routes(parts, settings.gateway, language=settings.language),
-            middleware=[Middleware(ObserveRequests, lines=lines, metrics=metrics, counted=counted)],
+            middleware=[await _observing(stack, settings, given, vocabulary, metrics)],
         )
+        app.streams = streams
+        yield app
+
+
+async def _observing(
+    stack: AsyncExitStack, settings: Settings, given: Outside, vocabulary: Vocabulary, metrics: Metrics
+) -> Middleware:
+    """Note each request in log and metrics, and in traces where they are on."""
+    headers = _headers_of(settings, given.environ)
+    return Middleware(
+        ObserveRequests,
+        lines=RequestLines(given.log_to, vocabulary),
+        metrics=metrics,
+        counted=frozenset({settings.gateway.path}),
+        tracing=await stack.enter_async_context(open_tracing(settings.traces, vocabulary, headers)),
+    )
 
 
 async def _open(stack: AsyncExitStack, settings: Settings, given: Outside, metrics: Metrics) -> Opened:
@@ -148,22 +190,39 @@ async def _open(stack: AsyncExitStack, settings: Settings, given: Outside, metri
     trail = await stack.enter_async_context(
         open_trail(store, key=_trail_key(settings, given.environ), clock=time.time, settings=settings.access.trail)
     )
-    sources = open_sources(settings, load_connectors(settings.connector_folders), given, metrics)
+    changes = await stack.enter_async_context(open_changes(settings, store, secret=ring.current, now=given.now))
+    read = _secret_reader(given.environ)
+    sharing = await stack.enter_async_context(
+        open_cache(settings, changes, secret=ring.current, now=given.now, read=read)
+    )
+    connectors = load_connectors(settings.connector_folders)
+    sources = open_sources(settings, connectors, given, metrics, changes=changes, sharing=sharing)
     for source in sources.values():
         stack.push_async_callback(source.aclose)
     show_links(metrics, sources)
+    await stack.enter_async_context(shared_quotas(sources, store, now=given.now))
     client = await stack.enter_async_context(httpx.AsyncClient())
     admission = make_admission(
         settings.access,
-        get=over_http(client),
+        get=over_http(client, settings.access.keys_retry),
         clock=time.time,
         hands_on_tokens=any(source.wants_callers_token for source in sources.values()),
     )
     stack.push_async_callback(admission.close)
-    changes = await stack.enter_async_context(open_changes(settings, store, secret=ring.current, now=given.now))
-    transactions = await stack.enter_async_context(open_transactions(store))
-    journal = given.journal(Journal(transactions, wait=settings.writes.journal_wait))
-    return Opened(store, ring, identity, sources, trail, admission, changes, journal)
+    recording = Recording(trail)
+    writing = await stack.enter_async_context(
+        open_writing(
+            store,
+            sources,
+            settings.writes,
+            _around_writes(given, ring, changes),
+            noting=recording,
+            wrap=given.journal,
+            delivering=_delivering(settings, given, client),
+        )
+    )
+    metrics.watch("klantbeeld_operations_parked", "Writes that only a person can settle.", lambda: writing.parked.count)
+    return Opened(store, ring, identity, sources, trail, recording, admission, changes, writing)
 
 
 def _make_engine(
@@ -183,8 +242,8 @@ def _make_engine(
             sources=opened.sources,
             identity=opened.identity,
             rows=Rows(opened.identity, Grants(opened.store), clock=given.now),
-            writer=_make_writer(settings, given, opened),
-            trail=Recording(opened.trail),
+            writer=opened.writing.writer,
+            trail=opened.recording,
             register=DataUseRegister(opened.store),
             errors=shows,
             parse=parser(settings.gateway),
@@ -195,18 +254,35 @@ def _make_engine(
             failed=observer.failed,
             now=given.now,
             consistency=opened.changes,
+            changes=opened.changes,
         )
     )
 
 
-def _make_writer(settings: Settings, given: Outside, opened: Opened) -> Writer:
-    around = Around(
-        secrets=[secret for secret in (opened.ring.current, opened.ring.previous) if secret is not None],
+def _around_writes(given: Outside, ring: KeyRing, changes: Changes) -> Around:
+    return Around(
+        secrets=[secret for secret in (ring.current, ring.previous) if secret is not None],
         clock=Clock(given.now, loop_clock),
         new_id=CustomerIds(given.now).new,
-        changed=_telling(opened.changes),
+        changed=_telling(changes),
     )
-    return make_writer(opened.sources, opened.journal, settings.writes, around)
+
+
+def _delivering(settings: Settings, given: Outside, client: httpx.AsyncClient) -> Delivering | None:
+    """Say how events leave; None where nobody wants any. Raises ConfigurationError for a key that is none."""
+    events = settings.writes.events
+    if events is None:
+        return None
+    key = _key("writes.events.secret", events.secret, given.environ)
+
+    async def post(url: str, body: bytes, headers: Mapping[str, str]) -> int:
+        try:
+            answer = await client.post(url, content=body, headers=dict(headers), timeout=events.timeout)
+        except httpx.HTTPError:
+            return 0
+        return answer.status_code
+
+    return Delivering(events, key, post)
 
 
 def _telling(changes: Changes) -> Changed:
@@ -220,20 +296,50 @@ def _telling(changes: Changes) -> Changed:
     return changed
 
 
-def open_sources(settings: Settings, connectors: Connectors, given: Outside, metrics: Metrics) -> dict[str, Source]:
-    """Open every configured source; nothing is asked of any."""
-    sources = {}
-    for name, one in settings.sources.items():
-        sources[name] = open_source(
-            name,
-            one,
-            connectors.load(one.connector),
-            _secrets_of(name, one, given.environ),
-            make_transport=given.make_transport,
-            now=given.now,
-            count=partial(metrics.count_call, name),
-        )
+def open_sources(
+    settings: Settings,
+    connectors: Connectors,
+    given: Outside,
+    metrics: Metrics,
+    *,
+    changes: Changes,
+    sharing: Sharing | None = None,
+) -> dict[str, Source]:
+    """Open every configured source; nothing is asked of any. One whose connector is broken is set aside, and named."""
+    opening = partial(_open_source, connectors, given, metrics, changes=changes, sharing=sharing)
+    sources = {name: opening(name, one) for name, one in settings.sources.items()}
+    changes.forget_calls = lambda name: sources[name].flights.forget() if name in sources else None
     return sources
+
+
+def _open_source(
+    connectors: Connectors,
+    given: Outside,
+    metrics: Metrics,
+    name: str,
+    settings: SourceSettings,
+    *,
+    changes: Changes,
+    sharing: Sharing | None,
+) -> Source:
+    try:
+        loaded = connectors.load(settings.connector)
+    except ConfigurationError as error:
+        if not connectors.is_broken(settings.connector):
+            raise
+        log.warning("connector_refused", source=name, connector=settings.connector, error=error.__cause__ or error)
+        return QuarantinedSource(name, settings, connectors.facts_of_broken(settings.connector), now=given.now)
+    return open_source(
+        name,
+        settings,
+        loaded,
+        _secrets_of(name, settings, given.environ),
+        make_transport=given.make_transport,
+        now=given.now,
+        count=partial(metrics.count_call, name),
+        changes=changes,
+        sharing=sharing,
+    )
 
 
 def _secrets_of(name: str, source: SourceSettings, environ: Mapping[str, str]) -> Secrets:
@@ -253,22 +359,51 @@ def _secrets_of(name: str, source: SourceSettings, environ: Mapping[str, str]) -
     return Secrets(read, files=watched, source=name, every=source.credentials_checked_every)
 
 
+def _headers_of(settings: Settings, environ: Mapping[str, str]) -> dict[str, str]:
+    """Read the headers that the collector of traces wants."""
+    return {
+        name: value
+        if isinstance(value, str)
+        else read_secret(value, environ, where=f"traces.headers.{name}").get_secret_value()
+        for name, value in settings.traces.headers.items()
+    }
+
+
 def _trail_key(settings: Settings, environ: Mapping[str, str]) -> bytes:
-    where = "access.trail.key"
-    secret = read_secret(settings.access.trail.key, environ, where=where).get_secret_value()
+    return _key("access.trail.key", settings.access.trail.key, environ)
+
+
+def _key(where: str, named: Secret, environ: Mapping[str, str]) -> bytes:
+    secret = read_secret(named, environ, where=where).get_secret_value()
     try:
         return base64.b64decode(secret, validate=True)
     except ValueError as error:
         raise ConfigurationError(where, "is not base64", "Make one with: openssl rand -base64 32") from error
 
 
-def _readiness(store: Store) -> Readiness:
+def _open_door(stack: AsyncExitStack, settings: Settings, opened: Opened, metrics: Metrics) -> Door:
+    door = Door(settings.gateway.door, opened.admission.importance)
+    door.start()
+    stack.callback(door.stop)
+    metrics.watch("klantbeeld_door_limit", "Requests that are let in at once.", lambda: door.limit)
+    metrics.watch("klantbeeld_door_inside", "Requests that are inside.", lambda: door.inside)
+    trail = opened.trail
+    metrics.watch("klantbeeld_trail_waiting", "Entries of the trail that wait to be written.", lambda: trail.waiting)
+    metrics.watch("klantbeeld_trail_lost", "Entries of the trail that were never written.", lambda: trail.lost)
+    return door
+
+
+def _readiness(store: Store, door: Door, stopping: Stopping) -> Readiness:
+    """Say whether requests can be taken: no source has a part in it."""
+
     async def ready() -> dict[str, bool]:
         try:
             await store.check()
         except StoreError:
-            return {"store": False}
-        return {"store": True}
+            is_there = False
+        else:
+            is_there = True
+        return {"store": is_there, "room": not door.is_overrun, "staying": not stopping.has_begun}
 
     return ready
 
@@ -283,6 +418,8 @@ def _vocabulary(settings: Settings) -> Vocabulary:
         sources=frozenset(settings.sources),
         connectors=frozenset(source.connector for source in settings.sources.values()),
         caller_classes=frozenset(settings.access.classes),
+        calls=frozenset(call for role in ROLES.values() for call in (*role.reads, *role.acts)),
+        states=frozenset(SourceState),
         issuers=frozenset(issuer.issuer for issuer in settings.access.issuers),
         paths=frozenset({gateway.path, "/live", "/ready", "/metrics"}),
     )

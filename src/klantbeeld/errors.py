@@ -137,6 +137,12 @@ class SourceUnavailable(SourceError):
     retryable = True
 
 
+class SourceQuarantined(SourceError):
+    """The source's connector is broken, so it is not asked until that is mended and the configuration read again."""
+
+    code = "SOURCE_QUARANTINED"
+
+
 class BreakerOpen(SourceUnavailable):
     """The source failed so often that it is not called for a while; never `sent`."""
 
@@ -199,10 +205,17 @@ class ConfigurationError(OperatorError):
 
 
 class IssuerError(OperatorError):
-    """The keys of an authorization server cannot be fetched, or are not a key set that may be trusted (RFC 7517)."""
+    """The keys of an authorization server cannot be fetched, or are not a key set that may be trusted (RFC 7517).
+
+    `is_passing` says that it may be over in a moment.
+    """
 
     code = "ISSUER_UNAVAILABLE"
     retryable = True
+
+    def __init__(self, message: str, *, is_passing: bool = False) -> None:
+        super().__init__(message)
+        self.is_passing = is_passing
 
 
 class StoreError(OperatorError):

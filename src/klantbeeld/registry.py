@@ -10,8 +10,10 @@ with its reason, and the rest serve.
 import sys
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from difflib import get_close_matches
+from importlib import invalidate_caches
 from importlib.metadata import EntryPoint, entry_points
 from importlib.util import find_spec, module_from_spec, spec_from_file_location
 from pathlib import Path
@@ -52,6 +54,7 @@ class Connectors:
         self._manifests: dict[str, Manifest] = {}
         self._quarantined: dict[Path, ConfigurationError] = {}
         self._loaded: dict[str, LoadedConnector] = {}
+        self._broken: dict[str, Manifest] = {}
         for folder in folders:
             self._find(folder)
 
@@ -74,10 +77,18 @@ class Connectors:
             try:
                 self._loaded[name] = _load(manifest, self._roles)
             except ConfigurationError as error:
-                del self._manifests[name]
+                self._broken[name] = self._manifests.pop(name)
                 self._quarantined[_folder(manifest)] = error
                 raise
         return self._loaded[name]
+
+    def is_broken(self, name: str) -> bool:
+        """Say whether there is a connector of that name, which cannot be used."""
+        return any(folder.name == name for folder in self._quarantined) and name not in self._manifests
+
+    def facts_of_broken(self, name: str) -> Manifest | None:
+        """Give the facts of a connector whose code is broken; None where the facts are."""
+        return self._broken.get(name)
 
     def load_all(self) -> Iterator[LoadedConnector]:
         """Load every connector; those that are broken are in `quarantined` afterwards."""
@@ -120,6 +131,22 @@ def load_connectors(folders: Sequence[Path] = (), *, roles: Mapping[str, Role] =
     inside = [found for folder in (own_folder(), *folders) for found in _connectors_in(folder)]
     installed = [folder for point in entry_points(group=GROUP) for folder in _folder_of(point)]
     return Connectors(dict.fromkeys((*inside, *installed)), roles=roles)
+
+
+@contextmanager
+def reloading() -> Iterator[None]:
+    """Have connectors imported anew within the block; whatever it raises, those before are back afterwards."""
+    before = {name: module for name, module in sys.modules.items() if name.startswith(f"{PACKAGE}.")}
+    for name in before:
+        del sys.modules[name]
+    invalidate_caches()
+    try:
+        yield
+    except BaseException:
+        for name in [name for name in sys.modules if name.startswith(f"{PACKAGE}.")]:
+            del sys.modules[name]
+        sys.modules.update(before)
+        raise
 
 
 def own_folder() -> Path:

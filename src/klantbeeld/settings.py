@@ -10,15 +10,18 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from klantbeeld.settings_section import Bilingual, Seconds, Secret, Section
-from klantbeeld.settings_sharing import ChangesSettings, RedisSettings
-from klantbeeld.settings_source import SourceSettings
+from klantbeeld.settings_serving import DoorSettings, StoppingSettings, TracesSettings
+from klantbeeld.settings_sharing import CacheSettings, ChangesSettings, RedisSettings
+from klantbeeld.settings_source import RetrySettings, SourceSettings
 
 __all__ = [
     "AccessSettings",
     "Bilingual",
+    "CacheSettings",
     "Category",
     "ChangesSettings",
     "ClientClass",
+    "DoorSettings",
     "EligibilitySettings",
     "GatewaySettings",
     "IdentitySettings",
@@ -35,7 +38,9 @@ __all__ = [
     "Settings",
     "SourceName",
     "SourceSettings",
+    "StoppingSettings",
     "StoreSettings",
+    "TracesSettings",
     "TrailSettings",
     "ViewSettings",
     "WriteSettings",
@@ -94,6 +99,10 @@ class GatewaySettings(Section):
     """How often it is looked whether clients are still there, in seconds: one that went away has its reads ended."""
     cors_origins: tuple[str, ...] = ()
     """Origins (`https://app.example`) whose pages may ask from a browser; none by default."""
+    door: DoorSettings = DoorSettings()
+    """How many requests are answered at once."""
+    stopping: StoppingSettings = StoppingSettings()
+    """What happens between SIGTERM and the end."""
     graphiql: bool = True
     """Serve GraphiQL, without any CDN, to browsers at the endpoint."""
     trusted_documents: Path | None = None
@@ -213,6 +222,8 @@ class AccessSettings(Section):
     """Caller classes by the name in the token's `caller_class` claim: agent, app, partner."""
     purposes: dict[str, PurposeSettings] = Field(default_factory=dict)
     """Purposes by the name in the request's `Klantbeeld-Purpose` header and the token's `purpose` claim."""
+    keys_retry: RetrySettings = RetrySettings()
+    """When an issuer's keys are asked again, which could not be read."""
     cached_tokens: int = Field(default=4_096, gt=0)
     """Most verified tokens that are remembered until they expire."""
     trail: TrailSettings = TrailSettings()
@@ -257,14 +268,32 @@ class IdentitySettings(Section):
     """Country (ISO 3166-1 alpha-2) of phone numbers that are written without one."""
 
 
+class EventSettings(Section):
+    """Where other systems hear of what was changed: CloudEvents with ids and names of fields, without values."""
+
+    url: str = Field(pattern=r"^(https://|http://(127\.0\.0\.1|\[::1\]|localhost)[:/])")
+    """Address to which events are posted: https, or http on this machine."""
+    secret: Secret
+    """Key of the signatures (HMAC-SHA-256, Standard Webhooks), 32 bytes or more, base64."""
+    source: str = "klantbeeld"
+    """The `source` of the events: a URI reference that names this gateway."""
+    every: Seconds = 1.0
+    """Time between two looks for events to deliver, in seconds."""
+    again_after: Seconds = 30.0
+    """Time after which an event that was not taken is sent again, in seconds."""
+    timeout: Seconds = 5.0
+    """Longest that a delivery may take, in seconds."""
+
+
 class WriteSettings(Section):
     """Writing through to owners."""
 
     owners: dict[str, str] = Field(default_factory=dict)
     """Source that owns an act (`change_contact_details = "crm"`), where several of its role could do it."""
-    lease: Seconds = 20.0
-    """Longest that a replica works on an operation before another may take it over, in seconds: more than any request
-    may take. Nothing is sent after it."""
+    lease: Seconds = 10.0
+    """Time for which a replica has an operation to itself after each step that it begins, in seconds: more than a step
+    takes, with what it reads. What a replica that died was doing is taken over after it, and nothing is sent after
+    it."""
     journal_wait: Seconds = 1.0
     """Longest that a write waits for its turn in the journal, in seconds; beyond it 503, and nothing is sent."""
     keep_days: float = Field(default=7, ge=1, le=365)
@@ -274,6 +303,10 @@ class WriteSettings(Section):
     only a person can settle it."""
     reconcile_every: Seconds = 1.0
     """Time between two looks at operations that were left or are not known, in seconds."""
+    progress_every: Seconds = 1.0
+    """Time between two looks for the progress of an operation in another replica, in seconds."""
+    events: EventSettings | None = None
+    """Where other systems hear of what was changed; nowhere without it."""
 
 
 class EligibilitySettings(Section):
@@ -381,8 +414,12 @@ class Settings(Section):
     """Who may ask."""
     store: StoreSettings = StoreSettings()
     """Where ids and the trail are kept."""
+    traces: TracesSettings = TracesSettings()
+    """Traces for OpenTelemetry."""
     redis: RedisSettings | None = None
     """A Redis or Valkey server, where replicas share one."""
+    cache: CacheSettings = CacheSettings()
+    """Values that are kept for a short time."""
     changes: ChangesSettings = ChangesSettings()
     """How replicas hear of changes."""
     identity: IdentitySettings = IdentitySettings()

@@ -179,6 +179,20 @@ def _store(checked: Checked) -> Iterator[Finding]:
         yield Finding("store.url", "the driver of PostgreSQL is not installed", mend)
 
 
+def _shared(checked: Checked) -> Iterator[Finding]:
+    """See that what replicas share in Redis has a server, its client, and a key."""
+    settings = checked.settings
+    asking = {"cache.backend": settings.cache.backend == "redis", "changes.log": settings.changes.log == "redis"}
+    for where in (where for where, asks in asking.items() if asks):
+        if settings.redis is None:
+            yield Finding(where, "there is no section `redis`", 'Name the server: redis.url = "redis://HOST:6379/0"')
+        if find_spec("redis") is None:
+            mend = "Install it with: pip install 'klantbeeld[redis]'"
+            yield Finding(where, "the client of Redis is not installed", mend)
+    if settings.cache.backend == "redis" and settings.cache.is_on:
+        yield from _key(settings.cache.key, checked.environ, "cache.key")
+
+
 def _port(checked: Checked) -> Iterator[Finding]:
     gateway = checked.settings.gateway
     family = socket.AF_INET6 if ":" in gateway.host else socket.AF_INET
@@ -228,6 +242,7 @@ CHECKS: tuple[Callable[[Checked], Iterator[Finding]], ...] = (
     _sources,
     _files,
     _store,
+    _shared,
     _port,
     _time_zone,
 )

@@ -145,6 +145,8 @@ class SourceSettings(Section):
     """Our certificate for a source that demands one (mTLS): a PEM file with its chain and, mostly, its key."""
     client_key: Path | None = None
     """The unencrypted key of the client certificate, if it has a file of its own."""
+    share_calls: bool = True
+    """Callers with the same rights and purpose who ask the same at the same time share one call."""
     bulkhead: BulkheadSettings = BulkheadSettings()
     """How many calls may be under way."""
     breaker: BreakerSettings = BreakerSettings()

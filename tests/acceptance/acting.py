@@ -1,5 +1,6 @@
 """Mutations as an app or a desktop sends them."""
 
+import time
 import uuid
 from collections.abc import Mapping
 from typing import Any
@@ -10,6 +11,7 @@ INPUTS = {
     "giveConsent": "ConsentInput",
     "withdrawConsent": "ConsentInput",
 }
+REPEATS_SECONDS = 30.0
 PAYLOAD = """
 status operationId consistencyToken
 conflicts {
@@ -34,6 +36,14 @@ def act(ask: Ask, name: str, given: Mapping[str, Any], *, who: str = "agent", re
     after = f"customer {{ {read} }}" if read else ""
     document = f"mutation Act($input: {kind}!) {{ {name}(input: $input) {{ {PAYLOAD} {after} }} }}"
     return ask(document, {"input": {"channel": "APP" if who != "agent" else "PHONE", **own, **given}}, who=who)
+
+
+def repeated(ask: Ask, name: str, given: Mapping[str, Any], *, who: str = "agent", read: str = "") -> Reply:
+    """Send one mutation with a key of its own, and again as long as it is said to be under way, as an app does."""
+    until = time.monotonic() + REPEATS_SECONDS
+    while (reply := act(ask, name, given, who=who, read=read)).status == 409 and time.monotonic() < until:
+        time.sleep(float(reply.headers["retry-after"]))
+    return reply
 
 
 def done(reply: Reply, name: str) -> Any:

@@ -17,7 +17,7 @@ import pytest
 
 from klantbeeld.sandbox.launcher import Sandbox
 
-from .acting import act, done
+from .acting import act, done, repeated
 from .running import Ask, Deployment, Gateway, free_port, running
 
 pytestmark = pytest.mark.xdist_group("acceptance")
@@ -25,6 +25,8 @@ pytestmark = pytest.mark.xdist_group("acceptance")
 KEY = "lotte-jansen"
 NEW = {"street": "Singel", "houseNumber": "250", "addition": "B", "postcode": "1016 AB", "city": "Amsterdam"}
 HOME = "query Home { me { id contactMedia { kind address { street houseNumber addition postcode city } } } }"
+
+CHANGES = "/api/data/v9.2/contacts("  # a contact by its id: reading asks for the list
 
 
 def addresses(ask: Ask) -> list[Any]:
@@ -59,14 +61,14 @@ def test_a_move_survives_a_killed_gateway(
 ) -> None:
     given = {"customerId": ids[KEY], "address": NEW, "channel": "APP", "idempotencyKey": "verhuizing-1"}
     there = Ask(replica.address, deployment.issuer, deployment.settings, ask.http)
-    addresses(there)  # it has logged in at the CRM, so that the next call is the change
-    sandbox.set_fault("dataverse", {"mode": "hang", "when": "after", "times": 1})
+    addresses(there)  # it has logged in at the CRM
+    sandbox.set_fault("dataverse", {"mode": "hang", "when": "after", "times": 1, "paths": [CHANGES]})
     lost = threading.Thread(target=_send_and_lose, args=(there, given))
     lost.start()
     _until_executed(sandbox)
     replica.kill()
     lost.join()
-    payload = done(act(ask, "changeContactDetails", given, who=KEY), "changeContactDetails")
+    payload = done(repeated(ask, "changeContactDetails", given, who=KEY), "changeContactDetails")
     assert [step["source"] for step in payload["steps"]] == ["dataverse"]
     assert addresses(ask) == [NEW]
 

@@ -13,6 +13,7 @@ from klantbeeld.access.issuer import DemoIssuer
 from klantbeeld.access.jwks import MAX_BYTES
 from klantbeeld.access.keys import PAUSE, IssuerKeys, from_address, from_file, over_http
 from klantbeeld.errors import IssuerError, Overloaded
+from klantbeeld.settings_source import RetrySettings
 
 pytestmark = pytest.mark.asyncio(loop_scope="function")
 
@@ -189,3 +190,35 @@ async def test_no_answer_is_an_outage_without_the_transports_words() -> None:
         with pytest.raises(IssuerError) as caught:
             await over_http(client)("https://issuer.invalid/jwks")
     assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("first", [httpx.Response(503), httpx.ConnectError("no route")], ids=["503", "no connection"])
+async def test_a_passing_outage_of_an_issuer_is_asked_again(
+    first: httpx.Response | Exception, demo: DemoIssuer
+) -> None:
+    answers: list[httpx.Response | Exception] = [first, httpx.Response(200, content=demo.jwks())]
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        given = answers.pop(0)
+        if isinstance(given, Exception):
+            raise given
+        return given
+
+    async with answering(answer) as client:
+        retry = RetrySettings(least_wait=0, most_wait=0.001)
+        assert await over_http(client, retry)("https://issuer.invalid/jwks") == demo.jwks()
+
+
+async def test_an_outage_that_lasts_is_asked_twice_and_another_answer_once() -> None:
+    asked = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(request.url.path)
+        return httpx.Response(503 if request.url.path == "/down" else 404)
+
+    async with answering(answer) as client:
+        retry = RetrySettings(least_wait=0, most_wait=0.001)
+        for path in ("/down", "/missing"):
+            with pytest.raises(IssuerError):
+                await over_http(client, retry)(f"https://issuer.invalid{path}")
+    assert asked == ["/down", "/down", "/missing"]

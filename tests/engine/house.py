@@ -13,6 +13,7 @@ from graphql import parse
 from tests.engine.memory import (
     NOW,
     SETTINGS,
+    MemoryChanges,
     MemoryIdentity,
     MemoryRegister,
     MemoryRights,
@@ -25,6 +26,7 @@ from tests.writes.memory import a_writer
 
 from klantbeeld.access.defaults import default_access
 from klantbeeld.engine.engine import Engine, EngineParts
+from klantbeeld.engine.events import Events
 from klantbeeld.engine.increments import Parts
 from klantbeeld.engine.ports import Answer, Trail
 from klantbeeld.gateway import errors as gateway_errors
@@ -185,6 +187,7 @@ class House:
     register: MemoryRegister = field(default_factory=MemoryRegister)
     trail: Trail = field(default_factory=NoTrail)
     more_settings: Mapping[str, Any] = field(default_factory=dict)
+    changes: MemoryChanges = field(default_factory=MemoryChanges)
     fallbacks: int = 0
     faults: list[BaseException] = field(default_factory=list)
 
@@ -217,6 +220,7 @@ class House:
                 count_fallback=self._count,
                 failed=self.faults.append,
                 now=lambda: NOW,
+                changes=self.changes,
             )
         )
 
@@ -233,7 +237,7 @@ class House:
         explain: bool = False,
     ) -> dict[str, Any]:
         answer = await self.execute(query, variables, without=without, is_partner=is_partner, explain=explain)
-        assert not isinstance(answer, Parts)
+        assert isinstance(answer, Answer)
         response: dict[str, Any] = msgspec.json.decode(answer.body)
         return response
 
@@ -253,7 +257,7 @@ class House:
         without: Iterable[str] = (),
         is_partner: bool = False,
         **more: Any,
-    ) -> Answer | Parts:
+    ) -> Answer | Parts | Events:
         """Ask; `more` is what the context of the request says beside the caller and the deadline."""
         request = SimpleNamespace(query=query, operation_name=None, variables=variables or {}, extensions={})
         given = {
@@ -265,6 +269,7 @@ class House:
             "idempotency_key": None,
             "explain": False,
             "takes_incremental": False,
+            "takes_events": False,
         }
         return await self.engine.execute(request, SimpleNamespace(**{**given, **more}))
 

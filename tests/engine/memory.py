@@ -1,7 +1,7 @@
 """Sources, an identity map and rights in memory: what stands around an engine without a network."""
 
 import asyncio
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from types import SimpleNamespace
@@ -191,7 +191,7 @@ class MemoryRights:
         return "SCOPE_MISSING" if scope in self.without else None
 
 
-@dataclass(frozen=True)
+@dataclass
 class MemoryRows:
     """All customers but the `hidden`; scopes that a customer has `withheld` are not released."""
 
@@ -228,6 +228,25 @@ class MemoryRegister:
         if self.problem:
             raise self.problem
         return kept
+
+
+@dataclass
+class MemoryChanges:
+    """Tells what a test has happen; `listening` are the customers who are listened to."""
+
+    listening: dict[str, asyncio.Queue[Any]] = field(default_factory=dict)
+
+    def of(self, customer_id: str, /) -> AsyncIterator[Any]:
+        self.listening[customer_id] = asyncio.Queue()
+        return self._told(customer_id)
+
+    async def _told(self, customer_id: str) -> AsyncIterator[Any]:
+        queue = self.listening[customer_id]
+        try:
+            while True:
+                yield await queue.get()
+        finally:
+            del self.listening[customer_id]
 
 
 class NoTrail:

@@ -10,6 +10,7 @@ from tests.engine.house import House
 from tests.engine.parts import Response, keys_of_sources, merged, put_off
 
 from klantbeeld.engine.increments import Parts
+from klantbeeld.engine.ports import Answer
 
 CASES = int(os.environ.get("KLANTBEELD_CASES", "320")) // 2
 BLOCK = max(CASES // 4, 1)
@@ -40,6 +41,7 @@ async def ask_in_parts(house: House, text: str, variables: Any, *, without: Any)
     answer = await house.execute(text, variables, without=without, takes_incremental=True)
     if isinstance(answer, Parts):
         return [msgspec.json.decode(msgspec.json.encode(part)) async for part in answer]
+    assert isinstance(answer, Answer)
     return [msgspec.json.decode(answer.body) | {"hasNext": False}]
 
 

@@ -56,3 +56,12 @@ async def test_metrics_are_those_of_the_registry(client: Client, accept: str, co
     answer = await client(app).get("/metrics", headers={"accept": accept})
     assert "asked_total 3.0" in answer.text
     assert answer.headers["content-type"].startswith(content_type)
+
+
+async def test_ready_names_sources_that_are_set_aside_and_is_ready_all_the_same(client: Client) -> None:
+    async def ask() -> Mapping[str, bool]:
+        return {"store": True}
+
+    app = Starlette(routes=[Route("/ready", ReadyEndpoint(ask, quarantined=("crm",)).ready)])
+    answer = await client(app).get("/ready")
+    assert (answer.status_code, answer.json()["quarantined"]) == (200, ["crm"])

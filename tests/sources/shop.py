@@ -15,6 +15,8 @@ from klantbeeld.sdk.mapping import take
 from klantbeeld.sdk.records import Invoice, Party
 from klantbeeld.sdk.replies import Reply
 from klantbeeld.settings import SourceSettings
+from klantbeeld.sources.cached import Sharing
+from klantbeeld.sources.changes import Changes
 from klantbeeld.sources.context import CallContext
 from klantbeeld.sources.credentials import Credentials
 from klantbeeld.sources.questions import Outcome, Question, Subject
@@ -106,7 +108,16 @@ class Shop(Connector):
         return Call(path=f"/accounts/{number}", record=Bill)
 
 
-def shop(handle: Handler, *, connector: Connector | None = None, auth: Auth | None = None, **settings: Any) -> Source:
+def shop(
+    handle: Handler,
+    *,
+    connector: Connector | None = None,
+    auth: Auth | None = None,
+    changes: Changes | None = None,
+    sharing: Sharing | None = None,
+    now: Callable[[], datetime] = lambda: NOW,
+    **settings: Any,
+) -> Source:
     """Open the shop over a handler of requests."""
     limits = Limits(body=settings.get("max_body_bytes", 10_000_000), whole=settings.get("timeout", 5.0))
     made = connector or Shop({})
@@ -119,7 +130,9 @@ def shop(handle: Handler, *, connector: Connector | None = None, auth: Auth | No
         transport=HttpxTransport(ORIGIN, limits, inner=httpx.MockTransport(handle)),
         credentials=Credentials(auth or made.auth, {"token": "t0p"}, fetch_token=_no_token, clock=loop_clock),
         monotonic=loop_clock,
-        now=lambda: NOW,
+        now=now,
+        changes=changes,
+        sharing=sharing,
     )
 
 

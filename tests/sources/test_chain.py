@@ -159,6 +159,7 @@ async def test_a_failing_probe_is_not_repeated_and_keeps_it_open() -> None:
     reached = len(system.deadlines)
     await system.fail(1, lambda: down(503))
     assert len(system.deadlines) == reached + 1
+    assert system.chain.retry_budget.taken == 0
     with pytest.raises(BreakerOpen):
         await system.ask()
 

@@ -27,10 +27,10 @@ def break_down(source: Source) -> None:
 
 async def test_a_source_is_available_at_first_and_down_when_its_breaker_opens() -> None:
     source = shop(answering({"data": bills(1)}))
-    assert condition_of(source.chain) is SourceCondition.AVAILABLE
+    assert condition_of(source) is SourceCondition.AVAILABLE
     source.chain._ended = asyncio.get_running_loop().time()
     break_down(source)
-    assert condition_of(source.chain) is SourceCondition.DOWN
+    assert condition_of(source) is SourceCondition.DOWN
     outcome = await source.ask(about("invoices", "c"), soon())
     assert (outcome.state, outcome.problem and outcome.problem.code) == (SourceState.UNAVAILABLE, "SOURCE_UNAVAILABLE")
 
@@ -39,7 +39,7 @@ async def test_a_breaker_whose_time_is_over_is_probing() -> None:
     source = shop(answering({"data": bills(1)}))
     source.chain._ended = asyncio.get_running_loop().time() - 6
     break_down(source)
-    assert condition_of(source.chain) is SourceCondition.PROBING
+    assert condition_of(source) is SourceCondition.PROBING
 
 
 async def test_a_source_that_asked_for_a_pause_is_paused_and_its_fields_busy() -> None:
@@ -47,7 +47,7 @@ async def test_a_source_that_asked_for_a_pause_is_paused_and_its_fields_busy() -
     refused = await source.ask(about("invoices", "c"), soon())
     busy = await source.ask(about("invoices", "c"), soon())
     assert [one.problem and one.problem.code for one in (refused, busy)] == ["SOURCE_REFUSED", "SOURCE_BUSY"]
-    assert condition_of(source.chain) is SourceCondition.PAUSED
+    assert condition_of(source) is SourceCondition.PAUSED
 
 
 async def test_a_budget_that_runs_low_limits_background_work_first() -> None:
@@ -55,7 +55,7 @@ async def test_a_budget_that_runs_low_limits_background_work_first() -> None:
     context = CallContext(soon().deadline, Priority.AGENT)
     for _ in range(8):
         assert numbers(await source.ask(about("invoices", "c"), context)) == ["no 1"]
-    assert condition_of(source.chain) is SourceCondition.LIMITED
+    assert condition_of(source) is SourceCondition.LIMITED
     refused = await source.ask(about("invoices", "c"), CallContext(context.deadline, Priority.BACKGROUND))
     assert refused.problem is not None
     assert refused.problem.code == "SOURCE_BUSY"

@@ -8,7 +8,7 @@ from urllib.parse import parse_qs
 import msgspec
 import pytest
 
-from klantbeeld.errors import SourceError, SourceInvalid, SourceRefused, SourceTimeout
+from klantbeeld.errors import SourceError, SourceInvalid, SourceRefused, SourceTimeout, SourceUnavailable
 from klantbeeld.sdk.auth import Basic, Bearer, ClientCredentials, FormMembers, NoAuth
 from klantbeeld.sdk.calls import Call
 from klantbeeld.sdk.replies import Reply
@@ -140,7 +140,7 @@ async def test_a_fetch_that_fails_is_tried_again_by_the_next() -> None:
     endpoint = TokenEndpoint()
     endpoint.reply = lambda: Reply(503, (), b"")
     credentials = fetching(endpoint, Clock())
-    with pytest.raises(SourceInvalid):
+    with pytest.raises(SourceUnavailable):
         await proof(credentials)
 
     endpoint.reply = None
@@ -162,7 +162,7 @@ async def test_a_token_that_was_refused_is_forgotten() -> None:
         (Reply(400, (), b'{"error": "invalid_client"}'), SourceRefused),
         (Reply(401, (), b""), SourceRefused),
         (Reply(403, (), b""), SourceRefused),
-        (Reply(500, (), b""), SourceInvalid),
+        (Reply(500, (), b""), SourceUnavailable),
         (Reply(302, (), b""), SourceInvalid),
         (Reply(200, (), b"<html>"), SourceInvalid),
         (Reply(200, (), b"{}"), SourceInvalid),

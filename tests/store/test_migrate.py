@@ -13,6 +13,7 @@ from alembic.migration import MigrationContext
 from sqlalchemy import Connection, insert, text
 
 import klantbeeld.access.tables
+import klantbeeld.sources.quota_ledger
 import klantbeeld.store.leases
 import klantbeeld.store.stored_changes
 import klantbeeld.writes.tables  # noqa: F401  # every module with tables is imported, so that `metadata` has them all

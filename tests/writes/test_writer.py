@@ -224,7 +224,7 @@ async def test_nobody_is_told_what_could_not_be_kept(transactions: MemoryTransac
     assert outcome.status is WriteStatus.UNKNOWN
     assert [step.code for step in outcome.steps] == ["JOURNAL_UNAVAILABLE"]
     transactions.is_down, transactions.fails_after = False, None
-    clock.at += timedelta(seconds=21)
+    clock.at += timedelta(seconds=11)
     assert (await ask(writer, intent())).status is WriteStatus.APPLIED
 
 

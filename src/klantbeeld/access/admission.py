@@ -10,7 +10,9 @@ from klantbeeld.access.rights import Caller
 from klantbeeld.access.tokens import TokenVerifier, TrustedIssuer, bearer_token, challenge
 from klantbeeld.errors import Unauthenticated
 from klantbeeld.settings import AccessSettings, IssuerSettings
+from klantbeeld.sources.context import Priority
 
+SCHEME = b"Bearer "
 PURPOSE = b"klantbeeld-purpose"  # a browser's own header Purpose says `prefetch`
 
 
@@ -37,6 +39,14 @@ class Admission:
         purpose = headers.get(PURPOSE)
         caller = self._policy.caller(token, purpose=None if purpose is None else purpose.decode("latin-1"))
         return replace(caller, token=sent) if self._hands_on_tokens else caller
+
+    def importance(self, authorization: bytes | None) -> int:
+        """Say how important a request seems, for a look at what is remembered: 0 is an agent's.
+
+        A token that was not seen yet comes after all that were, since looking at it costs more than refusing it.
+        """
+        token = None if authorization is None else self._verifier.remembered(authorization[len(SCHEME) :].strip())
+        return int(Priority.BACKGROUND if token is None else self._policy.priority(token))
 
     async def close(self) -> None:
         """Give up what is under way."""

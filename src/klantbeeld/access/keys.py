@@ -1,6 +1,7 @@
 """The keys of one issuer: kept while they are fresh, read again when they are old or a token names a new one."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -10,6 +11,8 @@ import structlog
 
 from klantbeeld.access.jwks import MAX_BYTES, VerificationKey, read_key_set
 from klantbeeld.errors import IssuerError, Overloaded
+from klantbeeld.settings_source import RetrySettings
+from klantbeeld.sources.retry import PASSING, Retry
 
 PAUSE = 10.0  # seconds between two attempts: what an unknown key id may cost the issuer
 PATIENCE = 5.0  # seconds that an attempt may take
@@ -114,19 +117,37 @@ def from_address(url: str, get: Get) -> Read:
     return lambda: get(url)
 
 
-def over_http(client: httpx.AsyncClient) -> Get:
-    """Give the `get` that asks with httpx; it follows no redirect and stops at the largest key set."""
+def over_http(client: httpx.AsyncClient, retry: RetrySettings | None = None) -> Get:
+    """Give the `get` that asks with httpx; it follows no redirect and stops at the largest key set.
+
+    What may be over in a moment is asked again, as `retry` says.
+    """
+    retrying = Retry(retry or RetrySettings(), clock=time.monotonic, is_passing=_is_passing)
 
     async def get(url: str) -> bytes:
+        deadline = time.monotonic() + PATIENCE
         try:
-            async with client.stream("GET", url, headers={"accept": "application/json"}) as response:
-                if response.status_code != httpx.codes.OK:
-                    raise IssuerError(f"the key set was answered with {response.status_code}")
-                return await _limited(response)
-        except httpx.HTTPError as error:
-            raise IssuerError(f"the key set could not be fetched: {type(error).__name__}") from error
+            return await _fetched(client, url)
+        except IssuerError as problem:
+            return await retrying.again(problem, lambda: _fetched(client, url), deadline)
 
     return get
+
+
+async def _fetched(client: httpx.AsyncClient, url: str) -> bytes:
+    try:
+        async with client.stream("GET", url, headers={"accept": "application/json"}) as response:
+            if response.status_code != httpx.codes.OK:
+                is_passing = response.status_code in PASSING
+                raise IssuerError(f"the key set was answered with {response.status_code}", is_passing=is_passing)
+            return await _limited(response)
+    except httpx.HTTPError as error:
+        is_passing = isinstance(error, httpx.TransportError)
+        raise IssuerError(f"the key set could not be fetched: {type(error).__name__}", is_passing=is_passing) from error
+
+
+def _is_passing(problem: BaseException) -> bool:
+    return isinstance(problem, IssuerError) and problem.is_passing
 
 
 async def _limited(response: httpx.Response) -> bytes:

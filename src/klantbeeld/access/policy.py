@@ -4,10 +4,11 @@ import hashlib
 from collections.abc import Callable
 from functools import lru_cache
 
-from klantbeeld.access.rights import Caller, Rights
+from klantbeeld.access.rights import PRIORITIES, Caller, Rights
 from klantbeeld.access.tokens import AccessToken
 from klantbeeld.errors import Forbidden
 from klantbeeld.settings import AccessSettings
+from klantbeeld.sources.context import Priority
 
 MAX_RIGHTS = 1_024  # as many combinations of scopes and purpose are remembered; a token cannot grow it further
 
@@ -46,6 +47,11 @@ class Policy:
             expires_at=token.expires_at,
             deadline_seconds=client.deadline,
         )
+
+    def priority(self, token: AccessToken) -> Priority:
+        """Say how soon whoever has this token is served where not everybody can be."""
+        client = self._classes.get(token.caller_class or "")
+        return Priority.BACKGROUND if client is None else PRIORITIES[client.rows]
 
     def _purpose(self, token: AccessToken, purposes: tuple[str, ...], *, wanted: str | None) -> str:
         for purpose in purposes if wanted is None else (wanted,):

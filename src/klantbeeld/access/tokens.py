@@ -118,6 +118,11 @@ class TokenVerifier:
             del self._verified[digest]
         return await self._verify(token, digest)
 
+    def remembered(self, token: bytes) -> AccessToken | None:
+        """Give the claims of a token that was verified before and is good now; looks at nothing else."""
+        found = self._verified.get(hashlib.sha256(token).digest())
+        return found.token if found is not None and found.is_good(self._clock()) else None
+
     async def close(self) -> None:
         """Give up the reading of keys that is under way."""
         for issuer in self._issuers.values():

@@ -83,6 +83,11 @@ class Trail:
             self.lost += left
             log.error("trail_entries_lost", entries=left)
 
+    @property
+    def waiting(self) -> int:
+        """How many entries wait to be written."""
+        return self._unwritten
+
     def now(self) -> datetime:
         """Give the moment that an entry of this request should bear."""
         return datetime.fromtimestamp(self._clock(), UTC)

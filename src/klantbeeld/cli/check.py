@@ -7,6 +7,7 @@ from pathlib import Path
 
 from rich.text import Text
 
+from klantbeeld.cli.check_redis import persistence_of
 from klantbeeld.cli.opened import file_of, settings_of
 from klantbeeld.cli.terminal import remarks, results
 from klantbeeld.errors import ConfigurationError
@@ -40,28 +41,38 @@ def check(config: Path | None) -> int:
 
 
 def sound_settings(
-    config: Path | None, *, host: str | None = None, port: int | None = None
+    config: Path | None, *, host: str | None = None, port: int | None = None, listens: bool = False
 ) -> tuple[Settings, Sequence[Finding]]:
     """Load settings that the gateway can start with, and what might be mended all the same.
 
-    Host and port go before the file's. Raises ConfigurationError, once, with everything that stops it.
+    Host and port go before the file's; where it `listens` already nobody looks whether the port is free. Raises
+    ConfigurationError, once, with everything that stops it.
     """
     settings = settings_of(config)
     given = {name: value for name, value in {"host": host, "port": port}.items() if value is not None}
     settings = settings.model_copy(update={"gateway": settings.gateway.model_copy(update=given)})
     file = file_of(config)
-    findings = findings_of(settings, os.environ, file=file)
+    findings = findings_of(settings, os.environ, file=file, without=frozenset({"gateway.port"} if listens else ()))
     if stopping := [finding for finding in findings if finding.stops]:
         raise as_error(stopping, file=str(file or "the environment"))
     return settings, findings
 
 
-def findings_of(settings: Settings, environ: Mapping[str, str], *, file: Path | None) -> list[Finding]:
-    """Find all that is wrong with settings that are well formed; looks at this machine alone."""
+def findings_of(
+    settings: Settings, environ: Mapping[str, str], *, file: Path | None, without: frozenset[str] = frozenset()
+) -> list[Finding]:
+    """Find all that is wrong with settings that are well formed, except `without`.
+
+    Asks no source, only the cache's server if any.
+    """
     loaded, broken = _connectors_of(settings)
     facts = {name: _facts(connector) for name, connector in loaded.items()}
-    found = [*check_settings(settings, environ, connectors=facts), *_owners(settings, loaded)]
-    told = [broken.get(finding.where, finding) for finding in found]
+    found = [
+        *check_settings(settings, environ, connectors=facts),
+        *_owners(settings, loaded),
+        *persistence_of(settings),
+    ]
+    told = [broken.get(finding.where, finding) for finding in found if finding.where not in without]
     given = given_in(file, environ)
     return [replace(finding, where=given.place(_key(finding.where))) for finding in told]
 
@@ -78,7 +89,9 @@ def _connectors_of(settings: Settings) -> tuple[dict[str, LoadedConnector], dict
             loaded[source.connector] = connectors.load(source.connector)
         except ConfigurationError as error:
             where = f"sources.{name}.connector"
-            broken[where] = Finding(where, f"{error.where}: {error.problem}", error.mend)
+            is_there = connectors.is_broken(source.connector)  # then the others can start without it
+            aside = "; the source starts set aside" if is_there else ""
+            broken[where] = Finding(where, f"{error.where}: {error.problem}{aside}", error.mend, stops=not is_there)
     return loaded, broken
 
 

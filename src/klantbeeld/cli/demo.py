@@ -19,7 +19,7 @@ from klantbeeld.cli.demo_people import settle
 from klantbeeld.cli.demo_requests import requests_of, tab_of
 from klantbeeld.cli.demo_settings import demo_settings, refuse_settings_of_others, write_settings
 from klantbeeld.cli.listening import address_of, listen, port_of
-from klantbeeld.cli.serve import run_server
+from klantbeeld.cli.server import Manner, run_server
 from klantbeeld.cli.terminal import remarks, results
 from klantbeeld.errors import OperatorError
 from klantbeeld.sandbox.launcher import Sandbox, SandboxError
@@ -79,7 +79,8 @@ async def _run(notes: Console, sandbox: Sandbox, folder: Path, listener: socket.
             demo_token=requests[0].token,
         )
         async with build_app(settings, outside) as app:
-            await run_server(app, listener, then=lambda: print_page(results(), page))
+            manner = Manner(closing=app.end_streams)  # nobody is in front of a demo, who would have to notice
+            await run_server(app, listener, then=lambda: print_page(results(), page), manner=manner)
 
 
 def kept_issuer(folder: Path) -> DemoIssuer:

@@ -1,54 +1,31 @@
-"""`klantbeeld serve`: the gateway in one process, until it is told to stop."""
+"""`klantbeeld serve`: the gateway in one process, until it is told to stop.
 
+SIGTERM: `/ready` says no at once, requests are taken a while longer, and those under way are finished. SIGHUP: the
+settings and the connectors are read again.
+"""
+
+import asyncio
 import gc
 import signal
 import socket
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
-import uvicorn
 import uvloop
-from starlette.types import ASGIApp
 
 from klantbeeld.app import Outside, build_app
 from klantbeeld.cli.check import sound_settings
 from klantbeeld.cli.listening import address_of, listen
+from klantbeeld.cli.server import Manner, run_server
 from klantbeeld.cli.terminal import remarks
-
-# Time in which requests under way are finished after SIGTERM, in seconds.
-GRACE = 20
-
-# The largest message over a WebSocket, in bytes; larger than any request body that the gateway's default lets in.
-LARGEST_MESSAGE = 1_048_576
-
-STOPPED_BY = (signal.SIGINT, signal.SIGTERM)
-
-
-class Server(uvicorn.Server):
-    """A uvicorn that ends when it was told to (its own raises the signal again, and dies of it) and says that it is up.
-
-    `then` is called once requests are answered.
-    """
-
-    def __init__(self, config: uvicorn.Config, then: Callable[[], object]) -> None:
-        super().__init__(config)
-        self._then = then
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Begin to answer."""
-        await super().startup(sockets)
-        self._then()
-
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Drain at the first signal, end at once at a second Ctrl-C."""
-        before = {number: signal.signal(number, self.handle_exit) for number in STOPPED_BY}
-        try:
-            yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
+from klantbeeld.errors import OperatorError
+from klantbeeld.gateway.generations import Generations
+from klantbeeld.gateway.stopping import LetGo, Stopping
+from klantbeeld.registry import reloading
+from klantbeeld.settings import Settings
+from klantbeeld.telemetry.logs import through_log
+from klantbeeld.telemetry.relay import LogRelay
 
 
 def serve(config: Path | None, *, host: str | None, port: int | None) -> None:
@@ -58,34 +35,71 @@ def serve(config: Path | None, *, host: str | None, port: int | None) -> None:
     for finding in advice:
         console.print(f"Advice: {finding}", markup=False)
     gateway = settings.gateway
-
-    async def run(listener: socket.socket) -> None:
-        async with build_app(settings, Outside()) as app:
-            address = address_of(listener, gateway.path)
-            gc.collect()
-            gc.freeze()  # what was made for the start stays, and is not looked through for garbage again
-            await run_server(app, listener, then=lambda: console.print(f"Klantbeeld answers at {address}"))
-
     with closing(listen(gateway.host, gateway.port)) as listener:
-        uvloop.run(run(listener))
+        serving = Serving(settings, lambda: sound_settings(config, host=host, port=port, listens=True)[0])
+        address = address_of(listener, gateway.path)
+        uvloop.run(serving.run(listener, then=lambda: console.print(f"Klantbeeld answers at {address}")))
 
 
-async def run_server(app: ASGIApp, listener: socket.socket, *, then: Callable[[], object]) -> None:
-    """Serve on a listener until a signal; `then` is called once requests are answered."""
-    await Server(_config(app), then).serve(sockets=[listener])
+class Serving:
+    """The process that serves: one application after the other, each of the settings that were read last."""
 
+    def __init__(self, settings: Settings, read: Callable[[], Settings]) -> None:
+        self._settings = settings
+        self._read = read
+        self._stopping = Stopping()
+        self._log = LogRelay()
+        self._generations = Generations()
+        self._reloads: set[asyncio.Task[None]] = set()
 
-def _config(app: ASGIApp) -> uvicorn.Config:
-    """Say how to serve: no access log of its own (ours says more, and less), no name in its answers."""
-    return uvicorn.Config(
-        app,
-        http="httptools",
-        ws="websockets-sansio",
-        ws_max_size=LARGEST_MESSAGE,
-        lifespan="off",
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        date_header=True,
-        timeout_graceful_shutdown=GRACE,
-    )
+    async def run(self, listener: socket.socket, *, then: Callable[[], object]) -> None:
+        """Serve on a listener until a signal; `then` is called once requests are answered."""
+        with through_log(self._log):
+            await self._open(self._settings)
+            asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self._hear_reload)
+
+            def started() -> None:
+                self._log.info("started")
+                then()
+
+            manner = Manner(self._times, leaving=self._leave, closing=self._generations.end_streams)
+            try:
+                await run_server(LetGo(self._generations, self._stopping), listener, then=started, manner=manner)
+            finally:
+                await self._generations.close()
+                self._log.info("stopped")
+
+    async def reload(self) -> None:
+        """Read settings and connectors again; what is wrong with them is said, and those before stay in force."""
+        try:
+            with reloading():
+                settings = await asyncio.to_thread(self._read)
+                await self._open(settings)
+        except OperatorError as error:
+            self._log.error("configuration_refused", error=error)
+            remarks().print(f"Not reloaded. {error}", markup=False)
+        except Exception as error:  # noqa: BLE001 - whatever a new connector does, the old one serves on
+            self._log.error("configuration_refused", error=error)
+        else:
+            self._settings = settings
+            self._log.info("configuration_changed")
+
+    def _hear_reload(self) -> None:
+        task = asyncio.get_running_loop().create_task(self.reload())
+        self._reloads.add(task)
+        task.add_done_callback(self._reloads.discard)
+
+    async def _open(self, settings: Settings) -> None:
+        outside = Outside(stopping=self._stopping, libraries=self._log.through)
+        await self._generations.replace(lambda: build_app(settings, outside), grace=settings.gateway.stopping.finish)
+        gc.collect()
+        gc.freeze()  # what was made for the start stays, and is not looked through for garbage again
+
+    def _times(self) -> tuple[float, float]:
+        stopping = self._settings.gateway.stopping
+        return stopping.accept, stopping.finish
+
+    def _leave(self) -> None:
+        if not self._stopping.has_begun:
+            self._stopping.begin()
+            self._log.info("stopping")

@@ -3,7 +3,7 @@
 import asyncio
 import inspect
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 from itertools import count
@@ -15,21 +15,22 @@ from graphql import ExecutionResult, GraphQLError, GraphQLField, GraphQLResolveI
 from graphql.execution import experimental_execute_incrementally
 from strawberry.types.arguments import convert_arguments
 
+from klantbeeld.engine.ageing import headers_of
 from klantbeeld.engine.assembly import Assemble, compile_assembly
 from klantbeeld.engine.cursors import Cursors
-from klantbeeld.engine.deferral import deferral_of
 from klantbeeld.engine.documents import Asked as AskedDocument
 from klantbeeld.engine.documents import Document, Documents, Invalid, Parse, uncounted
+from klantbeeld.engine.events import Events, NothingChanges
 from klantbeeld.engine.explanation import Laps, explanation, refuse_explaining
 from klantbeeld.engine.fetch import Fetch
-from klantbeeld.engine.increments import Parts, Portions, execute_in_parts, in_parts, parts_of
+from klantbeeld.engine.increments import Parts, Portions, in_parts
 from klantbeeld.engine.lru import LRU
 from klantbeeld.engine.plan import Joint, Plan, Shape, compile_plan
 from klantbeeld.engine.plan_tree import Capable, Scene
-from klantbeeld.engine.portions import Division, divide
 from klantbeeld.engine.ports import (
     Answer,
     Asked,
+    Changes,
     Consistency,
     Errors,
     FormattedError,
@@ -42,13 +43,14 @@ from klantbeeld.engine.ports import (
 from klantbeeld.engine.register import OwnRegister, Register
 from klantbeeld.engine.roots import RunRoots
 from klantbeeld.engine.run import Run, deny
+from klantbeeld.engine.several import Several
 from klantbeeld.engine.share import Share
 from klantbeeld.engine.variables import InvalidVariables, Variables
 from klantbeeld.errors import KeyRefused, KlantbeeldError, Overloaded, RequestError
 from klantbeeld.graph.answers import Moment
 from klantbeeld.identity.map import IdentityMap
 from klantbeeld.settings import Language, Settings
-from klantbeeld.sources.context import CallContext
+from klantbeeld.sources.context import Ageing, CallContext
 from klantbeeld.sources.source import Source
 from klantbeeld.telemetry.metrics import DocumentOrigin
 from klantbeeld.writes.writer import Writer
@@ -82,9 +84,10 @@ class EngineParts:
     failed: Callable[[BaseException], None]
     now: Callable[[], datetime]
     consistency: Consistency | None = None
+    changes: Changes = field(default_factory=NothingChanges)
 
 
-class Engine:
+class Engine(Several):
     """Answers GraphQL requests; lives as long as the app."""
 
     def __init__(self, parts: EngineParts) -> None:
@@ -105,17 +108,23 @@ class Engine:
         self._plans: LRU[PlanKey, Plan] = LRU(entries=limits.most_plans, size=limits.plan_bytes)
         self._fetch = Fetch(parts.sources, OwnRegister(parts.register, parts.sources.values()))
         self._cursors = Cursors(parts.cursor_key)
+        self._keeps = parts.settings.cache.is_on
         self._encode = msgspec.json.Encoder().encode
 
-    async def execute(self, request: Asked, context: Surroundings, /) -> Answer | Parts:
-        """Answer a request, in parts where it asks so; raises RequestError for what is refused as a whole."""
+    async def execute(self, request: Asked, context: Surroundings, /) -> Answer | Parts | Events:
+        """Answer a request, in parts where it asks so, or for each event; raises RequestError for what is refused."""
         laps = self._laps(context) if context.explain else None
+        planning = context.span.begin("plan") if context.span else None
         try:
             asked, plan, variables = await self._prepare(request, context)
         except (Invalid, InvalidVariables) as invalid:
             return self._refused(invalid.errors, context)
+        if planning:
+            planning.end()
         document = asked.document
         behind = context.consistency_token is not None and await self._is_behind(context)
+        if plan.is_live:
+            return await self._subscribe(asked, plan, variables, request, context)
         division = self._division(document, plan, request, variables) if in_parts(document, context) else None
         if division:
             plan = division.plan
@@ -134,11 +143,9 @@ class Engine:
         if laps:
             laps.end("fetch")
         data, errors = await self._assemble(run, asked, request)
-        if errors and asked.moved:
-            errors = asked.moved.placed(errors)
-        self._leave_trail(run, document, context.caller, outcome="PARTIAL" if errors else "COMPLETE")
+        told = self._told(run, asked, errors, context)
         extensions = self._explained(asked, run, laps, context.caller) if laps else None
-        return self._encoded(data, self._shown(errors, context.language), run, document, extensions=extensions)
+        return self._encoded(data, told, run, document, extensions=extensions)
 
     def _laps(self, context: Surroundings) -> Laps:
         refuse_explaining(context.caller.rights)
@@ -201,7 +208,10 @@ class Engine:
     def _run(self, plan: Plan, shape: Shape, variables: Variables, context: Surroundings, *, fresh: bool) -> Run:
         moment = Moment(self._parts.now(), context.language, self._parts.settings, context.caller.rights)
         caller = context.caller
-        calls = CallContext(context.deadline, caller.priority, caller.rights.fingerprint, fresh, caller.token)
+        ageing = Ageing() if self._keeps and not plan.is_serial else None
+        calls = CallContext(
+            *(context.deadline, caller.priority, caller.rights.fingerprint, fresh, caller.token, ageing), context.span
+        )
         return Run(plan, shape, variables, moment, context=calls, cursors=self._cursors, to_python=self._to_python)
 
     def _to_python(self, definition: GraphQLField, values: dict[str, Any]) -> Mapping[str, Any]:
@@ -211,47 +221,10 @@ class Engine:
             values, declared.arguments, scalar_registry=self._scalars, config=self._parts.schema.config
         )
 
-    def _division(self, document: Document, plan: Plan, request: Asked, variables: Variables) -> Division | None:
-        """Divide a plan as its operation puts things off; None where it puts nothing off this time."""
-        most = self._parts.settings.gateway.max_deferred
-        deferral = deferral_of(document.whole, request.operation_name, variables.coerced, most=most)
-        return divide(plan, deferral) if deferral else None
-
-    async def _begin(
-        self, portions: Portions, asked: AskedDocument, request: Asked, context: Surroundings
-    ) -> Answer | Parts:
-        """Assemble the first answer, and hand on the parts; the whole answer where in the end nothing was put off."""
-        run, document = portions.run, asked.document
-        await portions.read_first()
-        self._parts.count_fallback()
-        result = await execute_in_parts(self._schema, document.whole, portions, request.operation_name)
-
-        def shown(errors: Sequence[GraphQLError]) -> list[FormattedError]:
-            return self._shown(asked.moved.placed(errors) if asked.moved else errors, context.language)
-
-        def leave_trail(*, failed: bool, is_more: bool = True) -> None:
-            outcome = "PARTIAL" if failed else "COMPLETE"
-            self._leave_trail(run, document, context.caller, outcome=outcome, is_more=is_more)
-
-        first = result if isinstance(result, ExecutionResult) else result.initial_result
-        leave_trail(failed=bool(first.errors), is_more=False)
-        if isinstance(result, ExecutionResult):
-            return self._encoded(result.data, shown(result.errors or ()), run, document)
-        return Parts(parts_of(result, portions, shown, leave_trail), document.digest)
-
     async def _carry_out(self, run: Run, context: Surroundings) -> RunRoots:
         """Enter the roots and read what is below them: one after another for a mutation, together for a query."""
         self._parts.trail.check()
-        roots = RunRoots(
-            run=run,
-            fetch=self._fetch,
-            identity=self._parts.identity,
-            rows=self._parts.rows,
-            writer=self._parts.writer,
-            caller=context.caller,
-            sources=self._parts.sources,
-            key_in_header=context.idempotency_key,
-        )
+        roots = self._roots(run, context)
         wanted = run.shape.roots
         if len(wanted) == 1:
             await self._enter(run, wanted[0], roots)
@@ -261,6 +234,19 @@ class Engine:
         else:
             await asyncio.gather(*(self._enter(run, joint, roots) for joint in wanted))
         return roots
+
+    def _roots(self, run: Run, context: Surroundings) -> RunRoots:
+        return RunRoots(
+            run=run,
+            fetch=self._fetch,
+            identity=self._parts.identity,
+            rows=self._parts.rows,
+            writer=self._parts.writer,
+            caller=context.caller,
+            sources=self._parts.sources,
+            changes=self._parts.changes,
+            key_in_header=context.idempotency_key,
+        )
 
     async def _enter(self, run: Run, joint: Joint, roots: RunRoots) -> None:
         try:
@@ -375,7 +361,17 @@ class Engine:
             is_partial=bool(shown),
             document=document.digest,
             waited=max((answer.seconds for asked in run.asked.values() for answer in asked), default=0.0),
+            headers=headers_of(run.context.ageing, is_whole=not shown),
         )
+
+    def _told(
+        self, run: Run, asked: AskedDocument, errors: Sequence[GraphQLError], context: Surroundings
+    ) -> list[FormattedError]:
+        """Note an answer in the trail before it leaves; returns its errors as the caller may see them."""
+        if errors and asked.moved:
+            errors = asked.moved.placed(errors)
+        self._leave_trail(run, asked.document, context.caller, outcome="PARTIAL" if errors else "COMPLETE")
+        return self._shown(errors, context.language)
 
     def _shown(self, errors: Sequence[GraphQLError], language: Language) -> list[FormattedError]:
         """Show errors of fields as a caller may see them, and report those that are faults of ours."""

@@ -70,7 +70,14 @@ class _Call:
         everything = shared.everything or (self.first is not None and len(self.subjects) > 1)
         self.size = None if everything else self.first
         return Question(
-            self.subjects, shared.members, self.arguments, self.lane.by_record, self.size, self.after, everything
+            self.subjects,
+            shared.members,
+            self.arguments,
+            self.lane.by_record,
+            self.size,
+            self.after,
+            everything,
+            shared.fresh,
         )
 
     async def ask(self, context: CallContext) -> Outcome:

@@ -22,10 +22,11 @@ ByRole = Mapping[str, Sequence[Askable]]
 
 @dataclass(frozen=True, slots=True)
 class Shared:
-    """What a call asks for the reads that take part in it: members by capability, and whether all pages are read."""
+    """What a call asks for the reads that take part in it: members by capability, whether all pages, whether anew."""
 
     members: Mapping[str, frozenset[str]]
     everything: bool
+    fresh: bool
 
 
 @dataclass(slots=True, eq=False)
@@ -50,14 +51,15 @@ class Lane:
 
     def _share(self, mask: int) -> Shared:
         members: dict[str, frozenset[str]] = {}
-        everything = False
+        everything = fresh = False
         for place, planned in enumerate(self.reads):
             if mask >> place & 1:
                 call = planned.read.call
                 members[call] = members.get(call, frozenset()) | planned.members
                 is_paged = "first" in planned.read.args and self.source.readings[call].newest_first is not None
                 everything |= planned.read.everything or ("first" in planned.read.args and not is_paged)
-        return Shared(members, everything)
+                fresh |= planned.read.fresh
+        return Shared(members, everything, fresh)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

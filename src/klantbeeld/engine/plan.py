@@ -149,6 +149,11 @@ class Plan:
         """Whether the root fields are carried out one after another (GraphQL, section 6.2.2)."""
         return self.operation.operation is OperationType.MUTATION
 
+    @property
+    def is_live(self) -> bool:
+        """Whether it is carried out for each event."""
+        return self.operation.operation is OperationType.SUBSCRIPTION
+
 
 @dataclass(slots=True)
 class Shape:

@@ -1,6 +1,6 @@
 """What the engine is asked with, and what it needs from rooms above it; `app.py` brings the things that fit."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -9,6 +9,7 @@ from graphql import GraphQLError
 from klantbeeld.graph.answers import Rights as GraphRights
 from klantbeeld.settings import Language
 from klantbeeld.sources.context import Priority
+from klantbeeld.telemetry.spans import Span
 
 FormattedError = dict[str, Any]
 
@@ -61,6 +62,14 @@ class Rows(Protocol):
         ...
 
 
+class Changes(Protocol):
+    """Tells of what changes."""
+
+    def of(self, customer_id: str, /) -> AsyncIterator[Any]:
+        """Listen to the changes of a customer, from now on; ends by `aclose`."""
+        ...
+
+
 class Asked(Protocol):
     """A GraphQL request."""
 
@@ -109,6 +118,11 @@ class Surroundings(Protocol):
         ...
 
     @property
+    def span(self) -> Span | None:
+        """The request's span, None where it is not traced."""
+        ...
+
+    @property
     def is_get(self) -> bool:
         """Whether the request may not change anything."""
         ...
@@ -121,6 +135,11 @@ class Surroundings(Protocol):
     @property
     def takes_incremental(self) -> bool:
         """Whether the client reads an answer in parts; otherwise `@defer` and `@stream` are ignored."""
+        ...
+
+    @property
+    def takes_events(self) -> bool:
+        """Whether the client reads a stream of events; otherwise a subscription is refused."""
         ...
 
 

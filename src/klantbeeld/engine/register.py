@@ -42,6 +42,8 @@ class OwnRegister:
     async def ask(self, question: Question, context: CallContext) -> Outcome:
         """Answer a question about one customer; what goes wrong is in the outcome."""
         (call,), (customer_id,) = question.members, question.keys
+        if context.ageing is not None:
+            context.ageing.forbid()
         try:
             async with asyncio.timeout_at(context.deadline):
                 found = await self._read(call, customer_id)

@@ -3,13 +3,13 @@
 A customer that the caller may not see and one that does not exist are the same: None.
 """
 
-from collections.abc import Awaitable, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from klantbeeld.engine.fetch import Fetch
 from klantbeeld.engine.plan import PlannedRead
-from klantbeeld.engine.ports import Rows
+from klantbeeld.engine.ports import Changes, Rows
 from klantbeeld.engine.run import Attempt, Run
 from klantbeeld.errors import KeyRefused, RequestError, Unanswered
 from klantbeeld.graph.answers import Answer, Answers, Moment, Position
@@ -44,7 +44,10 @@ class RunRoots:
     writer: Writer
     caller: Any
     sources: Mapping[str, Source]
+    changes: Changes
     key_in_header: str | None = None
+    events: Sequence[Any] = ()
+    has_missed: bool = False
 
     @property
     def moment(self) -> Moment:
@@ -59,6 +62,10 @@ class RunRoots:
     def covers(self, customer: Customer, scope: str, coordinate: str) -> bool:
         """Say whether a customer that was found released a field of that scope to the caller."""
         return self.run.releases[str(customer.id)].covers(scope, coordinate)
+
+    def changes_of(self, customer_id: str) -> AsyncIterator[Any]:
+        """Listen to the changes of a customer."""
+        return self.changes.of(customer_id)
 
     async def me(self) -> Customer | None:
         """Return the customer behind the token."""

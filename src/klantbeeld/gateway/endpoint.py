@@ -15,6 +15,7 @@ from starlette.types import Receive, Scope, Send
 from klantbeeld.errors import KlantbeeldError, RequestError
 from klantbeeld.gateway import incremental, negotiation
 from klantbeeld.gateway.documents import TrustedDocuments
+from klantbeeld.gateway.door import Door
 from klantbeeld.gateway.errors import Refusal, refusal_body, refusal_headers
 from klantbeeld.gateway.negotiation import Wanted
 from klantbeeld.gateway.parts import complete, events, with_beats
@@ -35,6 +36,7 @@ from klantbeeld.gateway.watch import Watch, Watched
 from klantbeeld.settings import GatewaySettings, Language
 from klantbeeld.telemetry.observe import KEY as OBSERVED
 from klantbeeld.telemetry.observe import Observation
+from klantbeeld.telemetry.spans import Span
 
 GRACE: Final = 0.25  # the engine ends at its deadline with what it has; this long after, it is ended
 BEAT_EVERY: Final = 12.0
@@ -107,7 +109,9 @@ class GraphQLEndpoint:
         page: Page | None = None,
         streams: Streams | None = None,
         observer: Observer | None = None,
+        door: Door | None = None,
     ) -> None:
+        self._door = door or Door(settings.door, importance=lambda _: 0)
         self._execute = engine.execute
         self._authenticate = authenticate
         self._settings = settings
@@ -126,7 +130,7 @@ class GraphQLEndpoint:
             await self._page(scope, receive, send)
             return
         try:
-            reply = await self._reply(exchange)
+            reply = await self._let_in(exchange)
         except ClientGone:
             return
         except Exception as error:  # noqa: BLE001 - whatever broke, the caller gets an answer and no text of it
@@ -146,8 +150,16 @@ class GraphQLEndpoint:
             headers=headers,
         )
 
-    async def _reply(self, exchange: Exchange) -> Reply | StreamReply:
+    async def _let_in(self, exchange: Exchange) -> Reply | StreamReply:
+        """Answer if there is room, and refuse what is not fit before that is asked."""
         self._refuse_unfit(exchange)
+        await self._door.enter(exchange.headers)
+        try:
+            return await self._reply(exchange)
+        finally:
+            self._door.leave()
+
+    async def _reply(self, exchange: Exchange) -> Reply | StreamReply:
         authorization = exchange.headers.get(b"authorization")
         caller = await self._authenticate(
             None if authorization is None else authorization.decode("latin-1"), exchange.headers
@@ -226,6 +238,7 @@ class GraphQLEndpoint:
             takes_incremental=exchange.wanted.incremental is not None,
             takes_events=exchange.wanted.events is not None,
             headers=exchange.headers,
+            span=_span(exchange.scope),
         )
 
     async def _complete(self, exchange: Exchange, answer: Answer) -> Reply:
@@ -300,6 +313,11 @@ def _note(scope: Scope, caller: Caller, answer: Answer) -> None:
         observed.outcome = "partial" if answer.is_partial else "ok"
     else:
         observed.outcome = "refused"
+
+
+def _span(scope: Scope) -> Span | None:
+    observed: Observation | None = scope.get(OBSERVED)
+    return None if observed is None else observed.span
 
 
 def loop_time(unix_time: float | None) -> float | None:

@@ -20,10 +20,14 @@ async def live(_: Request) -> Response:
 
 
 class ReadyEndpoint:
-    """Answers whether requests can be taken, and which part is missing: names only, no addresses and no errors."""
+    """Answers whether requests can be taken, and which part is missing: names only, no addresses and no errors.
 
-    def __init__(self, readiness: Readiness) -> None:
+    A source that is `quarantined`, because its connector is broken, is named and does not matter here.
+    """
+
+    def __init__(self, readiness: Readiness, *, quarantined: tuple[str, ...] = ()) -> None:
         self._readiness = readiness
+        self._details: dict[str, Any] = {"quarantined": list(quarantined)} if quarantined else {}
 
     async def ready(self, _: Request) -> Response:
         """Answer 200 if every part is there, 503 otherwise, and if asking itself breaks."""
@@ -32,7 +36,7 @@ class ReadyEndpoint:
         except Exception:  # noqa: BLE001 - whoever asks gets a plain no
             parts = {"readiness": False}
         is_ready = all(parts.values())
-        return _json(READY if is_ready else NOT_READY, {"ready": is_ready, "parts": parts})
+        return _json(READY if is_ready else NOT_READY, {"ready": is_ready, "parts": parts, **self._details})
 
 
 class MetricsEndpoint:

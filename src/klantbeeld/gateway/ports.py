@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from klantbeeld.settings import Language
+from klantbeeld.telemetry.spans import Span
 
 Part = Mapping[str, Any]
 
@@ -59,6 +60,8 @@ class RequestContext:
     """The client reads `@defer` and `@stream`; otherwise both are ignored, as the specification allows."""
     takes_events: bool = False
     """The client reads a stream of events; otherwise a subscription is refused, with code NOT_ACCEPTABLE."""
+    span: Span | None = None
+    """The request's, None where it is not traced."""
     headers: Mapping[bytes, bytes] = field(default_factory=dict)
     """All headers, names in lower case; those of the connection itself where the request came by a socket."""
 

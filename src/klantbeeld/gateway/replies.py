@@ -11,14 +11,17 @@ from klantbeeld.gateway.parts import closed_at_the_end
 
 Headers = tuple[tuple[bytes, bytes], ...]
 
-# An answer holds personal data: no cache keeps it, and no browser takes it for a page.
+# An answer holds personal data: no cache keeps it, unless the engine says for how long the caller's own may.
+NO_STORE: Final = (b"cache-control", b"no-store")
 SECURITY: Final[Headers] = (
-    (b"cache-control", b"no-store"),
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),
     (b"cross-origin-resource-policy", b"same-origin"),
 )
-VARY: Final = (b"vary", b"accept, accept-encoding, accept-language, authorization")
+VARY: Final = (
+    b"vary",
+    b"accept, accept-encoding, accept-language, authorization, klantbeeld-consistency-token, klantbeeld-purpose",
+)
 UNBUFFERED: Final = (b"x-accel-buffering", b"no")  # nginx would hold the frames back
 GZIP: Final = (b"content-encoding", b"gzip")
 GZIP_LEVEL: Final = 1  # 5 KB in 14 us to 18 %; level 6 takes twice as long for 2 % more
@@ -28,6 +31,11 @@ IN_A_THREAD: Final = 262_144  # bytes whose compression would hold the loop for 
 
 async def send_reply(send: Send, status: int, body: bytes, headers: Headers) -> None:
     """Send one complete answer."""
+    for name, _ in headers:
+        if name == b"cache-control":
+            break
+    else:
+        headers = (*headers, NO_STORE)
     await send(
         {
             "type": "http.response.start",
@@ -47,7 +55,9 @@ async def send_stream(
     receive: Receive, send: Send, frames: AsyncIterator[bytes], headers: Headers, *, end: asyncio.Future[None]
 ) -> None:
     """Send frames as they come, until they end, the client goes or `end` is done; then their source is closed."""
-    await send({"type": "http.response.start", "status": 200, "headers": [*headers, *SECURITY, VARY, UNBUFFERED]})
+    await send(
+        {"type": "http.response.start", "status": 200, "headers": [*headers, NO_STORE, *SECURITY, VARY, UNBUFFERED]}
+    )
     sending = asyncio.create_task(_send_frames(send, frames))
     leaving = asyncio.create_task(_until_gone(receive))
     try:

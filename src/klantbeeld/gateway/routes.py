@@ -9,6 +9,7 @@ from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.types import ASGIApp
 
 from klantbeeld.gateway.documents import TrustedDocuments
+from klantbeeld.gateway.door import Door
 from klantbeeld.gateway.endpoint import GraphQLEndpoint
 from klantbeeld.gateway.graphiql import Example, GraphiQL
 from klantbeeld.gateway.health import MetricsEndpoint, ReadyEndpoint, live
@@ -38,6 +39,10 @@ class GatewayParts:
     registry: CollectorRegistry
     streams: Streams
     """Made by the app, which closes it when it stops."""
+    door: Door | None = None
+    """Made by the app, which starts and stops it."""
+    quarantined: tuple[str, ...] = ()
+    """Sources that are configured and cannot be asked, since their connector is broken."""
     documents: TrustedDocuments | None = None
     observer: Observer | None = None
     examples: tuple[Example, ...] = ()
@@ -60,14 +65,14 @@ def routes(parts: GatewayParts, settings: GatewaySettings, *, language: Language
         "streams": parts.streams,
         "observer": parts.observer,
     }
-    endpoint = GraphQLEndpoint(parts.engine, parts.authenticate, page=page, **shared)
+    endpoint = GraphQLEndpoint(parts.engine, parts.authenticate, page=page, door=parts.door, **shared)
     socket = GraphQLSocket(parts.engine, parts.authenticate, **shared)
     return [
         Route(settings.path, _with_cors(endpoint, settings), name="graphql"),
         WebSocketRoute(settings.path, socket, name="graphql-socket"),
         *page_routes,
         Route("/live", live),
-        Route("/ready", ReadyEndpoint(parts.readiness).ready),
+        Route("/ready", ReadyEndpoint(parts.readiness, quarantined=parts.quarantined).ready),
         Route("/metrics", MetricsEndpoint(parts.registry).metrics),
     ]
 

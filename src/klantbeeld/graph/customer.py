@@ -157,8 +157,8 @@ class Customer(Node):
         return answers.records if answers.some() else None
 
     @joined(
-        Read(BILLING, "billing_accounts", uses=("balance",)),
-        Read(BILLING, "invoices", uses=("settlement", "due"), everything=True),
+        Read(BILLING, "billing_accounts", uses=("balance",), fresh=True),
+        Read(BILLING, "invoices", uses=("settlement", "due"), everything=True, fresh=True),
         data=FINANCIAL,
     )
     def balances(answers: Parent[Answers[records.Record]]) -> list[Money] | None:

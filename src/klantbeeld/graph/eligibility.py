@@ -37,20 +37,20 @@ ELIGIBLE = Data(owner="MARKETING", category=Category.REGISTRATION, scope="eligib
 
 # What has to be known, all of it and now, before anybody may be approached.
 NEEDED = (
-    Read(MARKETING, "consents", uses=("purpose", "channel", "status"), everything=True),
-    Read(MARKETING, "preferences", uses=("topic", "channel", "subscribed"), everything=True),
-    Read(COMPLAINTS, "complaints", uses=("state", "filed_at", "product_reference"), everything=True),
-    Read(BILLING, "invoices", uses=("settlement", "due_on"), everything=True),
-    Read(CRM, "party", uses=("kind", "birth_date", "deceased_on"), everything=True),
+    Read(MARKETING, "consents", uses=("purpose", "channel", "status"), everything=True, fresh=True),
+    Read(MARKETING, "preferences", uses=("topic", "channel", "subscribed"), everything=True, fresh=True),
+    Read(COMPLAINTS, "complaints", uses=("state", "filed_at", "product_reference"), everything=True, fresh=True),
+    Read(BILLING, "invoices", uses=("settlement", "due_on"), everything=True, fresh=True),
+    Read(CRM, "party", uses=("kind", "birth_date", "deceased_on"), everything=True, fresh=True),
 )
 # A subscription's id is not what complaints about it name; the billing source knows both.
-NARROWED = Read(BILLING, "product", uses=("code",), key="product_reference", optional=True)
+NARROWED = Read(BILLING, "product", uses=("code",), key="product_reference", optional=True, fresh=True)
 # The purchase that complaints are about; shown, never judged.
 SHOWN = "evidence"
 PURCHASES = (
-    Ruled(Read(CRM, "orders", uses=("status", "lines"), everything=True, only_when=SHOWN), BOUGHT),
-    Ruled(Read(BILLING, "purchases", uses=("code",), everything=True, only_when=SHOWN), HELD),
-    Ruled(Read(BILLING, "products", uses=("code",), everything=True, only_when=SHOWN), HELD),
+    Ruled(Read(CRM, "orders", uses=("status", "lines"), everything=True, fresh=True, only_when=SHOWN), BOUGHT),
+    Ruled(Read(BILLING, "purchases", uses=("code",), everything=True, fresh=True, only_when=SHOWN), HELD),
+    Ruled(Read(BILLING, "products", uses=("code",), everything=True, fresh=True, only_when=SHOWN), HELD),
 )
 
 # What a caller must be allowed to read to see a record as evidence.

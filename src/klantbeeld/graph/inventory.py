@@ -54,6 +54,7 @@ def inventory(opened: Iterable[OpenSource], moment: Moment) -> list[Source]:
 
 def _described(source: OpenSource, moment: Moment) -> Source:
     settings = source.settings
+    readings, doings = ({}, {}) if source.is_quarantined else (source.readings, source.doings)
     return Source(
         name=source.name,
         connector=settings.connector,
@@ -65,9 +66,9 @@ def _described(source: OpenSource, moment: Moment) -> Source:
         retention=settings.retention,
         categories=list(source.categories),
         capabilities=Capabilities(
-            reads=sorted(source.readings),
-            writes=sorted(source.doings),
-            locks=[Lock(write=name, kind=doing.safety) for name, doing in sorted(source.doings.items())],
+            reads=sorted(readings),
+            writes=sorted(doings),
+            locks=[Lock(write=name, kind=doing.safety) for name, doing in sorted(doings.items())],
         ),
         health=health_of(source),
     )

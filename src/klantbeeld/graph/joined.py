@@ -53,6 +53,17 @@ def entered(data: Data | None = None) -> Callable[[Callable[..., Awaitable[T]]],
     return cast("Callable[[Callable[..., Awaitable[T]]], T]", _field(Entered(), data))
 
 
+def subscribed(
+    listen: Callable[..., Awaitable[Any]], *, data: Data | None = None
+) -> Callable[[Callable[..., Awaitable[T]]], T]:
+    """Make a field of the subscription: `listen` is awaited once with `roots` and arguments, and gives events.
+
+    The function is awaited for each event, or for several that came meanwhile, which are in `roots.events`. It returns
+    None where there is nothing to tell of them, and ends the subscription by raising RequestError.
+    """
+    return cast("Callable[[Callable[..., Awaitable[T]]], T]", _field(Subscribed(listen), data))
+
+
 class Joined(FieldExtension):
     """What `joined` declares."""
 
@@ -95,6 +106,13 @@ class Entered(FieldExtension):
     ) -> Any:
         """Take the value that was found or written."""
         return info.context.entered(info.path)
+
+
+class Subscribed(Entered):
+    """What `subscribed` declares."""
+
+    def __init__(self, listen: Callable[..., Awaitable[Any]]) -> None:
+        self.listen = listen
 
 
 def _field(extension: FieldExtension, data: Data | None) -> Callable[[Callable[..., T]], T]:

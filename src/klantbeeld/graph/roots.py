@@ -3,7 +3,7 @@
 The engine is what stands behind it, and checks rows: a customer that the caller may not see does not exist.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from typing import Any, Protocol
 
 from klantbeeld.graph.answers import Answers, Moment
@@ -35,6 +35,20 @@ class Roots(Protocol):
     @property
     def opened(self) -> Collection[Source]:
         """The sources of this deployment."""
+        ...
+
+    @property
+    def events(self) -> Sequence[Any]:
+        """What happened, for a field of the subscription, in the order in which it did."""
+        ...
+
+    @property
+    def has_missed(self) -> bool:
+        """Whether more happened than could be kept."""
+        ...
+
+    def changes_of(self, customer_id: str) -> AsyncIterator[Any]:
+        """Listen to the changes of a customer."""
         ...
 
     def covers(self, customer: Customer, scope: str, coordinate: str) -> bool:

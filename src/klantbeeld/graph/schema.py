@@ -9,6 +9,7 @@ from strawberry.schema.types.base_scalars import DateTimeDefinition
 
 from klantbeeld.graph.mutation import Mutation
 from klantbeeld.graph.query import Query
+from klantbeeld.graph.subscription import Subscription
 
 
 def build_schema() -> strawberry.Schema:
@@ -23,7 +24,7 @@ def build_schema() -> strawberry.Schema:
     config = StrawberryConfig(
         auto_camel_case=True, scalar_map={datetime: moment}, enable_experimental_incremental_execution=True
     )
-    return strawberry.Schema(query=Query, mutation=Mutation, config=config)
+    return strawberry.Schema(query=Query, mutation=Mutation, subscription=Subscription, config=config)
 
 
 def export_schema() -> str:

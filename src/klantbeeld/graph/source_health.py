@@ -44,7 +44,7 @@ def health_of(source: Source) -> SourceHealth:
     """Return how a source is doing."""
     health, chain = source.health, source.chain
     return SourceHealth(
-        state=condition_of(chain),
+        state=condition_of(source),
         last_success_at=health.last_success_at,
         last_problem=health.last_problem_code,
         error_rate=health.error_rate,

@@ -17,7 +17,7 @@ from klantbeeld.writes.versions import seal_version
 
 @strawberry.enum(description="Whether a value was fetched for this request.")
 class Freshness(StrEnum):
-    """LIVE from the source, CACHED within its time, or STALE because the source did not answer."""
+    """LIVE from the source, CACHED within its time, or STALE beyond it, where the source does not answer in time."""
 
     LIVE = "LIVE"
     CACHED = "CACHED"

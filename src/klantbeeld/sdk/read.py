@@ -14,7 +14,8 @@ class Read:
     attribute of the parent that holds the source's id of a record; without it the question is about the customer.
     `everything` follows all pages up to the source's bound, for functions that count or decide. `only_when` is a path
     below the field, dots between names; without a selection of it nothing is asked. An `optional` read is not missed
-    where nothing fills its role, or can answer it.
+    where nothing fills its role, or can answer it. A `fresh` one is never answered from a cache: a sum, or what decides
+    about a customer.
     """
 
     role: Role
@@ -25,3 +26,4 @@ class Read:
     everything: bool = False
     only_when: str | None = None
     optional: bool = False
+    fresh: bool = False

@@ -120,7 +120,7 @@ class Chain:
             reply = await self._attempt(call, deadline, context)
         except BaseException as problem:
             self._note(breaker, problem, began)
-            if not may_repeat or not isinstance(problem, SourceError):
+            if is_probe or not may_repeat or not isinstance(problem, SourceError):
                 raise
             failure = problem
         else:

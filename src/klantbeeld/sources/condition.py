@@ -3,7 +3,7 @@
 from enum import StrEnum
 
 from klantbeeld.sources.breaker import BreakerState
-from klantbeeld.sources.chain import Chain
+from klantbeeld.sources.source import Source
 
 
 class SourceCondition(StrEnum):
@@ -11,7 +11,7 @@ class SourceCondition(StrEnum):
 
     AVAILABLE: by everybody. LIMITED: what it allows runs low, so the less important are not served from it. PAUSED: it
     asked not to be called for a while. PROBING: it failed, and a few calls find out whether it is back. DOWN: it failed
-    so often that it is not called.
+    so often that it is not called. QUARANTINED: its connector is broken.
     """
 
     AVAILABLE = "AVAILABLE"
@@ -19,16 +19,20 @@ class SourceCondition(StrEnum):
     PAUSED = "PAUSED"
     PROBING = "PROBING"
     DOWN = "DOWN"
+    QUARANTINED = "QUARANTINED"
 
 
 OF_BREAKER = {BreakerState.OPEN: SourceCondition.DOWN, BreakerState.HALF_OPEN: SourceCondition.PROBING}
 
 
-def condition_of(chain: Chain) -> SourceCondition:
+def condition_of(source: Source) -> SourceCondition:
     """Return how a source can be read now; its writes have a breaker of their own."""
-    is_bad = OF_BREAKER.get(chain.reads_state)
+    if source.is_quarantined:
+        return SourceCondition.QUARANTINED
+    is_bad = OF_BREAKER.get(source.chain.reads_state)
     if is_bad is not None:
         return is_bad
-    if chain.quota.is_paused:
+    quota = source.chain.quota
+    if quota.is_paused:
         return SourceCondition.PAUSED
-    return SourceCondition.LIMITED if chain.quota.stopped else SourceCondition.AVAILABLE
+    return SourceCondition.LIMITED if quota.stopped else SourceCondition.AVAILABLE

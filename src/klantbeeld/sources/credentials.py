@@ -80,11 +80,18 @@ class Credentials:
             return auth.apply(call, {"access_token": token})
         return auth.apply(call, self._secrets.values)
 
-    async def headers(self, deadline: float, context: CallContext = NOBODY) -> Headers:
-        """Return the header lines of the proof; ours are made anew with each token, callers' for each call."""
+    def at_hand(self) -> Headers | None:
+        """Return the header lines of the proof, where nothing has to be fetched or made for them."""
         self._look()
         if self._headers is not None and (self._never_ends or self._tokens.is_fresh(OURS)):
             return self._headers
+        return None
+
+    async def headers(self, deadline: float, context: CallContext = NOBODY) -> Headers:
+        """Return the header lines of the proof; ours are made anew with each token, callers' for each call."""
+        found = self.at_hand()
+        if found is not None:
+            return found
         proven = await self.apply(Call(path="", record=object), deadline, context)
         made = tuple((name.encode(), value.encode()) for name, value in proven.headers)
         if not self.wants_callers_token:

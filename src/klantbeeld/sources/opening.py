@@ -12,6 +12,8 @@ from klantbeeld.sdk.connector import Connector
 from klantbeeld.sdk.replies import Reply
 from klantbeeld.sdk.tokens import Fetched
 from klantbeeld.settings import SourceSettings
+from klantbeeld.sources.cached import Sharing
+from klantbeeld.sources.changes import Changes
 from klantbeeld.sources.credentials import Credentials
 from klantbeeld.sources.secrets import Secrets
 from klantbeeld.sources.source import Count, Source, loop_clock, uncounted
@@ -30,11 +32,13 @@ def open_source(
     make_transport: MakeTransport | None = None,
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
     count: Count = uncounted,
+    changes: Changes | None = None,
+    sharing: Sharing | None = None,
 ) -> Source:
     """Make a source; nothing is sent before it is asked.
 
     `secrets` are the credentials that the settings name, read. Raises ConfigurationError for options and credentials
-    that the connector does not know, or lacks.
+    that the connector does not know, or lacks. `changes` and `sharing` are what it has in common with other sources.
     """
     make = make_transport or make_transport_of
     connector = loaded.make(_options(name, settings, loaded))
@@ -54,6 +58,8 @@ def open_source(
         monotonic=loop_clock,
         now=now,
         count=count,
+        changes=changes,
+        sharing=sharing,
     )
 
 

@@ -45,7 +45,8 @@ class Question:
 
     `subjects` has one entry for each of the source's ids that are asked for; it is empty for a search. The ids are
     records' where `by_record`, customers' elsewhere. `first` is the size of a page and `after` the source's own
-    position. With `everything` all pages are read, up to the source's bound.
+    position. With `everything` all pages are read, up to the source's bound; with `fresh`, what was read before does
+    not do.
     """
 
     subjects: Mapping[str, Subject]
@@ -55,6 +56,7 @@ class Question:
     first: int | None = None
     after: str | None = None
     everything: bool = False
+    fresh: bool = False
 
     @property
     def keys(self) -> tuple[str, ...]:

@@ -48,6 +48,10 @@ class MemoryLedger:
         return Grant(given, most - used - given)
 
 
+def _nobody_hears() -> None:
+    """Tell nobody of a pause: there are no other replicas."""
+
+
 class Quota:
     """The quota of one source; lives as long as the source, belongs to one event loop.
 
@@ -67,7 +71,7 @@ class Quota:
     ) -> None:
         self._source = source
         self._settings = settings
-        self._ledger = ledger
+        self.ledger = ledger
         self._clock = clock
         self._now = now
         self._sleep = sleep
@@ -79,6 +83,7 @@ class Quota:
         }
         self.is_free = self._is_unbounded = settings.per_second is None and settings.per_day is None
         self.replicas = 1
+        self.heard: Callable[[], None] = _nobody_hears
         self.refused = 0
         self.paused_until = float("-inf")
         self._next_at = float("-inf")
@@ -100,10 +105,20 @@ class Quota:
             raise
 
     def pause(self, seconds: float) -> None:
-        """Hold all calls back for so long: the source said so. Bounded by the settings."""
-        until = self._clock() + min(seconds, self._settings.longest_pause)
-        self.paused_until = max(self.paused_until, until)
-        self.is_free = False
+        """Hold all calls back for so long, as the source asked, and tell `heard`. Bounded by the settings."""
+        self.pause_until(self._clock() + min(seconds, self._settings.longest_pause))
+        self.heard()
+
+    def pause_until(self, until: float) -> None:
+        """Hold all calls back until then, by the clock: another replica heard that the source wants it."""
+        if until > max(self.paused_until, self._clock()):
+            self.paused_until = until
+            self.is_free = False
+
+    @property
+    def has_rate(self) -> bool:
+        """Whether there is a rate, which replicas divide."""
+        return self._settings.per_second is not None
 
     @property
     def is_paused(self) -> bool:
@@ -149,7 +164,7 @@ class Quota:
         now = self._now()
         midnight = datetime.combine(now.date() + timedelta(days=1), time(), UTC)
         try:
-            grant = await self._ledger.take(
+            grant = await self.ledger.take(
                 self._source, now.date(), amount=max(1, int(most * self._settings.chunk)), most=most
             )
         except StoreError as error:

@@ -4,12 +4,12 @@ The connector says what to send; here it is sent, decoded, translated, checked a
 with where it came from.
 """
 
-import asyncio
-from collections.abc import Callable, Generator, Mapping, Sequence
-from dataclasses import dataclass
+import time
+from collections.abc import Awaitable, Callable, Generator, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import lru_cache
-from typing import Any
+from typing import Any, ClassVar
 
 import structlog
 
@@ -26,23 +26,27 @@ from klantbeeld.errors import (
 )
 from klantbeeld.sdk.acts import Act
 from klantbeeld.sdk.calls import Ask, Call
-from klantbeeld.sdk.connector import Connector
+from klantbeeld.sdk.connector import Connector, Doing, Reading
 from klantbeeld.sdk.manifest import Remembers
 from klantbeeld.sdk.mapping import ALWAYS
 from klantbeeld.sdk.mapping import Mapping as RecordMapping
 from klantbeeld.sdk.replies import Reply
 from klantbeeld.sdk.words import Category
 from klantbeeld.settings import SourceSettings
+from klantbeeld.sources.cached import CachedReads, Sharing
 from klantbeeld.sources.chain import Chain
+from klantbeeld.sources.changes import Changes
 from klantbeeld.sources.context import CallContext
 from klantbeeld.sources.credentials import Credentials
 from klantbeeld.sources.decode import Decoded, decode
+from klantbeeld.sources.flights import AskSource, Flights
 from klantbeeld.sources.health import Health
 from klantbeeld.sources.questions import Outcome, Question, SourceState, state_of
 from klantbeeld.sources.quota import QuotaLedger
 from klantbeeld.sources.translation import Found, Translation, translation_of
 from klantbeeld.sources.transport import Transport
 from klantbeeld.telemetry.metrics import CallOutcome
+from klantbeeld.telemetry.spans import Span
 
 # The most pages that are read where a question asks for everything.
 MOST_PAGES = 20
@@ -67,8 +71,12 @@ Conversation = Call[Any] | Generator[Call[Any], Reply, Call[Any]]
 
 log = structlog.get_logger(__name__)
 
+loop_clock = time.monotonic
+"""The clock of all deadlines: asyncio's and uvloop's own, read without asking which loop runs."""
+
 WITHOUT_MEMBERS = frozenset(ALWAYS)
 FORGETS = Remembers()
+NOTHING = Decoded([], None)
 
 
 def uncounted(_outcome: CallOutcome, _seconds: float) -> None:
@@ -89,6 +97,8 @@ class Source:
     `monotonic` is the clock of deadlines, in seconds; `now` the clock of provenance, in UTC.
     """
 
+    is_quarantined: ClassVar[bool] = False
+
     def __init__(
         self,
         name: str,
@@ -104,6 +114,8 @@ class Source:
         now: Callable[[], datetime],
         count: Count = uncounted,
         ledger: QuotaLedger | None = None,
+        changes: Changes | None = None,
+        sharing: Sharing | None = None,
     ) -> None:
         self.name = name
         self.settings = settings
@@ -111,8 +123,8 @@ class Source:
         self.roles = roles
         self.categories = categories
         self.remembers = remembers
-        self.readings = connector.readings()
-        self.doings = connector.doings()
+        self.readings: Mapping[str, Reading] = connector.readings()
+        self.doings: Mapping[str, Doing] = connector.doings()
         self.health = Health()
         self.identity = credentials.identity
         self.wants_callers_token = credentials.wants_callers_token
@@ -124,9 +136,46 @@ class Source:
         self._count = count
         self._deadline_header = settings.deadline_header.encode() if settings.deadline_header else None
         self._translations: dict[tuple[tuple[str, frozenset[str]], ...], Translation] = {}
+        proof = self.identity if self.wants_callers_token else None
+        self.flights = Flights(
+            self._answer,
+            timeout=settings.timeout,
+            proof=proof,
+            is_current=changes.is_current if changes else None,
+            count=lambda: count("joined", 0.0),
+        )
+        self._ask: AskSource = self.flights.ask if settings.share_calls else self._answer
+        self._cached: CachedReads | None = None
+        if sharing is not None:
+            self._cached = CachedReads(
+                name,
+                sharing,
+                readings=self.readings,
+                read=self._ask,
+                timeout=settings.timeout,
+                proof=proof,
+                count=count,
+            )
+            self._ask = self._cached.ask
 
-    async def ask(self, question: Question, context: CallContext) -> Outcome:
-        """Ask a question; what goes wrong is in the outcome, nothing is raised for it."""
+    def ask(self, question: Question, context: CallContext) -> Awaitable[Outcome]:
+        """Ask a question; what goes wrong is in the outcome, nothing is raised for it.
+
+        Where others ask the same, or it was asked a moment ago, the answer may be theirs: see `flights` and `cached`.
+        """
+        if context.span is not None:
+            return self._ask_traced(question, context, context.span)
+        return self._ask(question, context)
+
+    async def _ask_traced(self, question: Question, context: CallContext, parent: Span) -> Outcome:
+        span = parent.begin("source", source=self.name, call=",".join(sorted(question.members)))
+        outcome = await self._ask(question, replace(context, span=span))
+        code = None if outcome.problem is None else outcome.problem.code
+        span.end(failed=code is not None, state=outcome.state.value, code=code)
+        return outcome
+
+    async def _answer(self, question: Question, context: CallContext) -> Outcome:
+        """Ask the source itself."""
         began = self._monotonic()
         try:
             outcome = await self._read(question, context)
@@ -156,6 +205,8 @@ class Source:
 
     async def aclose(self) -> None:
         """Close the connections, those to a token endpoint too."""
+        if self._cached is not None:
+            await self._cached.aclose()
         await self._credentials.aclose()
         await self._transport.aclose()
 
@@ -194,9 +245,12 @@ class Source:
             after=position,
             arguments=question.arguments,
         )
-        conversation = getattr(self.connector, plan.reading.name)(ask)
-        call, reply = await self._converse(conversation, context)
-        decoded = Decoded([], None)
+        conversation: Conversation = getattr(self.connector, plan.reading.name)(ask)
+        if isinstance(conversation, Call):
+            call, reply = conversation, await self.chain.send(conversation, context)
+        else:
+            call, reply = await self._converse(conversation, context)
+        decoded = NOTHING
         if reply.status not in call.absent:
             try:
                 decoded = decode(call, reply.body, plan.select)
@@ -253,15 +307,22 @@ class Source:
 
     async def _exchange(self, call: Call[Any], deadline: float, context: CallContext) -> Reply:
         """Make one exchange, as the chain's attempt."""
-        headers: Sequence[tuple[bytes, bytes]]
-        if self._credentials.are_in_headers:
-            proven, headers = call, (*encoded(tuple(call.headers)), *await self._credentials.headers(deadline, context))
+        if context.span is not None:
+            return await self._exchange_traced(call, deadline, context, context.span)
+        proven, credentials = call, self._credentials
+        if credentials.are_in_headers:
+            headers = credentials.at_hand()
+            if headers is None:
+                headers = await credentials.headers(deadline, context)
+            if call.headers:
+                headers = (*encoded(tuple(call.headers)), *headers)
         else:
-            proven = await self._credentials.apply(call, deadline, context)
+            proven = await credentials.apply(call, deadline, context)
             headers = encoded(tuple(proven.headers))
-        body, media_type = proven.content()
-        if media_type:
-            headers = (*headers, (b"content-type", media_type.encode()))
+        body = b""
+        if proven.form is not None or proven.json is not None:
+            body, media_type = proven.content()
+            headers = (*headers, (b"content-type", (media_type or "").encode()))
         if self._deadline_header is not None:
             left = max(int((deadline - self._monotonic()) * 1000), 0)
             headers = (*headers, (self._deadline_header, str(left).encode()))
@@ -273,6 +334,19 @@ class Source:
             if isinstance(problem, SourceRefused):
                 self._credentials.forget_token(context)
             raise problem
+        return reply
+
+    async def _exchange_traced(self, call: Call[Any], deadline: float, context: CallContext, parent: Span) -> Reply:
+        """Make one exchange as a span, which the source hears of (W3C trace context)."""
+        number = 1 + sum(one.name == "attempt" and one.parent_id == parent.span_id for one in parent.every)
+        span = parent.begin("attempt", source=self.name, method=call.method, attempt=number)
+        told = call.with_headers(("traceparent", span.traceparent()))
+        try:
+            reply = await self._exchange(told, deadline, replace(context, span=None))
+        except SourceError as problem:
+            span.end(failed=True, status=problem.status, code=problem.code)
+            raise
+        span.end(status=reply.status)
         return reply
 
 
@@ -313,8 +387,3 @@ def encoded(headers: tuple[tuple[str, str], ...]) -> tuple[tuple[bytes, bytes], 
         return tuple((name.encode("latin-1"), value.encode("latin-1")) for name, value in headers)
     except UnicodeEncodeError as error:
         raise SourceInvalid("a header of the request has characters that cannot be sent", sent=False) from error
-
-
-def loop_clock() -> float:
-    """Return the running loop's time: the clock of all deadlines."""
-    return asyncio.get_running_loop().time()

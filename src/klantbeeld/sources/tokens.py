@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from klantbeeld.errors import SourceError, SourceInvalid, SourceRefused, SourceTimeout
+from klantbeeld.errors import SourceError, SourceInvalid, SourceRefused, SourceTimeout, SourceUnavailable
 from klantbeeld.sdk.auth import TokenReply
 from klantbeeld.sdk.calls import Call
 from klantbeeld.sdk.replies import Reply
@@ -91,8 +91,12 @@ class Tokens:
 
 def _read_token(reply: Reply) -> TokenReply:
     if reply.status != 200:  # noqa: PLR2004 - RFC 6749, section 5.1
-        error: type[SourceError] = SourceRefused if reply.status in {400, 401, 403} else SourceInvalid
-        raise error(f"token endpoint: status {reply.status}", sent=False)
+        kind: type[SourceError] = SourceRefused if reply.status in {400, 401, 403} else SourceInvalid
+        if reply.status >= 500:  # noqa: PLR2004 - the range of server errors
+            kind = SourceUnavailable
+        problem = kind(f"token endpoint: status {reply.status}", sent=False)
+        problem.status = reply.status
+        raise problem
     try:
         return msgspec.json.decode(reply.body, type=TokenReply)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:

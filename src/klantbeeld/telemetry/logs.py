@@ -31,11 +31,14 @@ HEX = re.compile(r"[0-9a-f]{16}|[0-9a-f]{32}|[0-9a-f]{64}")
 EVENTS: Mapping[str, str] = {
     "breaker_closed": "A source answers again.",
     "breaker_opened": "A source failed so often that it is not called for a while.",
+    "cache_failed": "The cache's server could not be reached; the sources are asked.",
     "change_not_told": "Other replicas could not be told of a write; they see it when what they cached is over.",
-    "configuration_refused": "The gateway does not start with these settings.",
+    "configuration_changed": "The settings and connectors were read again, and are in force.",
+    "configuration_refused": "The settings were read again and are wrong; those before them stay in force.",
     "connector_refused": "A folder is not a connector and was set aside.",
     "credentials_changed": "A file with credentials of a source changed, and they are used from now on.",
     "credentials_not_read": "A file with credentials changed and cannot be read; those before it are used on.",
+    "event_not_delivered": "An event was not taken where the settings send it; it waits and is sent again.",
     "health_changed": "A part of the gateway became ready, or is so no longer.",
     "import_finished": "An import of cross references is through.",
     "import_line_refused": "A line of an import was left out.",
@@ -46,6 +49,7 @@ EVENTS: Mapping[str, str] = {
     "migrated": "The tables were brought up to date.",
     "request": "A request was answered; one line for each.",
     "source_failed": "A call to a source failed.",
+    "spans_not_sent": "The collector of traces did not take a batch of spans; it is dropped.",
     "started": "The gateway listens.",
     "stopped": "The gateway has ended.",
     "stopping": "The gateway takes no more requests and finishes those that it has.",
@@ -74,6 +78,7 @@ class Vocabulary:
     caller_classes: frozenset[str] = field(default_factory=frozenset)
     issuers: frozenset[str] = field(default_factory=frozenset)
     calls: frozenset[str] = field(default_factory=frozenset)  # capabilities of the roles
+    states: frozenset[str] = field(default_factory=frozenset)  # in which a source can be
     paths: frozenset[str] = field(default_factory=frozenset)  # that the gateway serves
 
 

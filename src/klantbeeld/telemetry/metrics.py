@@ -13,7 +13,18 @@ from klantbeeld.telemetry.counting import Board, Followed, Gauged, Levels, Tally
 DocumentOrigin = Literal["new", "shared", "refused"]
 RequestOutcome = Literal["ok", "partial", "refused", "failed", "overloaded"]
 CallOutcome = Literal[
-    "ok", "timeout", "unavailable", "open", "busy", "refused", "invalid", "conflict", "rejected", "cached", "stale"
+    "ok",
+    "timeout",
+    "unavailable",
+    "open",
+    "busy",
+    "refused",
+    "invalid",
+    "conflict",
+    "rejected",
+    "cached",
+    "stale",
+    "joined",
 ]
 
 REQUEST_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)

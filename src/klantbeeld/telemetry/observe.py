@@ -12,7 +12,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from klantbeeld.telemetry.metrics import Metrics, RequestOutcome
 from klantbeeld.telemetry.request_lines import RequestLines
+from klantbeeld.telemetry.spans import Span
 from klantbeeld.telemetry.trace import Trace, accept_trace
+from klantbeeld.telemetry.tracing import Tracing
 
 KEY = "klantbeeld.observation"
 
@@ -27,6 +29,7 @@ class Observation:
     caller_class: str | None = None
     document: str | None = None  # SHA-256 of the document, hexadecimal
     waited: float = 0.0  # seconds in which nothing was done but wait for sources
+    span: Span | None = None  # None: this request is not traced
 
 
 def observation_of(scope: Scope) -> Observation:
@@ -45,8 +48,10 @@ class ObserveRequests:
         lines: RequestLines,
         metrics: Metrics,
         counted: frozenset[str] = frozenset({"/graphql"}),
+        tracing: Tracing | None = None,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
+        self.tracing = tracing
         self.app = app
         self.lines = lines
         self.metrics = metrics
@@ -60,6 +65,8 @@ class ObserveRequests:
             return
         started = self.clock()
         observed = Observation(_trace(scope))
+        if self.tracing is not None and scope["path"] in self.counted:
+            observed.span = self.tracing.begin(observed.trace)
         scope[KEY] = observed
         request_id = (b"x-request-id", observed.trace.request_id.encode())
 
@@ -82,6 +89,17 @@ class ObserveRequests:
             self.metrics.count_request(outcome, seconds, waited=observed.waited)
         shape = (scope["method"], scope["path"], observed.status, outcome, observed.caller_class, observed.document)
         self.lines.write(observed.trace, shape, seconds=seconds, waited=observed.waited)
+        if self.tracing is not None and observed.span is not None:
+            self.tracing.end(
+                observed.span,
+                failed=observed.status >= HTTPStatus.INTERNAL_SERVER_ERROR,
+                method=scope["method"],
+                path=scope["path"],
+                status=observed.status,
+                outcome=outcome,
+                caller_class=observed.caller_class,
+                document=observed.document,
+            )
 
 
 def outcome_of(status: int) -> RequestOutcome:

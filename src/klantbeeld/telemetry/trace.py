@@ -8,7 +8,7 @@ import os
 import re
 from dataclasses import dataclass
 
-TRACEPARENT = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-([0-9a-f]{2})(-.*)?")
+TRACEPARENT = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})(-.*)?")
 REQUEST_ID = re.compile(r"[0-9a-f]{8}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{12}", re.IGNORECASE)
 SAMPLED = 0x01
 
@@ -21,6 +21,7 @@ class Trace:
     span_id: str  # 16, ours
     request_id: str  # a UUID, hyphens or none
     sampled: bool
+    parent_id: str = ""  # the caller's span, 16; empty where it named none
 
     def traceparent(self) -> str:
         """Give the header that tells a source that its call belongs to this request."""
@@ -35,11 +36,12 @@ def accept_trace(traceparent: str | None = None, request_id: str | None = None) 
     fresh = os.urandom(40).hex()
     known = TRACEPARENT.fullmatch(traceparent) if traceparent else None
     # Version 00 has exactly four parts; later versions may append more.
-    if known is not None and known[3] is not None and str(traceparent).startswith("00"):
+    if known is not None and known[4] is not None and str(traceparent).startswith("00"):
         known = None
     return Trace(
         trace_id=known[1] if known else fresh[:32],
         span_id=fresh[32:48],
         request_id=request_id if request_id and REQUEST_ID.fullmatch(request_id) else fresh[48:],
-        sampled=bool(int(known[2], 16) & SAMPLED) if known else False,
+        sampled=bool(int(known[3], 16) & SAMPLED) if known else False,
+        parent_id=known[2] if known else "",
     )

@@ -4,7 +4,7 @@ It is read live where an answer was lost, never to decide whether to send again 
 absence now is not absence later.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import Enum
@@ -18,6 +18,8 @@ from klantbeeld.sdk.words import ComplaintState, ContactKind
 from klantbeeld.sources.context import CallContext
 from klantbeeld.sources.questions import Question, Subject
 from klantbeeld.sources.source import Source
+
+Shown = bool | str | None
 
 
 class Sight(Enum):
@@ -43,11 +45,11 @@ class Changed:
     The version is that of the first one's record. `record` names the act's member with the record's id, where it is not
     the customer who changes. `adds` says that the act adds something that nobody takes away: what is not there was not
     done, and what was there before is another one. `shows` gives the id of the record in which it shows, where that is
-    not what changes.
+    not what changes, and None where what is there does not tell.
     """
 
     reads: Mapping[str, frozenset[str]]
-    shows: Callable[[Any, Mapping[str, Sequence[Any]], datetime], bool | str]
+    shows: Callable[[Any, Mapping[str, Sequence[Any]], datetime], Shown]
     record: str | None = None
     adds: bool = False
 
@@ -96,23 +98,29 @@ def _solved(_act: acts.SolveComplaint, seen: Mapping[str, Sequence[Any]], _since
     return any(one.state is ComplaintState.SOLVED for one in seen["complaint"])
 
 
-def _said(act: acts.CommentOnComplaint, seen: Mapping[str, Sequence[Any]], since: datetime) -> bool:
-    return any(
-        _plain(one.body) == _plain(act.body) and one.public == act.public and _is_since(one.written_at, since)
-        for one in seen["comments"]
+def _said(act: acts.CommentOnComplaint, seen: Mapping[str, Sequence[Any]], since: datetime) -> Shown:
+    wanted = (_plain(act.body), act.public)
+    alike = [one for one in seen["comments"] if (_plain(one.body), one.public) == wanted]
+    return (
+        True if _added(((one.written_at, one) for one in alike), since) else _undated(one.written_at for one in alike)
     )
 
 
-def _filed(act: acts.FileComplaint, seen: Mapping[str, Sequence[Any]], since: datetime) -> bool | str:
+def _filed(act: acts.FileComplaint, seen: Mapping[str, Sequence[Any]], since: datetime) -> Shown:
     wanted = (_plain(act.subject), _plain(act.description))
-    for one in seen["complaints"]:
-        if (_plain(one.subject), _plain(one.description)) == wanted and _is_since(one.filed_at, since):
-            return str(one.record_id)
-    return False
+    alike = [one for one in seen["complaints"] if (_plain(one.subject), _plain(one.description)) == wanted]
+    found = _added(((one.filed_at, one) for one in alike), since)
+    return found.record_id if found else _undated(one.filed_at for one in alike)
 
 
-def _is_since(moment: datetime | None, since: datetime) -> bool:
-    return moment is not None and moment >= since - CLOCKS_DIFFER
+def _added(alike: Iterable[tuple[datetime | None, Record]], since: datetime) -> Record | None:
+    """Return the first of some records that is not older than the write: an older one is another's."""
+    return next((one for at, one in alike if at is not None and at >= since - CLOCKS_DIFFER), None)
+
+
+def _undated(moments: Iterable[datetime | None]) -> Shown:
+    """Say nothing where a record is alike and does not tell its time; else that the write does not show."""
+    return None if None in set(moments) else False
 
 
 CLOCKS_DIFFER = timedelta(seconds=30)  # as much as an owner's clock may be behind ours
@@ -170,7 +178,10 @@ async def look(
         return Seen(Sight.UNTOLD)
     key = record_of(name, act)
     found = await _read(source, subject.reads, key, act, context)
-    if shown := subject.shows(act, found, since):
+    shown = subject.shows(act, found, since)
+    if shown is None:
+        return Seen(Sight.UNTOLD)
+    if shown:
         return Seen(Sight.PRESENT, shown if isinstance(shown, str) else key)
     is_unchanged = before is not None and _version(found.get(_capability_of_version(subject), ())) == before
     return Seen(Sight.ABSENT if subject.adds or is_unchanged else Sight.UNTOLD)

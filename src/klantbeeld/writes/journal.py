@@ -7,7 +7,7 @@ token under which it was taken: whoever was thought dead and wakes up finds that
 All methods raise StoreError, and then nothing was written.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
@@ -84,6 +84,10 @@ class RecordBusy(Exception):
     code = "RECORD_BUSY"
 
 
+def _ignore(_operation_id: str) -> None:
+    """Tell nobody."""
+
+
 @dataclass(frozen=True, slots=True)
 class Lease:
     """Who takes an operation, from when and for how long; `holder` is the process's own id."""
@@ -102,11 +106,15 @@ class Event:
 
 
 class Journal:
-    """Lives as long as the store. `wait` is the longest that a transaction waits for its turn, in seconds."""
+    """Lives as long as the store. `wait` is the longest that a transaction waits for its turn, in seconds.
+
+    `moved` hears of every operation that was changed here.
+    """
 
     def __init__(self, transactions: Transactions, *, wait: float) -> None:
         self._transactions = transactions
         self._wait = wait
+        self.moved: Callable[[str], None] = _ignore
 
     async def claim(self, new: OperationView) -> OperationView | None:
         """Keep a new operation with its steps, or return the one that its key belongs to already.
@@ -121,6 +129,7 @@ class Journal:
         Raises Fenced where the lease ran out or changed hands, RecordBusy as `claim` does.
         """
         await self._run(_begin(held.operation, step, lease, more))
+        self.moved(held.operation.id)
 
     async def finish(self, before: OperationView, after: OperationView, *, events: Sequence[Event] = ()) -> None:
         """Keep what came of a step, and where that leaves the operation.
@@ -128,6 +137,7 @@ class Journal:
         Raises Fenced where the lease changed hands.
         """
         await self._run(_finish(before, after, events))
+        self.moved(after.operation.id)
 
     async def take(self, operation_id: str, lease: Lease) -> OperationView | None:
         """Take an operation over; None where somebody holds it, or it is not there."""

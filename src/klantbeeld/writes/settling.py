@@ -7,7 +7,7 @@ nothing, the owner is read after the longest time that it may take to execute; b
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from klantbeeld.errors import SourceConflict, SourceError, SourceRejected
@@ -29,6 +29,18 @@ MEMORY_SHARE = 0.9
 NOT_FOUND = "NOT_FOUND_AFTERWARDS"
 
 
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One step in doubt, its owner, and what was sent."""
+
+    held: Held
+    step: StepRow
+    source: Source
+    doing: Doing
+    act: Act
+    context: CallContext
+
+
 class Settler:
     """Settles steps; lives as long as the app."""
 
@@ -43,72 +55,64 @@ class Settler:
         if source is None or doing is None or held.key is None or step.sealed is None:
             held.is_stuck = True
             return await held.conclude(step, _unknown(step))
-        act = held.act(step)
-        step, verdict = await self._found(held, step, source=source, doing=doing, act=act, context=context)
-        events = self._events_of(held.view.operation, step, act) if is_applied(verdict) else ()
+        case = Case(held, step, source, doing, held.act(step), context)
+        step, verdict = await _found(case)
+        events = self._events_of(held.view.operation, step, case.act) if is_applied(verdict) else ()
         return await held.conclude(step, verdict, events)
 
-    async def _found(
-        self, held: Held, step: StepRow, *, source: Source, doing: Doing, act: Act, context: CallContext
-    ) -> tuple[StepRow, Verdict]:
-        refusal: SourceError | None = None
-        if may_send_again(step, doing, source, held.clock.now()):
-            again, answer = await self._again(held, step, source=source, doing=doing, act=act, context=context)
-            if isinstance(answer, Verdict):
-                return again, answer
-            refusal, step = answer, replace(again, last_sent_at=step.last_sent_at)
-        return step, await self._judged(held, step, refusal, source=source, doing=doing, act=act, context=context)
 
-    async def _again(
-        self, held: Held, step: StepRow, *, source: Source, doing: Doing, act: Act, context: CallContext
-    ) -> tuple[StepRow, Verdict | SourceError]:
-        """Send a step again, where the owner refuses a second one; returns its refusal, which is not believed yet."""
-        again = replace(step, state=StepState.SENDING, attempts=step.attempts + 1, last_sent_at=held.clock.now())
-        await held.begin(again)
-        try:
-            written = await source.act(step.act, as_sent(step, act, doing), held.within(context))
-        except SourceError as error:
-            if error.sent and isinstance(error, SourceConflict | SourceRejected):
-                return again, error
-            kept = again if error.sent else replace(again, last_sent_at=step.last_sent_at)
-            return kept, Verdict(StepState.UNKNOWN, code=error.code)
-        return again, Verdict(StepState.APPLIED, written.record_id, written.version)
+async def _found(case: Case) -> tuple[StepRow, Verdict]:
+    if not may_send_again(case.step, case.doing, case.source, case.held.clock.now()):
+        return case.step, await _judged(case, None)
+    again, answer = await _again(case)
+    if isinstance(answer, Verdict):
+        return again, answer
+    step = replace(again, last_sent_at=case.step.last_sent_at)  # the one whose answer is not known
+    return step, await _judged(replace(case, step=step), answer)
 
-    async def _judged(
-        self,
-        held: Held,
-        step: StepRow,
-        refusal: SourceError | None,
-        *,
-        source: Source,
-        doing: Doing,
-        act: Act,
-        context: CallContext,
-    ) -> Verdict:
-        """Judge by what the owner holds: what is there was done; what is not there may still come, for a while."""
-        try:
-            seen = await look(
-                source,
-                step.act,
-                act,
-                before=step.expected,
-                since=step.first_sent_at or held.view.operation.created_at,
-                context=held.within(context),
-            )
-        except SourceError as problem:
-            return Verdict(StepState.UNKNOWN, code=problem.code)
-        if seen.sight is Sight.PRESENT:
-            return Verdict(StepState.APPLIED, seen.record_id)
-        over = executed_by(step, source)
-        if held.clock.now() < over:
-            held.wake_at = over
-            return _unknown(step, refusal)
-        if seen.sight is Sight.ABSENT:
-            return _not_applied(refusal)
-        if isinstance(refusal, SourceRejected) and doing.safety is WriteSafety.IDEMPOTENCY_KEY:
-            return _not_applied(refusal)  # the owner repeats what it answered to the first
-        held.is_stuck = True
+
+async def _again(case: Case) -> tuple[StepRow, Verdict | SourceError]:
+    """Send a step again, where the owner refuses a second one; returns its refusal, which is not believed yet."""
+    held, step = case.held, case.step
+    again = replace(step, state=StepState.SENDING, attempts=step.attempts + 1, last_sent_at=held.clock.now())
+    await held.begin(again)
+    try:
+        sent = as_sent(step, case.act, case.doing)
+        written = await case.source.act(step.act, sent, held.within(case.context))
+    except SourceError as error:
+        if error.sent and isinstance(error, SourceConflict | SourceRejected):
+            return again, error
+        kept = again if error.sent else replace(again, last_sent_at=step.last_sent_at)
+        return kept, Verdict(StepState.UNKNOWN, code=error.code)
+    return again, Verdict(StepState.APPLIED, written.record_id, written.version)
+
+
+async def _judged(case: Case, refusal: SourceError | None) -> Verdict:
+    """Judge by what the owner holds: what is there was done; what is not there may still come, for a while."""
+    held, step = case.held, case.step
+    try:
+        seen = await look(
+            case.source,
+            step.act,
+            case.act,
+            before=step.expected,
+            since=step.first_sent_at or held.view.operation.created_at,
+            context=held.within(case.context),
+        )
+    except SourceError as problem:
+        return Verdict(StepState.UNKNOWN, code=problem.code)
+    if seen.sight is Sight.PRESENT or (seen.sight is Sight.UNTOLD and is_taken(refusal, case.doing)):
+        return Verdict(StepState.APPLIED, seen.record_id)
+    over = executed_by(step, case.source)
+    if held.clock.now() < over:
+        held.wake_at = over
         return _unknown(step, refusal)
+    # The owner repeats what it answered to the first where it keeps keys.
+    repeats = isinstance(refusal, SourceRejected) and case.doing.safety is WriteSafety.IDEMPOTENCY_KEY
+    if seen.sight is Sight.ABSENT or repeats:
+        return _not_applied(refusal)
+    held.is_stuck = True
+    return _unknown(step, refusal)
 
 
 def may_send_again(step: StepRow, doing: Doing, source: Source, now: datetime) -> bool:
@@ -123,6 +127,11 @@ def may_send_again(step: StepRow, doing: Doing, source: Source, now: datetime) -
     if doing.safety is WriteSafety.IF_MATCH:
         return step.expected is not None
     return doing.safety is WriteSafety.UNIQUE_REFERENCE
+
+
+def is_taken(refusal: SourceError | None, doing: Doing) -> bool:
+    """Say whether an owner refuses a step because its reference is there already: nobody else can have made that."""
+    return isinstance(refusal, SourceConflict) and doing.safety is WriteSafety.UNIQUE_REFERENCE
 
 
 def executed_by(step: StepRow, source: Source) -> datetime:

@@ -82,7 +82,13 @@ class Walker:
         came = await handler.take(held.view.operation, step, held.payload(step))
         if isinstance(came, Waiting):
             held.wake_at = came.wake_at
-            await held.keep(held.view.with_step(replace(step, state=StepState.WAITING, attempts=step.attempts + 1)))
+            waits = replace(
+                step,
+                state=StepState.WAITING,
+                attempts=step.attempts + 1,
+                first_sent_at=step.first_sent_at or held.clock.now(),  # what it waits for is counted from here
+            )
+            await held.keep(held.view.with_step(waits))
             return
         await self._done(held, step, came)
 

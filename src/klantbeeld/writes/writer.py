@@ -24,7 +24,7 @@ from klantbeeld.writes.planning import Order
 from klantbeeld.writes.rows import OperationView, StepRow
 from klantbeeld.writes.sealing import Sealer
 from klantbeeld.writes.sending import Ready, Sender
-from klantbeeld.writes.states import OperationState, StepState
+from klantbeeld.writes.states import DOUBTFUL, OperationState, StepState
 from klantbeeld.writes.walker import Walker, revived, woken
 
 log = structlog.get_logger(__name__)
@@ -134,7 +134,8 @@ class Writer:
             return None
         held = self._held(taken)
         try:
-            if (ends := held.input_ends(taken)) is not None and ends <= parts.clock.now():
+            ends = held.input_ends(taken)
+            if is_doubtful(taken) and ends is not None and ends <= parts.clock.now():
                 await held.forget_input()
                 return held.view
             held.view = woken(taken)
@@ -280,6 +281,11 @@ class Writer:
 
     def _lease(self) -> Lease:
         return lease_of(self._parts.holder, self._parts.clock.now(), self._parts.terms.lease)
+
+
+def is_doubtful(view: OperationView) -> bool:
+    """Say whether nobody knows what came of a step; one that waits for a person keeps its input as long as that."""
+    return any(step.state in DOUBTFUL for step in view.steps)
 
 
 WAITS = frozenset({OperationState.WAITING, OperationState.PENDING_APPROVAL})

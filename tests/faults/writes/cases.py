@@ -17,8 +17,11 @@ KEYS_FORGOTTEN = 6.5  # seconds; the owners keep keys for five
 BOTH_DOWN = 0.25  # of the cases lose both replicas at once, as when the power is cut
 FORGOTTEN = 0.3  # of those have no gateway until the owners have forgotten their keys
 
-ONE_STEP = ("version", "key", "reference", "bare")
-SEVERAL_STEPS: tuple[str, ...] = tuple(name for name in KINDS if len(KINDS[name].systems) > 1)
+FIRST_OF_ALL = frozenset({Point.BETWEEN_STEPS, Point.IN_COMPENSATION})
+"""Points that only their first passage is known to be."""
+
+ONE_STEP = tuple(name for name in KINDS if len(KINDS[name].systems) == 1)
+SEVERAL_STEPS = tuple(name for name in KINDS if len(KINDS[name].systems) > 1)
 
 Customers = Callable[[], tuple[str, str]]
 """Gives a customer whom nobody has touched: the number at the systems, and the id."""
@@ -44,6 +47,37 @@ class Case:
     operations: tuple[Operation, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Aim:
+    """A case that nobody drew: one operation of a kind, what its writes meet, and where the gateway is killed."""
+
+    kind: str
+    point: Point
+    faults: tuple[Fault, ...] = ()
+    away: float = 0.2
+    both: bool = False
+    second: Point | None = None
+    stopped: float | None = None
+
+
+def case_of(aim: Aim, seed: int, customers: Customers) -> Case:
+    """Make the case that is aimed at."""
+    kind = KINDS[aim.kind]
+    number, customer_id = customers()
+    operation = Operation(f"op{seed}x", kind, number, customer_id, {kind.systems[-1]: aim.faults})
+    return Case(
+        seed=seed,
+        point=aim.point,
+        passages=1,
+        after=0.0,
+        away=aim.away,
+        both=aim.both,
+        second=aim.second,
+        stopped=aim.stopped,
+        operations=(operation,),
+    )
+
+
 def points() -> tuple[Point, ...]:
     """Name the points that can be reached by the mutations that there are."""
     apart = set() if SEVERAL_STEPS else {Point.BETWEEN_STEPS, Point.IN_COMPENSATION}
@@ -64,7 +98,7 @@ def case_at(seed: int, point: Point | None, customers: Customers, *, stopped: bo
     return Case(
         seed=seed,
         point=first,
-        passages=chance.randint(1, len(operations)) if first is not Point.IN_COMPENSATION else 1,
+        passages=chance.randint(1, len(operations)) if first not in FIRST_OF_ALL else 1,
         after=chance.uniform(0.0, 0.9),
         away=KEYS_FORGOTTEN if both and chance.random() < FORGOTTEN else chance.choice((0.0, 0.2, 0.5, 1.5)),
         both=both,

@@ -2,14 +2,15 @@
 
 import asyncio
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from tests.faults.writes.operations import Operation
-from tests.faults.writes.wire import Answer, Unanswered, ask
+from tests.faults.writes.wire import PATIENCE, Answer, Unanswered, ask
 
 FINAL = frozenset({"APPLIED", "NOT_APPLIED", "COMPENSATED"})
+GIVES_UP = 5.0  # seconds after which it believes that nobody knows
 LONGEST_PAUSE = 0.4  # seconds between two tries
 
 
@@ -34,17 +35,29 @@ class Told:
 
 @dataclass(slots=True)
 class Client:
-    """Wants one operation done; remembers all that it was told."""
+    """Wants one operation done; remembers all that it was told. `waits` so many seconds for an answer."""
 
     operation: Operation
     token: str
     chance: random.Random
     told: list[Told] = field(default_factory=list)
+    told_otherwise: Told | None = None
+    waits: float = PATIENCE
 
     @property
     def last(self) -> Told | None:
         """The last that it was told of its mutation, errors apart."""
         return next((one for one in reversed(self.told) if one.status), None)
+
+    @property
+    def is_told(self) -> bool:
+        """Whether it was told what came of its mutation."""
+        return self.last is not None and self.last.status in FINAL
+
+    @property
+    def is_unknown(self) -> bool:
+        """Whether it was told, as the last, that it is not known."""
+        return self.last is not None and self.last.status == "UNKNOWN"
 
     async def insist(self, replicas: Sequence[Asked], *, patience: float) -> None:
         """Ask until it is applied, proved not to be, or taken back; for so many seconds at most."""
@@ -54,24 +67,29 @@ class Client:
             told = await self.ask(replicas[place % len(replicas)])
             if told and told.status in FINAL and not self._tries_again(told):
                 return
+            if self.is_unknown and told and self.told[0].at < told.at - GIVES_UP:
+                return
             place += self.chance.choice((0, 1))
             await asyncio.sleep(self.chance.uniform(0.02, LONGEST_PAUSE))
 
     async def ask(self, replica: Asked) -> Told | None:
         """Ask once; None where no answer came."""
+        told = await self._post(replica, self.operation.request)
+        if told:
+            self.told.append(told)
+        return told
+
+    async def ask_otherwise(self, replica: Asked) -> None:
+        """Ask for something else under the same key, once, to be refused."""
+        self.told_otherwise = await self._post(replica, self.operation.other_request)
+
+    async def _post(self, replica: Asked, request: Mapping[str, Any]) -> Told | None:
+        headers = {"authorization": f"Bearer {self.token}", "accept": "application/json"}
         try:
-            answer = await ask(
-                replica.port,
-                "POST",
-                "/graphql",
-                self.operation.request,
-                headers={"authorization": f"Bearer {self.token}", "accept": "application/json"},
-            )
+            answer = await ask(replica.port, "POST", "/graphql", request, headers=headers, patience=self.waits)
         except Unanswered:
             return None
-        told = read(answer, self.operation.kind.mutation, at=asyncio.get_running_loop().time())
-        self.told.append(told)
-        return told
+        return read(answer, self.operation.kind.mutation, at=asyncio.get_running_loop().time())
 
     def _tries_again(self, told: Told) -> bool:
         """Say whether a refusal may pass: what the owner refuses by its rules stays refused."""

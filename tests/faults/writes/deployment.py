@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.faults.writes.owners.server import SYSTEMS
-from tests.postgresql import execute, new_database
+from tests.postgresql import beside, execute, new_database
 
 from klantbeeld.access.issuer import DemoIssuer
 from klantbeeld.identity.blind_index import load_key_ring
@@ -71,9 +71,8 @@ class Deployment:
             file = self.folder / f"{name}.sqlite"
             shutil.copy(file_of(self.template), file)
             return f"sqlite:///{file}"
-        place, _, rest = self.template.rpartition("/suite?")
-        await execute(f"{place}/postgres?{rest}", f"CREATE DATABASE {name} TEMPLATE suite")
-        return f"{place}/{name}?{rest}"
+        await execute(beside(self.template, "postgres"), f"CREATE DATABASE {name} TEMPLATE suite")
+        return beside(self.template, name)
 
 
 def deploy(folder: Path, owners: str, *, server: str | None, customers: int) -> Deployment:

@@ -28,6 +28,7 @@ class Group:
 KILLS = "killed at an exact point"
 RANDOM = "killed at a random moment"
 STOPPED = "stopped for 1.5 to 10 leases, and woken"
+JOURNAL = "without a journal"
 
 GROUPS: Mapping[str, Group] = {
     "kills-1": Group(KILLS, trials.killed, 0, 650, "sqlite", 4),
@@ -38,4 +39,6 @@ GROUPS: Mapping[str, Group] = {
     "random-2": Group(RANDOM, trials.killed_at_random, 10_500, 500, "postgresql", 4),
     "stopped-1": Group(STOPPED, trials.stopped, 20_000, 125, "sqlite", 10),
     "stopped-2": Group(STOPPED, trials.stopped, 20_125, 125, "postgresql", 10),
+    "journal-1": Group(JOURNAL, trials.without_journal, 30_000, 100, "sqlite", 4),
+    "journal-2": Group(JOURNAL, trials.without_journal, 30_100, 100, "postgresql", 4),
 }

@@ -14,6 +14,7 @@ from tests.faults.writes.operations import Operation
 from tests.faults.writes.owners.server import SYSTEMS
 from tests.faults.writes.wire import ask
 
+KEY_REUSED = "IDEMPOTENCY_KEY_REUSED"
 SETTLES_WITHIN = 60.0  # seconds
 
 
@@ -55,26 +56,23 @@ class Effects:
         return self.of_customer[operation.customer]
 
 
-def judge(client: Client, effects: Effects, *, parked: bool) -> list[str]:
-    """Say what is wrong with what came of an operation; nothing if nothing is.
-
-    `parked` says that the gateway lists it as not known.
-    """
-    return [f"{client.operation.mark}: {fault}" for fault in _faults(client, effects, parked=parked)]
+def judge(client: Client, effects: Effects) -> list[str]:
+    """Say what is wrong with what came of an operation; nothing if nothing is."""
+    return [f"{client.operation.mark}: {fault}" for fault in _faults(client, effects)]
 
 
-def _faults(client: Client, effects: Effects, *, parked: bool) -> Iterator[str]:
+def _faults(client: Client, effects: Effects) -> Iterator[str]:
     done, taken_back = effects.done(client.operation), effects.taken_back(client.operation)
     for system in client.operation.kind.systems:
         if done[system] > 1:
             yield f"{done[system]} effects in {system}"
         if taken_back[system] > 1:
             yield f"taken back {taken_back[system]} times in {system}"
-    yield from _untrue(client, done - taken_back, parked=parked)
+    yield from _untrue(client, done - taken_back)
     yield from _contradictions(client, effects)
 
 
-def _untrue(client: Client, holds: Counter[str], *, parked: bool) -> Iterator[str]:
+def _untrue(client: Client, holds: Counter[str]) -> Iterator[str]:
     """Find what was told last and is not so; `holds` are the systems in which the operation stands."""
     if any(told.status == "APPLIED" for told in client.told):
         missing = [name for name in client.operation.kind.systems if not holds[name]]
@@ -85,8 +83,6 @@ def _untrue(client: Client, holds: Counter[str], *, parked: bool) -> Iterator[st
         yield f"no answer told what came of it (last: {client.told[-1].code if client.told else 'none'})"
     elif status in {"NOT_APPLIED", "COMPENSATED"} and holds:
         yield f"told {status}, and done in {', '.join(sorted(holds))}"
-    elif status == "UNKNOWN" and not parked:
-        yield "not known, and not listed as such"
     elif status not in FINAL | {"UNKNOWN"}:
         yield f"left {status}"
 
@@ -101,6 +97,8 @@ def _contradictions(client: Client, effects: Effects) -> Iterator[str]:
         effects.taken_back(client.operation).values()
     ):
         yield "told NOT_APPLIED after it was done"
+    if client.told_otherwise is not None and client.told_otherwise.code != KEY_REUSED:
+        yield f"another input under its key was not refused ({client.told_otherwise})"
     statuses = [told.status for told in client.told if told.status]
     if "APPLIED" in statuses and set(statuses[statuses.index("APPLIED") :]) != {"APPLIED"}:
         yield f"told APPLIED, then {statuses[-1]}"

@@ -17,6 +17,7 @@ import signal
 import socket
 import sys
 from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -29,7 +30,7 @@ import uvloop
 from starlette.types import ASGIApp
 from tests.faults.writes.controls import CONTROLS
 from tests.faults.writes.disk import Disk, take_over
-from tests.faults.writes.mutants import mutated
+from tests.faults.writes.mutants import with_fault
 from tests.faults.writes.points import Armed, Point
 from tests.faults.writes.seams import Breakable, BreakableAnswer, BreakableTransport
 from tests.faults.writes.start import Start
@@ -38,9 +39,18 @@ from klantbeeld import app as application
 from klantbeeld.access.recording import Recording
 from klantbeeld.app import Outside, build_app
 from klantbeeld.cli.listening import listen
-from klantbeeld.cli.serve import run_server
+from klantbeeld.cli.server import run_server
 from klantbeeld.graph.schema import build_schema
+from klantbeeld.settings import WriteSettings
 from klantbeeld.settings_file import load_settings
+from klantbeeld.sources.source import Source
+from klantbeeld.writes import running
+from klantbeeld.writes.journal import Journal
+from klantbeeld.writes.opening import Around, make_writer
+
+# Methods of the journal, each one durable transaction, and the point before or after it.
+BEFORE = {"claim": Point.BEFORE_THE_JOURNAL}
+AFTER = {"claim": Point.INTENT_DURABLE, "finish": Point.BETWEEN_STEPS, "take": Point.IN_RECOVERY}
 
 PR_SET_PDEATHSIG = 1  # prctl(2)
 
@@ -92,7 +102,7 @@ def _become(start: Start) -> None:
     os.dup2(log, 2)
     if start.database:
         take_over(Disk(Path(start.database)))
-    with mutated(start.mutant), contextlib.closing(listen("127.0.0.1", start.port)) as listener:
+    with with_fault(start.mutant), contextlib.closing(listen("127.0.0.1", start.port)) as listener:
         uvloop.run(_serve(start, listener))
 
 
@@ -106,23 +116,32 @@ async def _serve(start: Start, listener: socket.socket) -> None:
 async def _built(start: Start, armed: Armed) -> AsyncIterator[ASGIApp]:
     recording = _breakable(Recording, armed, before={"read": Point.AUDIT_NOT_WRITTEN})
     patch.object(application, "Recording", recording).start()
-    if start.writer != "ours":
-        control = CONTROLS[start.writer]
-        patch.object(
-            application, "make_writer", lambda sources, _, writes, __: control(sources, declared=writes.owners)
-        ).start()
+    patch.object(running, "make_writer", _writer_maker(start.writer, armed)).start()
     outside = Outside(
         environ={},
         log_to=sys.stdout.buffer,
         make_transport=lambda address, settings: BreakableTransport(address, settings, armed),
+        journal=_breakable(lambda journal: journal, armed, before=BEFORE, after=AFTER),
     )
     async with build_app(load_settings(Path(start.config), {}), outside) as app:
         yield app
 
 
-def _breakable(kind: Callable[..., Any], armed: Armed, **points: dict[str, Point]) -> Callable[..., Any]:
-    """Make a class whose members pass points."""
-    return lambda *given, **named: Breakable(kind(*given, **named), armed, **points)
+def _writer_maker(name: str, armed: Armed) -> Callable[..., Any]:
+    """Return what makes our writer, which passes a point before it tells caches; or a control in its place."""
+
+    def make(sources: Mapping[str, Source], journal: Journal, settings: WriteSettings, around: Around) -> Any:
+        if name != "ours":
+            return CONTROLS[name](sources, settings.owners)
+        changed = Breakable(around.changed, armed, before={"__call__": Point.CACHE_NOT_EVICTED})
+        return make_writer(sources, journal, settings, replace(around, changed=changed))
+
+    return make
+
+
+def _breakable(make: Callable[..., Any], armed: Armed, **points: dict[str, Point]) -> Callable[..., Any]:
+    """Make what a maker makes, with members that pass points."""
+    return lambda *given, **named: Breakable(make(*given, **named), armed, **points)
 
 
 def _reap() -> None:

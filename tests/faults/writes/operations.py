@@ -45,18 +45,25 @@ KINDS: Mapping[str, Kind] = {
         lambda mark: {"email": f"{mark}@new.example"},
     ),
     "reference": Kind(
-        "fileComplaint",
-        "FileComplaintInput",
-        ("complaints",),
-        "unique_reference",
-        lambda mark: {"subject": f"{mark} kapot", "description": "Het is stuk."},
-    ),
-    "bare": Kind(
         "recordInteraction",
         "RecordInteractionInput",
         ("crm",),
-        "none",
+        "unique_reference",
         lambda mark: {"direction": "INBOUND", "subject": f"{mark} gebeld"},
+    ),
+    "bare": Kind(
+        "reportDataError",
+        "ReportDataErrorInput",
+        ("crm",),
+        "none",
+        lambda mark: {"field": "street", "description": f"{mark} klopt niet"},
+    ),
+    "seen": Kind(
+        "fileComplaint",
+        "FileComplaintInput",
+        ("complaints",),
+        "none, and can be read",
+        lambda mark: {"subject": f"{mark} kapot", "description": "Het is stuk."},
     ),
 }
 
@@ -74,5 +81,13 @@ class Operation:
     @property
     def request(self) -> Mapping[str, Any]:
         """What a client sends, the first time and every time after."""
+        return self._asking(self.mark)
+
+    @property
+    def other_request(self) -> Mapping[str, Any]:
+        """Another mutation under the same key, which nobody may carry out."""
+        return self._asking(f"{self.mark[:-1]}zx")
+
+    def _asking(self, mark: str) -> Mapping[str, Any]:
         given = {"customerId": self.customer_id, "channel": "PHONE", "idempotencyKey": f"key-{self.mark}"}
-        return {"query": self.kind.document, "variables": {"input": {**given, **self.kind.values(self.mark)}}}
+        return {"query": self.kind.document, "variables": {"input": {**given, **self.kind.values(mark)}}}

@@ -3,20 +3,24 @@
 import asyncio
 import random
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from tests.faults.writes.cases import Case
-from tests.faults.writes.clients import FINAL, Client
+from tests.faults.writes.clients import Client
 from tests.faults.writes.deployment import Deployment
 from tests.faults.writes.disk import Disk
 from tests.faults.writes.judge import SETTLES_WITHIN, Effects, judge, sequence_of
+from tests.faults.writes.operations import Kind, Operation
 from tests.faults.writes.points import Act
 from tests.faults.writes.processes import Replica
 from tests.faults.writes.wire import ask
 
 PATIENCE = 25.0  # seconds that a client insists
 SETTLE_POLL = 0.25
+IMPATIENCE = 1.2  # seconds that a client waits for a replica that may have been stopped
+RESTS_AFTER = 6.0  # seconds; leases, late executions and what owners remember are shorter
+AGAIN = 10  # tries, for an operation that is in somebody's hands
 STOP_POLL = 0.02
 AWAKE = 0.6  # seconds in which whoever was stopped does what it was about to do
 
@@ -44,6 +48,7 @@ class Pair:
     effects: Effects
     customers: Iterator[tuple[str, str]]
     disk: Disk | None
+    has_journal: bool
 
     def customer(self) -> tuple[str, str]:
         """Take a customer whom nobody has touched."""
@@ -61,38 +66,49 @@ class Pair:
         """Run a case from beginning to end, and judge it."""
         first, second = self.replicas
         await self._tell_owners(case)
-        clients = [
-            Client(operation, self.deployment.token, random.Random(f"{case.seed} {operation.mark}"))
-            for operation in case.operations
-        ]
+        clients = [self._client(operation, case.seed) for operation in case.operations]
+        if case.stopped is not None:
+            for client in clients:
+                client.waits = IMPATIENCE
         if case.point:
             act = Act.KILL if case.stopped is None else Act.STOP
             first.armed.arm(case.point, passages=case.passages, act=act)
         if case.second:
             second.armed.arm(case.second)
-        insisting = asyncio.gather(*(client.insist([first, second], patience=PATIENCE) for client in clients))
+        insisting = asyncio.gather(*(client.insist(self.replicas, patience=PATIENCE) for client in clients))
         killing = asyncio.create_task(self._kill(case, insisting))
         await insisting
-        killed = await killing
+        was_hit = await killing
         for replica in self.replicas:
             replica.armed.disarm()
-        recovered = asyncio.get_running_loop().time()
-        await self._settle(clients, until=recovered + SETTLES_WITHIN)
-        settled_in = asyncio.get_running_loop().time() - recovered
-        await self._wait_for_owners()
-        violations = [
-            fault for client in clients for fault in judge(client, self.effects, parked=await self._is_parked(client))
-        ]
+        verdict = await self.see_through(clients)
         wanted = case.second or case.point
+        return replace(verdict, seed=case.seed, point=wanted.words if wanted else "random", was_hit=was_hit)
+
+    async def see_through(self, clients: Sequence[Client]) -> Verdict:
+        """Ask on until everything is at rest, and judge what came of it."""
+        recovered = asyncio.get_running_loop().time()
+        await self._settle(clients, since=recovered)
+        settled_in = asyncio.get_running_loop().time() - recovered
+        if self.has_journal:
+            await asyncio.gather(*(self._ask_again(client) for client in clients if client.last))
+        await self.wait_for_owners()
         return Verdict(
-            seed=case.seed,
-            point=wanted.words if wanted else "random",
+            seed=0,
+            point="",
             store=self.store.split(":")[0],
-            was_hit=killed,
+            was_hit=True,
             settled_in=round(settled_in, 2),
             ended=dict(sequence_of(clients)),
-            violations=violations,
+            violations=[fault for client in clients for fault in judge(client, self.effects)],
         )
+
+    def client(self, seed: int, kind: Kind) -> Client:
+        """Make a client that wants something done for a customer whom nobody has touched."""
+        return self._client(Operation(f"op{seed}x", kind, *self.customer()), seed)
+
+    def _client(self, operation: Operation, seed: int) -> Client:
+        return Client(operation, self.deployment.token, random.Random(f"{seed} {operation.mark}"))
 
     async def _kill(self, case: Case, insisting: "asyncio.Future[list[None]]") -> bool:
         """See the killing through; says whether it came to it, at every point that the case names."""
@@ -108,14 +124,27 @@ class Pair:
             await second.kill()
             if self.disk:
                 self.disk.cut_power()
+        if case.second:
+            first.armed.arm(case.second)
         await asyncio.sleep(case.away)
         await asyncio.gather(*(replica.up() for replica in self.replicas if not replica.is_up))
-        if case.second is None or case.both:
-            return case.second is None
-        was_hit = await _ends(second, insisting)
-        if was_hit:
-            await second.up()
-        return was_hit
+        return case.second is None or await self._kill_again(insisting)
+
+    async def _kill_again(self, insisting: "asyncio.Future[list[None]]") -> bool:
+        """See the second killing through, of whichever replica takes over; says whether it came to it."""
+        found = await asyncio.gather(*(_ends(replica, insisting) for replica in self.replicas))
+        await asyncio.gather(*(replica.up() for replica in self.replicas if not replica.is_up))
+        return any(found)
+
+    async def _ask_again(self, client: Client) -> None:
+        """Ask each replica once more: the answer stays what it was. Then ask for something else under the same key."""
+        for replica in self.replicas:
+            for _ in range(AGAIN):
+                told = await client.ask(replica)
+                if told is None or told.status:
+                    break
+                await asyncio.sleep(SETTLE_POLL)
+        await client.ask_otherwise(self.replicas[0])
 
     async def _tell_owners(self, case: Case) -> None:
         faults: dict[str, dict[str, Sequence[str]]] = {}
@@ -124,24 +153,19 @@ class Pair:
                 faults.setdefault(system, {})[operation.mark] = [fault.value for fault in of]
         await ask(self.effects.port, "POST", "/control/faults", faults)
 
-    async def _settle(self, clients: Sequence[Client], *, until: float) -> None:
-        """Ask on, until nothing is under way any more; what is listed as not known is at rest."""
-        waiting = [client for client in clients if client.last is None or client.last.status not in FINAL]
-        while waiting and asyncio.get_running_loop().time() < until:
+    async def _settle(self, clients: Sequence[Client], *, since: float) -> None:
+        """Ask on, until nothing is under way any more; what stays unknown longer than anything may take is at rest."""
+        loop = asyncio.get_running_loop()
+        while loop.time() < since + SETTLES_WITHIN:
+            is_late = loop.time() > since + RESTS_AFTER
+            waiting = [client for client in clients if not client.is_told and not (is_late and client.is_unknown)]
+            if not waiting:
+                return
             await asyncio.sleep(SETTLE_POLL)
-            for client in waiting:
-                await client.ask(self.replicas[0])
-            waiting = [
-                client
-                for client in waiting
-                if (client.last is None or client.last.status not in FINAL) and not await self._is_parked(client)
-            ]
+            await asyncio.gather(*(client.ask(self.replicas[0]) for client in waiting))
 
-    async def _is_parked(self, client: Client) -> bool:
-        """Say whether the gateway lists an operation as not known, for people to resolve."""
-        return False
-
-    async def _wait_for_owners(self) -> None:
+    async def wait_for_owners(self) -> None:
+        """Wait until the owners are doing nothing any more, and read what they did."""
         await self.effects.read()
         while self.effects.under_way:
             await asyncio.sleep(SETTLE_POLL)

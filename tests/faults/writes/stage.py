@@ -53,7 +53,7 @@ class Stage:
             for side, port in zip("ab", free_ports(2), strict=True)
         )
         disk = Disk(file) if file else None
-        made = Pair(self.deployment, store, (first, second), self.effects, self.customers, disk)
+        made = Pair(self.deployment, store, (first, second), self.effects, self.customers, disk, writer.name == "ours")
         await made.up()
         return made
 

@@ -1,8 +1,15 @@
 """Trials: what is done with a seed. Each is one run on one pair of replicas, and its verdict."""
 
-from tests.faults.writes.cases import case_at, points
+import random
+from dataclasses import replace
+
+from tests.faults.writes.cases import Aim, case_at, case_of, points
+from tests.faults.writes.operations import KINDS
+from tests.faults.writes.outages import OUTAGES
+from tests.faults.writes.owners.server import SYSTEMS
 from tests.faults.writes.pair import Pair, Verdict
 from tests.faults.writes.points import Point
+from tests.faults.writes.stage import Trial
 
 BEFORE_THE_ANSWER = tuple(point for point in Point if Point.BEFORE_THE_JOURNAL <= point <= Point.ANSWERED_NOT_JOURNALED)
 
@@ -21,3 +28,31 @@ async def stopped(pair: Pair, seed: int) -> Verdict:
     """Stop at an exact point, for longer than a lease; whoever has taken over meanwhile is then not alone any more."""
     point = BEFORE_THE_ANSWER[seed % len(BEFORE_THE_ANSWER)]
     return await pair.run(case_at(seed, point, pair.customer, stopped=True))
+
+
+async def without_journal(pair: Pair, seed: int) -> Verdict:
+    """Take the journal away, and ask: nothing may be sent. Then give it back, and ask on: it is done once."""
+    chance = random.Random(seed)
+    kinds = OUTAGES[pair.store.split(":")[0]]
+    name = sorted(kinds)[seed % len(kinds)]
+    client = pair.client(seed, chance.choice(tuple(KINDS.values())))
+    async with kinds[name](pair):
+        for replica in pair.replicas:
+            await client.ask(replica)
+        await pair.wait_for_owners()
+        sent = sum(pair.effects.received[f"{system} {client.operation.mark}"] for system in SYSTEMS)
+    violations = [f"{client.operation.mark}: {sent} writes were sent without a journal"] if sent else []
+    violations += [
+        f"{client.operation.mark}: told {told.status} without a journal" for told in client.told if told.status
+    ]
+    verdict = await pair.see_through([client])
+    return replace(verdict, seed=seed, point=f"journal {name}", violations=[*violations, *verdict.violations])
+
+
+def aimed(aim: Aim) -> Trial:
+    """Make the trial of a case that nobody drew."""
+
+    async def trial(pair: Pair, seed: int) -> Verdict:
+        return await pair.run(case_of(aim, seed, pair.customer))
+
+    return trial

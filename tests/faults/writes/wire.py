@@ -23,15 +23,21 @@ class Answer:
 
 
 async def ask(
-    port: int, method: str, path: str, body: Any = None, *, headers: Mapping[str, str] | None = None
+    port: int,
+    method: str,
+    path: str,
+    body: Any = None,
+    *,
+    headers: Mapping[str, str] | None = None,
+    patience: float = PATIENCE,
 ) -> Answer:
-    """Send one request to a port of this machine; raises Unanswered."""
+    """Send one request to a port of this machine, and wait so many seconds for the answer; raises Unanswered."""
     sent = b"" if body is None else json.dumps(body).encode()
     given = {"host": f"127.0.0.1:{port}", "connection": "close", "content-type": "application/json", **(headers or {})}
     lines = [f"{method} {path} HTTP/1.1", *(f"{name}: {value}" for name, value in given.items())]
     head = "\r\n".join([*lines, f"content-length: {len(sent)}", "", ""]).encode()
     try:
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(patience):
             return await _exchange(port, head + sent)
     except (OSError, EOFError, TimeoutError, ValueError) as error:
         raise Unanswered(type(error).__name__) from error

@@ -1,11 +1,26 @@
 """What the connectors of the owning systems share: their records, the translation, reading, and how a write is sent."""
 
 from collections.abc import Mapping as Values
+from datetime import datetime
 from typing import Any
 
 from msgspec import Struct
 
-from klantbeeld.sdk import Ask, Call, Connector, Mapping, reads, records, segment, take
+from klantbeeld.sdk import (
+    Ask,
+    Call,
+    Connector,
+    Mapping,
+    Reply,
+    SourceError,
+    SourceInvalid,
+    SourceUnavailable,
+    problem_of_status,
+    reads,
+    records,
+    segment,
+    take,
+)
 from klantbeeld.sdk.acts import Act
 from klantbeeld.sdk.records import PostalAddress
 from klantbeeld.sdk.words import ContactKind
@@ -33,6 +48,7 @@ class Item(Struct, kw_only=True):
     subject: str | None = None
     note: str | None = None
     reference: str | None = None
+    filed: datetime | None = None
 
 
 def address_of(street: str | None, number: str | None, postcode: str | None, city: str | None) -> PostalAddress:
@@ -76,7 +92,13 @@ ITEM = Mapping(records.Record, Item, {"record_id": take("id"), "owner": take("cu
 COMPLAINT = Mapping(
     records.Complaint,
     Item,
-    {"record_id": take("id"), "owner": take("customer"), "subject": take("subject"), "description": take("note")},
+    {
+        "record_id": take("id"),
+        "owner": take("customer"),
+        "subject": take("subject"),
+        "description": take("note"),
+        "filed_at": take("filed"),
+    },
 )
 INTERACTION = Mapping(
     records.Interaction,
@@ -87,6 +109,13 @@ INTERACTION = Mapping(
 
 class OwningSystem(Connector):
     """What can be asked of each of the systems; `options["system"]` is the beginning of its paths."""
+
+    def problem(self, reply: Reply) -> SourceError | None:
+        """Read the word of a refusal: what a key is in use for, or was used for, proves nothing about this write."""
+        problem = problem_of_status(reply)
+        if problem is None or b'"in_progress"' in reply.body:
+            return problem and SourceUnavailable("the key is in use")
+        return SourceInvalid("the key came with another write") if b'"key_reused"' in reply.body else problem
 
     @reads(PARTY, resource="customer")
     def party(self, ask: Ask) -> Call[Customer]:

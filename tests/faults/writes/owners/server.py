@@ -24,7 +24,7 @@ from tests.faults.writes.owners.faults import Fault, Script
 from tests.faults.writes.owners.system import MARK, Protection, Refused, System
 
 SYSTEMS = ("crm", "billing", "complaints", "marketing")
-KINDS = ("complaints", "interactions", "credits")
+KINDS = ("complaints", "interactions", "reports")
 
 MEMORY = 5.0  # seconds for which a key is remembered
 SLOW = 0.15
@@ -101,7 +101,7 @@ class Owners:
     async def _with(self, fault: Fault, system: System, request: Request, rest: Sequence[str]) -> bytes | None:
         """Carry a write out with a fault; None closes the connection without an answer."""
         headers = request.headers
-        given = Protection(headers.get("if-match"), headers.get("idempotency-key"), headers.get("reference"))
+        given = Protection(*(headers.get(name) or None for name in ("if-match", "idempotency-key", "reference")))
         digest = hashlib.sha256(request.method.encode() + repr(rest).encode() + request.body).hexdigest()
         if fault is Fault.UNAVAILABLE:
             return reply(503, {"error": "unavailable"})

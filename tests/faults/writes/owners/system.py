@@ -8,6 +8,7 @@ each time. The log says what was done, and is all that judges a gateway.
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 MARK = re.compile(r"\bop[0-9a-z]+x\b")
@@ -131,7 +132,8 @@ class System:
             raise Refused(409, "reference_taken")
         item = f"{self.name}-{kind}-{len(self._items) + 1}"
         reference = {"reference": protection.reference} if protection.reference else {}
-        self._items[item] = (customer, kind, {**values, **reference})
+        filed = {"filed": datetime.now(UTC).isoformat()}
+        self._items[item] = (customer, kind, {**values, **reference, **filed})
         if protection.reference is not None:
             self._references[taken] = item
         self._note(customer, kind, item, None, _mark(values))

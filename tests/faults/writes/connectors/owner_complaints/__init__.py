@@ -1,4 +1,4 @@
-"""An owning system of the suite: a complaint has a reference that no other has."""
+"""An owning system of the suite: nothing protects what it does, and all can be read."""
 
 from .connector import OwnerComplaints as Connector
 

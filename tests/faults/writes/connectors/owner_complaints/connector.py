@@ -7,7 +7,7 @@ from klantbeeld.sdk.acts import FileComplaint
 
 
 class OwnerComplaints(OwningSystem):
-    """A complaints system in which references are unique."""
+    """A complaints system that keeps what it is sent, as often as it is sent."""
 
     @reads(COMPLAINT)
     def complaints(self, ask: Ask) -> Call[Item]:
@@ -19,8 +19,7 @@ class OwnerComplaints(OwningSystem):
         """Read a complaint."""
         return Call(path=f"/{self.options['system']}/complaints/{segment(ask.key)}", record=Item)
 
-    @does(WriteSafety.UNIQUE_REFERENCE, COMPLAINT)
+    @does(WriteSafety.NONE, COMPLAINT)
     def file_complaint(self, act: FileComplaint) -> Call[Item]:
-        """File a complaint under a reference of ours."""
-        values = {"subject": act.subject, "note": act.description}
-        return self.create(act, "complaints", values, ("reference", act.key))
+        """File a complaint; a second time would file it twice, which can be read."""
+        return self.create(act, "complaints", {"subject": act.subject, "note": act.description})

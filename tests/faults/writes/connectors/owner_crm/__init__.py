@@ -1,4 +1,4 @@
-"""An owning system of the suite: changes expect a version, and nothing protects a note."""
+"""An owning system of the suite: changes expect a version, contacts have a reference."""
 
 from .connector import OwnerCrm as Connector
 

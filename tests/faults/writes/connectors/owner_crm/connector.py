@@ -3,7 +3,7 @@
 from tests.faults.writes.owners.asked import INTERACTION, PARTY, Customer, Item, OwningSystem, contact_details
 
 from klantbeeld.sdk import Ask, Call, WriteSafety, does, reads
-from klantbeeld.sdk.acts import ChangeContactDetails, RecordInteraction
+from klantbeeld.sdk.acts import ChangeContactDetails, RecordInteraction, ReportDataError
 
 
 class OwnerCrm(OwningSystem):
@@ -20,7 +20,12 @@ class OwnerCrm(OwningSystem):
         values = contact_details(act.email, act.phone, act.address)
         return self.changed(act, values, ("if-match", act.expected or "*"))
 
-    @does(WriteSafety.NONE, INTERACTION)
+    @does(WriteSafety.UNIQUE_REFERENCE, INTERACTION)
     def record_interaction(self, act: RecordInteraction) -> Call[Item]:
-        """Keep a contact; a second time would keep it twice."""
-        return self.create(act, "interactions", {"subject": act.subject, "note": act.note})
+        """Keep a contact under a reference of ours."""
+        return self.create(act, "interactions", {"subject": act.subject, "note": act.note}, ("reference", act.key))
+
+    @does(WriteSafety.NONE, INTERACTION)
+    def report_data_error(self, act: ReportDataError) -> Call[Item]:
+        """Keep what was said to be wrong; a second time would keep it twice, and nothing tells that it was kept."""
+        return self.create(act, "reports", {"subject": act.field, "note": act.description})

@@ -1,0 +1,109 @@
+"""uvicorn as we run it: how it listens, and how it stops."""
+
+import asyncio
+import math
+import signal
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from types import FrameType
+
+import uvicorn
+from starlette.types import ASGIApp
+
+# The largest message over a WebSocket, in bytes; larger than any request body that the gateway's default lets in.
+LARGEST_MESSAGE = 1_048_576
+
+# How long requests under way are finished where nothing else is said, in seconds.
+FINISH = 20.0
+
+STOPPED_BY = (signal.SIGINT, signal.SIGTERM)
+
+
+@dataclass(slots=True)
+class Manner:
+    """How a server stops: requests are taken `accept` seconds more after SIGTERM, and finished within `finish`.
+
+    `times` are asked at the signal. `leaving` is called at the signal, `closing` when no more requests are taken.
+    """
+
+    times: Callable[[], tuple[float, float]] = lambda: (0.0, FINISH)
+    leaving: Callable[[], None] = lambda: None
+    closing: Callable[[], None] = lambda: None
+    timers: list[asyncio.TimerHandle] = field(default_factory=list)
+
+
+class Server(uvicorn.Server):
+    """A uvicorn that ends when it was told to (its own raises the signal again, and dies of it) and says that it is up.
+
+    `then` is called once requests are answered.
+    """
+
+    def __init__(self, config: uvicorn.Config, then: Callable[[], object], manner: Manner) -> None:
+        super().__init__(config)
+        self._then = then
+        self._manner = manner
+        self._is_leaving = False
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin to answer."""
+        self._loop = asyncio.get_running_loop()
+        await super().startup(sockets)
+        self._then()
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Drain at the first signal, end at once at a second Ctrl-C."""
+        before = {number: signal.signal(number, self.handle_exit) for number in STOPPED_BY}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+            for timer in self._manner.timers:
+                timer.cancel()
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Leave at the first SIGTERM, a while later close; close at once at the second, and at Ctrl-C."""
+        if self._loop is None or (self._is_leaving and sig == signal.SIGTERM and self.should_exit):
+            super().handle_exit(sig, frame)
+            return
+        accept, finish = self._manner.times()
+        wait = accept if sig == signal.SIGTERM and not self._is_leaving else 0.0
+        self._is_leaving = True
+        self.config.timeout_graceful_shutdown = math.ceil(finish)
+        self._manner.leaving()
+        self._loop.call_soon_threadsafe(self._close_after, wait, sig, frame)
+
+    def _close_after(self, wait: float, sig: int, frame: FrameType | None) -> None:
+        if self._loop is not None:
+            self._manner.timers.append(self._loop.call_later(wait, self._close, sig, frame))
+
+    def _close(self, sig: int, frame: FrameType | None) -> None:
+        self._manner.closing()
+        super().handle_exit(sig, frame)
+
+
+async def run_server(
+    app: ASGIApp, listener: socket.socket, *, then: Callable[[], object], manner: Manner | None = None
+) -> None:
+    """Serve on a listener until a signal; `then` is called once requests are answered."""
+    await Server(_config(app), then, manner or Manner()).serve(sockets=[listener])
+
+
+def _config(app: ASGIApp) -> uvicorn.Config:
+    """Say how to serve: no access log of its own (ours says more, and less), no name in its answers."""
+    return uvicorn.Config(
+        app,
+        http="httptools",
+        ws="websockets-sansio",
+        ws_max_size=LARGEST_MESSAGE,
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        date_header=True,
+        timeout_graceful_shutdown=math.ceil(FINISH),
+    )
