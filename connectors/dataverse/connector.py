@@ -39,6 +39,7 @@ from klantbeeld.sdk.words import Channel, Direction, PartyStatus
 
 from . import mapping
 from . import records as wire
+from .hook import HOOK
 
 W = TypeVar("W")
 
@@ -76,6 +77,7 @@ class Dataverse(Connector):
     """One environment of Dataverse. The source's id of a customer is that of a contact, a GUID."""
 
     auth = ClientCredentials("{authority}/{tenant_id}/oauth2/v2.0/token", scope="{base_url}/.default")
+    hook = HOOK
 
     @reads(mapping.PARTY, resource="contacts", batch=KEYS)
     def party(self, ask: Ask) -> Call[wire.Contact]:

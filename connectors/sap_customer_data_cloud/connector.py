@@ -34,6 +34,7 @@ from klantbeeld.sdk.words import Channel, ConsentStatus
 
 from . import mapping
 from . import records as wire
+from .hook import HOOK
 
 PAGE = 300
 # What has to be asked for by name; an account's ids and times come by themselves.
@@ -68,6 +69,7 @@ class CustomerDataCloud(Connector):
     """
 
     auth = FormMembers((("apiKey", "api_key"), ("userKey", "user_key"), ("secret", "secret")))
+    hook = HOOK
 
     @reads(mapping.PARTY, resource="account")
     def party(self, ask: Ask) -> Call[wire.Account]:

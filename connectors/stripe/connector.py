@@ -33,6 +33,7 @@ from klantbeeld.sdk.words import InvoiceState
 
 from . import mapping
 from . import records as wire
+from .hook import HOOK
 
 W = TypeVar("W")
 
@@ -50,6 +51,7 @@ class Stripe(Connector):
     """One Stripe account. The source's id of a customer is that of a Stripe customer, which is a billing account."""
 
     auth = Bearer("secret_key")
+    hook = HOOK
 
     @reads(mapping.PARTY, resource="customer")
     def party(self, ask: Ask) -> Call[wire.Customer]:

@@ -30,6 +30,7 @@ from klantbeeld.sdk.words import Channel
 
 from . import mapping
 from . import records as wire
+from .hook import HOOK
 
 W = TypeVar("W")
 
@@ -47,6 +48,7 @@ class Zendesk(Connector):
     """One Zendesk account. The source's id of a customer is that of an end user, a complaint's that of a ticket."""
 
     auth = Bearer("oauth_token")
+    hook = HOOK
 
     @reads(mapping.PARTY, resource="users", batch=PAGE)
     def party(self, ask: Ask) -> Call[wire.User]:

@@ -32,6 +32,7 @@ from klantbeeld.gateway import errors as gateway_errors
 from klantbeeld.gateway.documents import TrustedDocuments, trusted_documents
 from klantbeeld.gateway.door import Door
 from klantbeeld.gateway.graphiql import Example
+from klantbeeld.gateway.hooks import HookEndpoint
 from klantbeeld.gateway.limits import parser
 from klantbeeld.gateway.ports import Readiness
 from klantbeeld.gateway.routes import GatewayParts, routes
@@ -50,6 +51,8 @@ from klantbeeld.sources.cache_opening import open_cache
 from klantbeeld.sources.cached import Sharing
 from klantbeeld.sources.changes import Changes
 from klantbeeld.sources.changes_opening import open_changes
+from klantbeeld.sources.feeds import Feeds
+from klantbeeld.sources.feeds_opening import open_feeds
 from klantbeeld.sources.figures import show_links
 from klantbeeld.sources.opening import MakeTransport, open_source
 from klantbeeld.sources.quarantine import QuarantinedSource
@@ -125,6 +128,7 @@ class Opened:
     recording: Recording
     admission: Admission
     changes: Changes
+    feeds: Feeds
     writing: Writing
 
 
@@ -149,6 +153,7 @@ async def build_app(settings: Settings, outside: Outside | None = None) -> Async
         documents = trusted_documents(settings.gateway)
         parts = GatewayParts(
             engine=_make_engine(settings, given, opened, metrics=metrics, observer=observer, documents=documents),
+            hooks=HookEndpoint(opened.feeds, limit=settings.changes.max_hook_bytes, language=settings.language),
             documents=documents,
             observer=observer,
             authenticate=opened.admission,
@@ -201,6 +206,9 @@ async def _open(stack: AsyncExitStack, settings: Settings, given: Outside, metri
         stack.push_async_callback(source.aclose)
     show_links(metrics, sources)
     await stack.enter_async_context(shared_quotas(sources, store, now=given.now))
+    feeds = await stack.enter_async_context(
+        open_feeds(settings, sources, changes=changes, identity=identity, store=store, now=given.now, read=read)
+    )
     client = await stack.enter_async_context(httpx.AsyncClient())
     admission = make_admission(
         settings.access,
@@ -222,7 +230,7 @@ async def _open(stack: AsyncExitStack, settings: Settings, given: Outside, metri
         )
     )
     metrics.watch("klantbeeld_operations_parked", "Writes that only a person can settle.", lambda: writing.parked.count)
-    return Opened(store, ring, identity, sources, trail, recording, admission, changes, writing)
+    return Opened(store, ring, identity, sources, trail, recording, admission, changes, feeds, writing)
 
 
 def _make_engine(

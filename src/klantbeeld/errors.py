@@ -4,6 +4,7 @@ KlantbeeldError
 ├── RequestError            the client mends its request
 │   ├── Unauthenticated     it brings a valid token
 │   ├── Forbidden           it asks for the right
+│   ├── HookRefused         a source that tells of changes proves that it is the one
 │   ├── KeyRefused          it brings an idempotency key, a valid one, or another
 │   └── Overloaded          it comes back later
 ├── Unanswered              the field is left out and the rest delivered: no source could fill it, or a rule refuses
@@ -81,6 +82,15 @@ class KeyRefused(RequestError):
     """The idempotency key is missing, is none, or came with another input before (the IETF's Idempotency-Key draft)."""
 
     code = "IDEMPOTENCY_KEY_MISSING"
+
+
+class HookRefused(RequestError):
+    """A delivery to a webhook is not proven, too old, or not what was declared."""
+
+    code = "HOOK_REFUSED"
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, status=401)
 
 
 class Overloaded(RequestError):

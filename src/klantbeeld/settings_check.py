@@ -131,9 +131,11 @@ def _is_loopback(address: SplitResult) -> bool:
 
 
 def _credentials(where: str, source: SourceSettings, environ: Mapping[str, str]) -> Iterator[Finding]:
-    for name, credential in source.credentials.items():
+    secrets = {f"credentials.{name}": credential for name, credential in source.credentials.items()}
+    secrets |= {f"feed.secrets.{name}": secret for name, secret in source.feed.secrets.items()}
+    for name, credential in secrets.items():
         if isinstance(credential, Secret):
-            place = f"{where}.credentials.{name}"
+            place = f"{where}.{name}"
             try:
                 read_secret(credential, environ, where=place)
             except ConfigurationError as error:

@@ -53,6 +53,8 @@ class ChangesSettings(Section):
     subscriber of another process hears of a change. A cached value is never served without a look."""
     look_anyway_every: Seconds = 5.0
     """Longest time between two looks where PostgreSQL or Redis tell of changes themselves, in seconds."""
+    max_hook_bytes: int = Field(default=1_048_576, gt=0)
+    """Largest delivery of a webhook, in bytes; beyond it 413."""
     max_waiting: int = Field(default=100, gt=0)
     """Most changes of one customer that wait for a subscriber; beyond it they are told as one."""
     gather: float = Field(default=0.05, ge=0, le=10)

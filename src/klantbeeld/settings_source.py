@@ -98,6 +98,20 @@ class QuotaSettings(Section):
     """Replicas tell each other of pauses, and how many they are, so often, in seconds."""
 
 
+class FeedSettings(Section):
+    """How the source tells that something changed behind the gateway's back; without either, a cache only waits."""
+
+    secrets: dict[str, Secret] = Field(default_factory=dict, repr=False)
+    """What its webhooks prove themselves with, under the names of the connector; with one, they are taken at
+    `/hooks/NAME`."""
+    window: Seconds = 300.0
+    """Longest that a delivery may have been under way, in seconds; the same one twice within it counts once."""
+    poll_every: Seconds | None = None
+    """Time between two questions for changes, in seconds, for a source without webhooks; one replica asks."""
+    poll_overlap: float = Field(default=120.0, ge=0)
+    """So far back, in seconds, does each question reach behind the last: products tell late of the last minute."""
+
+
 class SourceSettings(Section):
     """One configured connection to one system."""
 
@@ -147,6 +161,8 @@ class SourceSettings(Section):
     """The unencrypted key of the client certificate, if it has a file of its own."""
     share_calls: bool = True
     """Callers with the same rights and purpose who ask the same at the same time share one call."""
+    feed: FeedSettings = FeedSettings()
+    """How it tells of changes."""
     bulkhead: BulkheadSettings = BulkheadSettings()
     """How many calls may be under way."""
     breaker: BreakerSettings = BreakerSettings()

@@ -13,6 +13,8 @@ from klantbeeld.gateway.door import Door
 from klantbeeld.gateway.endpoint import GraphQLEndpoint
 from klantbeeld.gateway.graphiql import Example, GraphiQL
 from klantbeeld.gateway.health import MetricsEndpoint, ReadyEndpoint, live
+from klantbeeld.gateway.hooks import PATH as HOOKS
+from klantbeeld.gateway.hooks import HookEndpoint
 from klantbeeld.gateway.ports import Authenticator, Engine, Observer, Readiness
 from klantbeeld.gateway.sockets import GraphQLSocket
 from klantbeeld.gateway.streams import Streams
@@ -39,6 +41,8 @@ class GatewayParts:
     registry: CollectorRegistry
     streams: Streams
     """Made by the app, which closes it when it stops."""
+    hooks: HookEndpoint | None = None
+    """Where sources tell of changes."""
     door: Door | None = None
     """Made by the app, which starts and stops it."""
     quarantined: tuple[str, ...] = ()
@@ -71,6 +75,7 @@ def routes(parts: GatewayParts, settings: GatewaySettings, *, language: Language
         Route(settings.path, _with_cors(endpoint, settings), name="graphql"),
         WebSocketRoute(settings.path, socket, name="graphql-socket"),
         *page_routes,
+        *([Route(HOOKS, parts.hooks.take, methods=["POST"])] if parts.hooks else []),
         Route("/live", live),
         Route("/ready", ReadyEndpoint(parts.readiness, quarantined=parts.quarantined).ready),
         Route("/metrics", MetricsEndpoint(parts.registry).metrics),

@@ -27,6 +27,7 @@ from klantbeeld.errors import (
     SourceUnavailable,
 )
 from klantbeeld.sdk.auth import Auth, NoAuth
+from klantbeeld.sdk.hooks import Hook
 from klantbeeld.sdk.mapping import Mapping
 from klantbeeld.sdk.replies import Reply
 from klantbeeld.sdk.signing import Signing
@@ -75,10 +76,12 @@ class Doing:
 class Connector:
     """One configured connector; lives as long as its source, holds nothing that changes.
 
+    `hook` reads what the product tells by webhook, if it does.
     `options` are those that `connector.toml` declares, filled in from the settings.
     """
 
     auth: ClassVar[Auth | Signing] = NoAuth()
+    hook: ClassVar[Hook | None] = None
 
     def __init__(self, options: Table[str, str]) -> None:
         self.options = options

@@ -39,7 +39,7 @@ from klantbeeld.sources.changes import Changes
 from klantbeeld.sources.context import CallContext
 from klantbeeld.sources.credentials import Credentials
 from klantbeeld.sources.decode import Decoded, decode
-from klantbeeld.sources.flights import AskSource, Flights
+from klantbeeld.sources.flights import AskSource, Flights, Proof
 from klantbeeld.sources.health import Health
 from klantbeeld.sources.questions import Outcome, Question, SourceState, state_of
 from klantbeeld.sources.quota import QuotaLedger
@@ -136,27 +136,9 @@ class Source:
         self._count = count
         self._deadline_header = settings.deadline_header.encode() if settings.deadline_header else None
         self._translations: dict[tuple[tuple[str, frozenset[str]], ...], Translation] = {}
-        proof = self.identity if self.wants_callers_token else None
-        self.flights = Flights(
-            self._answer,
-            timeout=settings.timeout,
-            proof=proof,
-            is_current=changes.is_current if changes else None,
-            count=lambda: count("joined", 0.0),
-        )
-        self._ask: AskSource = self.flights.ask if settings.share_calls else self._answer
-        self._cached: CachedReads | None = None
-        if sharing is not None:
-            self._cached = CachedReads(
-                name,
-                sharing,
-                readings=self.readings,
-                read=self._ask,
-                timeout=settings.timeout,
-                proof=proof,
-                count=count,
-            )
-            self._ask = self._cached.ask
+        self.flights = self._sharing_calls(changes)
+        self._cached = self._keeping_answers(sharing)
+        self._ask: AskSource = self._cached.ask if self._cached else self._asking_once
 
     def ask(self, question: Question, context: CallContext) -> Awaitable[Outcome]:
         """Ask a question; what goes wrong is in the outcome, nothing is raised for it.
@@ -173,6 +155,36 @@ class Source:
         code = None if outcome.problem is None else outcome.problem.code
         span.end(failed=code is not None, state=outcome.state.value, code=code)
         return outcome
+
+    @property
+    def _asking_once(self) -> AskSource:
+        return self.flights.ask if self.settings.share_calls else self._answer
+
+    @property
+    def _proof(self) -> Proof | None:
+        return self.identity if self.wants_callers_token else None
+
+    def _sharing_calls(self, changes: Changes | None) -> Flights:
+        return Flights(
+            self._answer,
+            timeout=self.settings.timeout,
+            proof=self._proof,
+            is_current=changes.is_current if changes else None,
+            count=lambda: self._count("joined", 0.0),
+        )
+
+    def _keeping_answers(self, sharing: Sharing | None) -> CachedReads | None:
+        if sharing is None:
+            return None
+        return CachedReads(
+            self.name,
+            sharing,
+            readings=self.readings,
+            read=self._asking_once,
+            timeout=self.settings.timeout,
+            proof=self._proof,
+            count=self._count,
+        )
 
     async def _answer(self, question: Question, context: CallContext) -> Outcome:
         """Ask the source itself."""
