@@ -88,7 +88,7 @@ def case_at(seed: int, point: Point | None, customers: Customers, *, stopped: bo
     """Make the case of a seed; the same seed makes the same case."""
     chance = random.Random(f"{seed} {point}")
     second = Point.IN_RECOVERY if point is Point.IN_RECOVERY else None
-    first = chance.choice((Point.INTENT_DURABLE, Point.SENT, Point.PART_SENT)) if second else point
+    first = chance.choice((Point.PART_SENT, Point.SENT, Point.EXECUTED_ANSWER_LOST)) if second else point
     names = chance.choices(_kinds_for(point), k=chance.choice((1, 2, 3)))
     operations = tuple(
         _operation(f"op{seed}{'abc'[place]}x", KINDS[name], first, chance, customers)
@@ -98,7 +98,7 @@ def case_at(seed: int, point: Point | None, customers: Customers, *, stopped: bo
     return Case(
         seed=seed,
         point=first,
-        passages=chance.randint(1, len(operations)) if first not in FIRST_OF_ALL else 1,
+        passages=1 if second or first in FIRST_OF_ALL else chance.randint(1, len(operations)),
         after=chance.uniform(0.0, 0.9),
         away=KEYS_FORGOTTEN if both and chance.random() < FORGOTTEN else chance.choice((0.0, 0.2, 0.5, 1.5)),
         both=both,

@@ -1,6 +1,7 @@
 """A client: asks until it is told what came of its mutation, of whichever replica answers, always with the same key."""
 
 import asyncio
+import json
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,6 +11,8 @@ from tests.faults.writes.operations import Operation
 from tests.faults.writes.wire import PATIENCE, Answer, Unanswered, ask
 
 FINAL = frozenset({"APPLIED", "NOT_APPLIED", "COMPENSATED"})
+OK = 200
+TOKEN = "klantbeeld-consistency-token"
 GIVES_UP = 5.0  # seconds after which it believes that nobody knows
 LONGEST_PAUSE = 0.4  # seconds between two tries
 
@@ -42,6 +45,7 @@ class Client:
     chance: random.Random
     told: list[Told] = field(default_factory=list)
     told_otherwise: Told | None = None
+    unseen_by: list[int] = field(default_factory=list)
     waits: float = PATIENCE
 
     @property
@@ -83,13 +87,28 @@ class Client:
         """Ask for something else under the same key, once, to be refused."""
         self.told_otherwise = await self._post(replica, self.operation.other_request)
 
+    async def read(self, replica: Asked) -> bool | None:
+        """Read what it changed, with the token that it got: whether it is there; None where nothing can be read."""
+        if self.operation.kind.read is None:
+            return None
+        token = self.last.token if self.last else None
+        answer = await self._send(replica, self.operation.reading, **({TOKEN: token} if token else {}))
+        if answer is None or answer.status != OK or "errors" in answer.body:
+            return None
+        return self.operation.mark in json.dumps(answer.body)
+
     async def _post(self, replica: Asked, request: Mapping[str, Any]) -> Told | None:
-        headers = {"authorization": f"Bearer {self.token}", "accept": "application/json"}
-        try:
-            answer = await ask(replica.port, "POST", "/graphql", request, headers=headers, patience=self.waits)
-        except Unanswered:
+        answer = await self._send(replica, request)
+        if answer is None:
             return None
         return read(answer, self.operation.kind.mutation, at=asyncio.get_running_loop().time())
+
+    async def _send(self, replica: Asked, request: Mapping[str, Any], **more: str) -> Answer | None:
+        headers = {"authorization": f"Bearer {self.token}", "accept": "application/json", **more}
+        try:
+            return await ask(replica.port, "POST", "/graphql", request, headers=headers, patience=self.waits)
+        except Unanswered:
+            return None
 
     def _tries_again(self, told: Told) -> bool:
         """Say whether a refusal may pass: what the owner refuses by its rules stays refused."""

@@ -133,6 +133,10 @@ MUTANTS: Mapping[str, Mutant] = {
             ),
         ),
     ),
+    "tells no cache": Mutant(
+        Aim("key", Point.BEFORE_THE_JOURNAL),
+        (Piece(f"{WRITES}.walker:Walker", "_after", ("if step.state is not StepState.NOT_APPLIED:", "if False:")),),
+    ),
     "forgets what was asked": Mutant(
         Aim("key", Point.ANSWER_HALF_SENT),
         (

@@ -11,13 +11,17 @@ PAYLOAD = "status operationId steps { source status code } consistencyToken"
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """A kind of mutation: whom it changes, how they keep writes apart, and what its input holds for a mark."""
+    """A kind of mutation: whom it changes, how they keep writes apart, and what its input holds for a mark.
+
+    `read` selects of a customer what it changes, where that can be read.
+    """
 
     mutation: str
     input: str
     systems: tuple[str, ...]
     safety: str
     values: Callable[[str], Mapping[str, Any]]
+    read: str | None = None
 
     @property
     def document(self) -> str:
@@ -36,6 +40,7 @@ KINDS: Mapping[str, Kind] = {
         ("crm",),
         "if_match",
         lambda mark: {"email": f"{mark}@new.example"},
+        read="contactMedia { value }",
     ),
     "key": Kind(
         "changeBillingDetails",
@@ -43,6 +48,7 @@ KINDS: Mapping[str, Kind] = {
         ("billing",),
         "idempotency_key",
         lambda mark: {"email": f"{mark}@new.example"},
+        read="billingAccounts { email }",
     ),
     "reference": Kind(
         "recordInteraction",
@@ -50,6 +56,7 @@ KINDS: Mapping[str, Kind] = {
         ("crm",),
         "unique_reference",
         lambda mark: {"direction": "INBOUND", "subject": f"{mark} gebeld"},
+        read="interactions { nodes { subject } }",
     ),
     "bare": Kind(
         "reportDataError",
@@ -64,6 +71,7 @@ KINDS: Mapping[str, Kind] = {
         ("complaints",),
         "none, and can be read",
         lambda mark: {"subject": f"{mark} kapot", "description": "Het is stuk."},
+        read="complaints { nodes { subject } }",
     ),
 }
 
@@ -82,6 +90,12 @@ class Operation:
     def request(self) -> Mapping[str, Any]:
         """What a client sends, the first time and every time after."""
         return self._asking(self.mark)
+
+    @property
+    def reading(self) -> Mapping[str, Any]:
+        """What a client sends to read what it changed."""
+        document = f"query Read($id: ID!) {{ customer(id: $id) {{ {self.kind.read} }} }}"
+        return {"query": document, "variables": {"id": self.customer_id}}
 
     @property
     def other_request(self) -> Mapping[str, Any]:

@@ -54,6 +54,11 @@ class Pair:
         """Take a customer whom nobody has touched."""
         return next(self.customers)
 
+    @property
+    def kind(self) -> str:
+        """Which database the store is."""
+        return self.store.split(":")[0]
+
     async def up(self) -> None:
         """Start both."""
         await asyncio.gather(*(replica.up() for replica in self.replicas))
@@ -70,6 +75,8 @@ class Pair:
         if case.stopped is not None:
             for client in clients:
                 client.waits = IMPATIENCE
+        if self.has_journal:  # so that there is something to be evicted
+            await asyncio.gather(*(client.read(replica) for client in clients for replica in self.replicas))
         if case.point:
             act = Act.KILL if case.stopped is None else Act.STOP
             first.armed.arm(case.point, passages=case.passages, act=act)
@@ -96,7 +103,7 @@ class Pair:
         return Verdict(
             seed=0,
             point="",
-            store=self.store.split(":")[0],
+            store=self.kind,
             was_hit=True,
             settled_in=round(settled_in, 2),
             ended=dict(sequence_of(clients)),
@@ -106,6 +113,10 @@ class Pair:
     def client(self, seed: int, kind: Kind) -> Client:
         """Make a client that wants something done for a customer whom nobody has touched."""
         return self._client(Operation(f"op{seed}x", kind, *self.customer()), seed)
+
+    def again(self, client: Client, mark: str) -> Client:
+        """Make a client that wants the same done once more, with another mark, for the same customer."""
+        return self._client(replace(client.operation, mark=mark, faults={}), 0)
 
     def _client(self, operation: Operation, seed: int) -> Client:
         return Client(operation, self.deployment.token, random.Random(f"{seed} {operation.mark}"))
@@ -124,6 +135,7 @@ class Pair:
             await second.kill()
             if self.disk:
                 self.disk.cut_power()
+        first.armed.disarm()
         if case.second:
             first.armed.arm(case.second)
         await asyncio.sleep(case.away)
@@ -137,7 +149,10 @@ class Pair:
         return any(found)
 
     async def _ask_again(self, client: Client) -> None:
-        """Ask each replica once more: the answer stays what it was. Then ask for something else under the same key."""
+        """Read what was done; ask once more, for the same answer; ask for something else under the same key."""
+        if client.last and client.last.status == "APPLIED":
+            seen = [await client.read(replica) for replica in self.replicas]
+            client.unseen_by = [place for place, found in enumerate(seen, 1) if found is False]
         for replica in self.replicas:
             for _ in range(AGAIN):
                 told = await client.ask(replica)

@@ -63,11 +63,12 @@ class Armed:
 
     def arm(self, point: Point, *, passages: int = 1, act: Act = Act.KILL) -> None:
         """Let the act happen when the point is passed for the n-th time from now."""
-        _HIT.pack_into(self._shared, _HIT_AT, 0, 0.0)
+        self.disarm()
         _ARMED.pack_into(self._shared, 0, point, passages, act)
 
     def disarm(self) -> None:
-        """Let nothing happen any more."""
+        """Let nothing happen any more, and forget what did."""
+        _HIT.pack_into(self._shared, _HIT_AT, 0, 0.0)
         _ARMED.pack_into(self._shared, 0, 0, 0, 0)
 
     def hit(self) -> tuple[Point, float] | None:

@@ -21,6 +21,7 @@ HERE = Path(__file__).parent
 ROOT = HERE.parents[2]
 START_SECONDS = 30.0
 POLL = 0.01
+LAST_WORDS = 3_000  # characters of a log
 
 
 class Launcher:
@@ -81,12 +82,14 @@ class Replica:
         return self.process_id != 0 and not self.launcher.has_ended(self.process_id)
 
     async def up(self) -> None:
-        """Start it, and wait until it is ready."""
+        """Start it, and wait until it is ready, or has come to its point before that."""
         self.process_id = await self.launcher.start(self.start)
         until = asyncio.get_running_loop().time() + START_SECONDS
         while not await self._is_ready():
+            if not self.is_up and self.armed.hit():
+                return
             if not self.is_up or asyncio.get_running_loop().time() > until:
-                raise AssertionError(f"a gateway did not start: {self.start.log}")
+                raise AssertionError(f"a gateway did not start: {self._last_words()}")
             await asyncio.sleep(POLL)
 
     async def kill(self) -> None:
@@ -98,6 +101,9 @@ class Replica:
     def go_on(self) -> None:
         """Wake it where it was stopped."""
         os.kill(self.process_id, signal.SIGCONT)
+
+    def _last_words(self) -> str:
+        return Path(self.start.log).read_text(encoding="utf-8")[-LAST_WORDS:]
 
     async def _is_ready(self) -> bool:
         try:
@@ -128,7 +134,7 @@ async def owning() -> AsyncIterator[int]:
 
 @asynccontextmanager
 async def _running(script: str, *, environ: dict[str, str] | None = None) -> AsyncIterator[Process]:
-    given = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), **(environ or {})}
+    given = {"PATH": os.environ["PATH"], "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'src'}", **(environ or {})}
     process = await asyncio.create_subprocess_exec(sys.executable, HERE / script, stdin=PIPE, stdout=PIPE, env=given)
     try:
         yield process

@@ -57,6 +57,22 @@ def test_what_is_right_is_let_pass(effects: list[dict[str, Any]], told: list[Tol
     assert judged(effects, told) == []
 
 
+def test_another_input_under_the_same_key_must_not_be_taken() -> None:
+    client = Client(Operation(MARK, KINDS["version"], "C1", "id"), "token", random.Random(1), [NOT_APPLIED])
+    client.told_otherwise = Told(3.0, "APPLIED", "1")
+
+    assert judge(client, Effects(0)) == [f"{MARK}: another input under its key was taken: APPLIED"]
+
+
+def test_an_acknowledged_write_has_to_be_seen() -> None:
+    client = Client(Operation(MARK, KINDS["version"], "C1", "id"), "token", random.Random(1), [APPLIED])
+    client.unseen_by.append(2)
+    seen = Effects(0)
+    seen.of_customer["C1"] = [DONE]
+
+    assert judge(client, seen) == [f"{MARK}: acknowledged, and not seen by a read through replica 2"]
+
+
 def judged(effects: list[dict[str, Any]], told: list[Told]) -> list[str]:
     client = Client(Operation(MARK, KINDS["version"], "C1", "id"), "token", random.Random(1), told)
     seen = Effects(0)

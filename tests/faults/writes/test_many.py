@@ -15,6 +15,8 @@ PARTS = {
     "stopped-1": 20,
     "journal-1": 12,
     "journal-2": 8,
+    "reads-1": 3,
+    "reads-2": 2,
 }
 
 
