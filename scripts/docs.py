@@ -103,6 +103,7 @@ def _models(kind: Any, path: tuple[str, ...]) -> Iterator[tuple[type[BaseModel],
 def _is_list(path: tuple[str, ...]) -> bool:
     kind: Any = Settings
     for name in path:
+        kind = get_args(kind)[0] if get_origin(kind) is tuple else kind
         kind = get_args(kind)[1] if get_origin(kind) is dict else kind.model_fields[name].annotation
     return get_origin(kind) is tuple
 

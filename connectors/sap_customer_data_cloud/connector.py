@@ -138,16 +138,24 @@ class CustomerDataCloud(Connector):
         return searched(ask, f"lastUpdatedTimestamp >= {int(since.timestamp() * 1000)}", order="lastUpdatedTimestamp")
 
     @does(WriteSafety.NONE, mapping.PARTY, guard=Guard.LEASE)
-    def set_consent(self, act: SetConsent) -> Call[wire.Account]:
-        """Give or withdraw a consent; the product notes the time and the notice that is current."""
+    def set_consent(self, act: SetConsent) -> Dialogue[wire.Account]:
+        """Give or withdraw a consent; the product notes the time and the notice that is current.
+
+        A consent for all channels is every one that the account holds below the purpose, so it is read first.
+        """
         if act.status is ConsentStatus.NOT_ASKED:
             raise SourceRejected("a consent cannot be made unasked", reason="consent_not_settable")
-        channel = (act.consent_channel.value.lower(),) if act.consent_channel else ()
         entry = {
             "isConsentGranted": act.status is ConsentStatus.GIVEN,
             "customData": [{"key": "channel", "value": act.channel.value.lower()}],
         }
-        return changed(act, preferences=tree((*act.purpose.split("."), *channel), entry))
+        purpose = tuple(act.purpose.split("."))
+        if act.consent_channel:
+            return changed(act, preferences=tree((*purpose, act.consent_channel.value.lower()), entry))
+        reply = yield account(act.customer, frozenset({"preferences"}))
+        held = below(understood(reply).preferences, purpose)
+        every = [leaf.path for leaf in mapping.leaves(act.customer, held, "isConsentGranted")]
+        return changed(act, preferences=merged(tree(path, entry) for path in every or [purpose]))
 
     @does(WriteSafety.NONE, mapping.PARTY, guard=Guard.LEASE)
     def set_preference(self, act: SetPreference) -> Call[wire.Account]:
@@ -300,6 +308,24 @@ def tree(path: Sequence[str], leaf: dict[str, Any]) -> dict[str, Any]:
     for name in reversed(path):
         leaf = {name: leaf}
     return leaf
+
+
+def below(preferences: dict[str, Any], path: Sequence[str]) -> dict[str, Any]:
+    """Return the part of a tree that is at a path or below it, with the path."""
+    inner: Any = preferences
+    for name in path:
+        inner = inner.get(name) if isinstance(inner, dict) else None
+    return tree(path, inner) if isinstance(inner, dict) else {}
+
+
+def merged(trees: Iterable[dict[str, Any]]) -> dict[str, Any]:
+    """Put trees together whose leaves are in different places."""
+    found: dict[str, Any] = {}
+    for one in trees:
+        for name, inner in one.items():
+            both = name in found and isinstance(inner, dict)
+            found[name] = merged((found[name], inner)) if both else inner
+    return found
 
 
 def with_phone(profile: wire.Profile | None, number: str) -> list[dict[str, Any]]:

@@ -26,6 +26,7 @@ from klantbeeld.access.register import DataUseRegister
 from klantbeeld.access.rows import Rows
 from klantbeeld.access.trail import Trail
 from klantbeeld.access.trail_opening import open_trail
+from klantbeeld.engine.desk import Work
 from klantbeeld.engine.engine import Engine, EngineParts
 from klantbeeld.errors import ConfigurationError, StoreError
 from klantbeeld.gateway import errors as gateway_errors
@@ -70,7 +71,9 @@ from klantbeeld.writes.held import Clock
 from klantbeeld.writes.journal import Journal
 from klantbeeld.writes.opening import Around
 from klantbeeld.writes.rows import OperationRow, StepRow
-from klantbeeld.writes.running import Delivering, Writing, open_writing
+from klantbeeld.writes.running import Delivering, MakeSagaParts, Writing, open_writing
+from klantbeeld.writes.sagas.engines import Engine as WorkflowEngine
+from klantbeeld.writes.sagas.opening import SagaParts
 from klantbeeld.writes.walker import Changed
 
 log = structlog.get_logger(__name__)
@@ -227,6 +230,7 @@ async def _open(stack: AsyncExitStack, settings: Settings, given: Outside, metri
             noting=recording,
             wrap=given.journal,
             delivering=_delivering(settings, given, client),
+            saga_parts=_saga_parts(settings, given, ring, sources=sources, identity=identity, client=client),
         )
     )
     metrics.watch("klantbeeld_operations_parked", "Writes that only a person can settle.", lambda: writing.parked.count)
@@ -252,6 +256,13 @@ def _make_engine(
             rows=Rows(opened.identity, Grants(opened.store), clock=given.now),
             writer=opened.writing.writer,
             trail=opened.recording,
+            work=Work(
+                sagas=opened.writing.sagas,
+                writer=opened.writing.writer,
+                sources=opened.sources,
+                owners=settings.writes.owners,
+                now=given.now,
+            ),
             register=DataUseRegister(opened.store),
             errors=shows,
             parse=parser(settings.gateway),
@@ -273,6 +284,32 @@ def _around_writes(given: Outside, ring: KeyRing, changes: Changes) -> Around:
         clock=Clock(given.now, loop_clock),
         new_id=CustomerIds(given.now).new,
         changed=_telling(changes),
+    )
+
+
+def _saga_parts(
+    settings: Settings,
+    given: Outside,
+    ring: KeyRing,
+    *,
+    sources: Mapping[str, Source],
+    identity: StoredIdentityMap,
+    client: httpx.AsyncClient,
+) -> MakeSagaParts:
+    return partial(
+        SagaParts,
+        settings=settings.writes.sagas,
+        owners=settings.writes.owners,
+        language=settings.language,
+        sources=sources,
+        identity=identity,
+        client=client,
+        engines=_engines(settings, given.environ),
+        secret=ring.current,
+        event_source=settings.writes.events.source if settings.writes.events else "klantbeeld",
+        wait=settings.writes.journal_wait,
+        now=given.now,
+        new_id=CustomerIds(given.now).new,
     )
 
 
@@ -374,6 +411,14 @@ def _headers_of(settings: Settings, environ: Mapping[str, str]) -> dict[str, str
         if isinstance(value, str)
         else read_secret(value, environ, where=f"traces.headers.{name}").get_secret_value()
         for name, value in settings.traces.headers.items()
+    }
+
+
+def _engines(settings: Settings, environ: Mapping[str, str]) -> dict[str, WorkflowEngine]:
+    """Read the keys with which calls to external workflow engines are signed."""
+    return {
+        name: WorkflowEngine(one, _key(f"writes.sagas.engines.{name}.secret", one.secret, environ))
+        for name, one in settings.writes.sagas.engines.items()
     }
 
 

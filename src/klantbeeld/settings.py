@@ -9,6 +9,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
+from klantbeeld.settings_saga import SagaSettings
 from klantbeeld.settings_section import Bilingual, Seconds, Secret, Section
 from klantbeeld.settings_serving import DoorSettings, StoppingSettings, TracesSettings
 from klantbeeld.settings_sharing import CacheSettings, ChangesSettings, RedisSettings
@@ -307,6 +308,12 @@ class WriteSettings(Section):
     """Time between two looks for the progress of an operation in another replica, in seconds."""
     events: EventSettings | None = None
     """Where other systems hear of what was changed; nowhere without it."""
+    attributes: dict[str, str] = Field(
+        default_factory=lambda: {"birthDate": "CRM", "gender": "CRM", "language": "CRM"},
+    )
+    """Role whose system keeps an attribute that `enrichProfile` adds; MARKETING where it is not named."""
+    sagas: SagaSettings = SagaSettings()
+    """Acts over several systems."""
 
 
 class EligibilitySettings(Section):

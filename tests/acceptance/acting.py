@@ -52,3 +52,11 @@ def done(reply: Reply, name: str) -> Any:
     assert payload["status"] == "APPLIED", payload
     assert [step["status"] for step in payload["steps"]] == ["APPLIED"]
     return payload
+
+
+def done_everywhere(reply: Reply, name: str) -> Any:
+    """Give the payload of a mutation over several systems that was carried out in each."""
+    payload = reply.data[name]
+    assert payload["status"] == "APPLIED", payload
+    assert {step["status"] for step in payload["steps"]} == {"APPLIED"}
+    return payload

@@ -1,28 +1,36 @@
 """Calling sources, and what stands around it: start, stop, reload, overload, credentials, drift, and seeing it."""
 
+import hashlib
+import hmac
 import json
 import re
 import signal
 import subprocess
 import threading
 import time
+from base64 import b64encode
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from shutil import copytree, ignore_patterns
 from typing import Any, Self
 
 import httpx
 import pytest
+from joserfc import jwt
 
+from klantbeeld.registry import own_folder
 from klantbeeld.sandbox.launcher import Sandbox
 
+from .desks import PROOFS, Desk
 from .running import ANSWER_SECONDS, Ask, Deployment, Gateway, Reply, command, deploy, free_port, running
 
 pytestmark = pytest.mark.xdist_group("acceptance")
 
 KEY = "fatima-el-amrani"
+VISITOR = "mila-hendriks"  # of the desks
 BILLING = "query Bills($id: ID!) { customer(id: $id) { balances { amount } } }"
 SCREEN = """query Screen($id: ID!) {
   customer(id: $id) { party { fullName } complaints { nodes { id } incomplete { source state } } }
@@ -105,7 +113,17 @@ def collector() -> Iterator[Collector]:
 
 
 @pytest.fixture(scope="module")
-def around(servers: Sandbox, collector: Collector, tmp_path_factory: pytest.TempPathFactory) -> Deployment:
+def desk() -> Iterator[Desk]:
+    """Serve the desks."""
+    with Desk() as serving:
+        thread = threading.Thread(target=serving.serve_forever, daemon=True)
+        thread.start()
+        yield serving
+        serving.shutdown()
+
+
+@pytest.fixture(scope="module")
+def around(servers: Sandbox, collector: Collector, desk: Desk, tmp_path_factory: pytest.TempPathFactory) -> Deployment:
     """Write a deployment of its own, with a connector that cannot be imported."""
     folder = tmp_path_factory.mktemp("around")
     broken = folder / "connectors" / "broken_desk"
@@ -113,7 +131,13 @@ def around(servers: Sandbox, collector: Collector, tmp_path_factory: pytest.Temp
     (broken / "connector.toml").write_text(FACTS, encoding="utf-8")
     (broken / "__init__.py").write_text("import nothing_of_that_name\n", encoding="utf-8")
     traces = f"http://127.0.0.1:{collector.server_port}/v1/traces"
-    return deploy(folder, servers, change=lambda text: served(text, folder / "connectors", traces))
+    desks = desk.settings(folder / "connectors")
+    deployment = deploy(folder, servers, change=lambda text: served(text, folder / "connectors", traces) + desks)
+    references = folder / "visitor.jsonl"
+    record_id = servers.population.member(VISITOR).persons[0].records["zendesk"][0].record_id
+    references.write_text(desk.references("zendesk", record_id), encoding="utf-8")
+    assert command("identity", "import", references, "--decided-by", "me", "--config", deployment.file).returncode == 0
+    return deployment
 
 
 @pytest.fixture(scope="module")
@@ -235,6 +259,96 @@ def test_a_credential_is_rotated_without_a_restart(
     wait_for_code(asking, who, None)
     assert {line["source"] for line in logged(own, "credentials_changed")} == {"stripe"}
     assert "sk_test_rotated" not in own.log.read_text(encoding="utf-8")
+
+
+COMPLAINTS = "query Visits($id: ID!) { customer(id: $id) { complaints { nodes { subject } } } }"
+
+
+def visits(asking: Ask, around: Deployment, desk: Desk, who: str = "agent") -> str:
+    """Ask all desks as somebody; returns the token with which it was asked."""
+    token = asking.token(who)
+    complaints = asking(COMPLAINTS, {"id": around.customers[VISITOR]}, who=who, token=token).data["customer"][
+        "complaints"
+    ]
+    assert {one["subject"] for one in complaints["nodes"]} >= set(PROOFS)
+    return token
+
+
+def proof(desk: Desk, name: str) -> str:
+    """Give what the last call of a desk had in `Authorization`."""
+    return desk.headers[name][-1]["authorization"]
+
+
+@pytest.mark.feature("4 links", "Credentials: a static key, and user and password")
+def test_fixed_credentials_go_with_each_call(asking: Ask, around: Deployment, desk: Desk) -> None:
+    visits(asking, around, desk)
+    assert proof(desk, "basic") == f"Basic {b64encode(b'me:pass').decode()}"
+    assert proof(desk, "bearer") == "Bearer fixed"
+
+
+@pytest.mark.feature("4 links", "Credentials: OAuth 2 client credentials, by secret and by signed JWT, fetched once")
+def test_a_token_is_fetched_once_by_secret_or_by_key(asking: Ask, around: Deployment, desk: Desk) -> None:
+    for _ in range(3):
+        visits(asking, around, desk)
+    assert [len(desk.forms[name]) for name in ("secret", "assertion")] == [1, 1]
+    assert desk.forms["secret"][0]["client_secret"] == "client-secret"
+    claims = jwt.decode(desk.forms["assertion"][0]["client_assertion"], desk.key, algorithms=["ES256"]).claims
+    assert (claims["iss"], claims["aud"]) == ("klantbeeld", f"{desk.url}/token/assertion")
+    assert [proof(desk, name) for name in ("secret", "assertion")] == ["Bearer secret-1", "Bearer assertion-1"]
+
+
+@pytest.mark.feature("4 links", "Credentials: requests signed by HMAC and by JWT")
+def test_requests_are_signed(asking: Ask, around: Deployment, desk: Desk) -> None:
+    visits(asking, around, desk)
+    headers = desk.headers["hmac"][-1]
+    lines = f"GET\n/hmac/V-1\n{headers['x-timestamp']}\n{hashlib.sha256(b'').hexdigest()}"
+    signature = b64encode(hmac.digest(b"shared", lines.encode(), "sha256")).decode()
+    assert headers["x-signature"] == signature
+    claims = jwt.decode(proof(desk, "jwt").removeprefix("Bearer "), desk.key, algorithms=["ES256"]).claims
+    assert (claims["sub"], claims["aud"]) == ("klantbeeld", desk.url)
+
+
+@pytest.mark.feature("4 links", "Credentials: the caller's own token, and RFC 8693 exchange on behalf of the caller")
+def test_a_source_is_asked_on_behalf_of_each_caller(asking: Ask, around: Deployment, own: Gateway, desk: Desk) -> None:
+    tokens = [visits(asking, around, desk, who) for who in ("agent", VISITOR)]
+    assert [one["authorization"] for one in desk.headers["passed"][-2:]] == [f"Bearer {token}" for token in tokens]
+    exchanged = desk.forms["exchanged"][-2:]
+    assert [form["subject_token"] for form in exchanged] == tokens
+    assert {form["grant_type"] for form in exchanged} == {"urn:ietf:params:oauth:grant-type:token-exchange"}
+    last = [one["authorization"] for one in desk.headers["exchanged"][-2:]]
+    assert last == [f"Bearer exchanged-{len(desk.forms['exchanged']) - 1 + place}" for place in range(2)]
+    text = own.log.read_text(encoding="utf-8")
+    assert [token for token in tokens if token in text] == []
+
+
+@pytest.mark.feature("4 links", "Drift: connector check --live says which members of an answer changed")
+def test_a_live_check_names_what_changed(around: Deployment, sandbox: Sandbox) -> None:
+    held = command("connector", "check", "stripe", "--live", "--config", around.file)
+    assert held.returncode == 0, held.stdout + held.stderr
+    example = around.file.parent / "connectors" / "old_stripe" / "examples" / "invoices.json"
+    if not example.exists():
+        copytree(own_folder() / "stripe", example.parents[1], ignore=ignore_patterns("__pycache__"))
+        facts = example.parents[1] / "connector.toml"
+        facts.write_text(
+            facts.read_text("utf-8").replace('name = "stripe"', 'name = "old_stripe"', 1), encoding="utf-8"
+        )
+    recorded = json.loads(example.read_text(encoding="utf-8"))
+    for item in recorded["exchanges"][-1]["reply"]["body"]["data"]:
+        item["amount_due"] = str(item["amount_due"])  # as it was, before the product changed it
+        item["colour"] = "blue"
+    example.write_text(json.dumps(recorded), encoding="utf-8")
+    file = around.file.with_name("old.toml")
+    file.write_text(
+        around.file.read_text(encoding="utf-8").replace('connector = "stripe"', 'connector = "old_stripe"'),
+        encoding="utf-8",
+    )
+    ran = command("connector", "check", "stripe", "--live", "--config", file)
+    rows = [line.split() for line in ran.stdout.splitlines()]
+    assert ran.returncode == 1, ran.stdout + ran.stderr
+    assert ["wrong", "type", "data[].amount_due", "string", "number"] in [
+        [row[0], *row[-4:]] for row in rows if len(row) > 5
+    ]
+    assert any(row[:1] == ["note"] and "data[].colour" in row for row in rows)
 
 
 @pytest.mark.feature("4 links", "Overload: beyond what the door lets in a request is refused early, with Retry-After")

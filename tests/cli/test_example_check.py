@@ -79,6 +79,21 @@ async def test_an_answer_of_another_shape_is_a_drift_and_shows_no_value() -> Non
 
 
 @pytest.mark.asyncio
+async def test_a_member_that_changed_its_type_or_came_new_is_told_by_name() -> None:
+    app = sandbox()
+
+    async def drift(request: httpx.Request) -> httpx.Response:
+        answer = await app.handle_async_request(request)
+        body = (await answer.aread()).replace(b'"amount_due":', b'"amount_owed": 1, "amount_due_was":')
+        return httpx.Response(answer.status_code, content=body, headers={"content-type": "application/json"})
+
+    async with httpx.AsyncClient(transport=httpx.MockTransport(drift)) as client:
+        verdicts = await check_live(live_stripe(client))
+    found = {(change.kind, change.where) for verdict in verdicts for change in verdict.changes}
+    assert ("added", "data[].amount_owed") in found
+
+
+@pytest.mark.asyncio
 async def test_nothing_is_written() -> None:
     asked: list[str] = []
 

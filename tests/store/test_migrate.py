@@ -16,6 +16,7 @@ import klantbeeld.access.tables
 import klantbeeld.sources.quota_ledger
 import klantbeeld.store.leases
 import klantbeeld.store.stored_changes
+import klantbeeld.writes.sagas.task_table
 import klantbeeld.writes.tables  # noqa: F401  # every module with tables is imported, so that `metadata` has them all
 from klantbeeld.errors import StoreError
 from klantbeeld.identity.tables import customers

@@ -19,11 +19,18 @@ SCOPES = (
     "billing:credit",
     "complaints:write",
     "marketing:write",
+    "customer:register",
+    "sagas:run",
+    "tasks:read",
+    "tasks:decide",
+    "tasks:work",
+    "tasks:escalated",
 )
 """Every scope that a field's Data directive or an operation asks for, in the order of the documentation."""
 
 _READS = ("customer:read", "crm:read", "billing:read", "complaints:read", "marketing:read", "eligibility:read")
 _WRITES = ("crm:write", "billing:write", "complaints:write", "marketing:write")
+_TASKS = ("sagas:run", "tasks:read", "tasks:decide", "tasks:work", "tasks:escalated")
 _TOOLS = ("sources:read", "explain:read", "introspect")
 
 
@@ -62,7 +69,14 @@ def default_purposes() -> dict[str, PurposeSettings]:
     identifying = ("identity:read", "identity:search")
     return {
         "service": _purpose(
-            "Klantenservice", "Customer service", *_READS, *_WRITES, "billing:credit", *identifying, *_TOOLS
+            "Klantenservice",
+            "Customer service",
+            *_READS,
+            *_WRITES,
+            *("billing:credit", "customer:register"),
+            *_TASKS,
+            *identifying,
+            *_TOOLS,
         ),
         "advice": _purpose("Advies", "Advice", *_READS, "crm:write", "complaints:write", *identifying, *_TOOLS),
         "collections": _purpose(

@@ -20,7 +20,16 @@ from klantbeeld.settings_file import Finding, as_error, closest, given_in
 from klantbeeld.toml_lines import Key
 
 # Acts on a record, which go to the source that has it.
-OF_RECORDS = frozenset({"credit_invoice", "comment_on_complaint", "solve_complaint"})
+OF_RECORDS = frozenset(
+    {
+        "comment_on_complaint",
+        "credit_invoice",
+        "hold_complaint",
+        "reopen_complaint",
+        "solve_complaint",
+        "withdraw_credit",
+    }
+)
 
 
 def check(config: Path | None) -> int:

@@ -14,6 +14,7 @@ import msgspec
 from rich.table import Table
 from rich.text import Text
 
+from klantbeeld.cli.drift import Change
 from klantbeeld.cli.example_check import Verdict, check_examples, check_live
 from klantbeeld.cli.opened import settings_of
 from klantbeeld.cli.terminal import remarks, results
@@ -60,9 +61,22 @@ def check_connector(config: Path | None, name: str, *, live: bool) -> int:
     for verdict in verdicts:
         label, style = ("ok", "green") if verdict.holds else ("wrong", "bold red")
         console.print(Text.assemble((f"{label:6}", style), f"{verdict.what}: {verdict.said}"))
+    if drift := [(verdict.what, change) for verdict in verdicts for change in verdict.changes]:
+        console.print(_drift(drift))
     wrong = sum(not verdict.holds for verdict in verdicts)
     console.print(f"{len(verdicts) - wrong} of {len(verdicts)} hold.")
     return 1 if wrong else 0
+
+
+def _drift(changes: Sequence[tuple[str, Change]]) -> Table:
+    """Show what is not as it was recorded: what the connector reads first."""
+    table = Table(box=None, pad_edge=False, show_lines=False)
+    for heading in ("", "example", "change", "member", "recorded", "now"):
+        table.add_column(heading, overflow="fold")
+    for what, change in sorted(changes, key=lambda one: not one[1].matters):
+        label = Text("wrong", "bold red") if change.matters else Text("note", "yellow")
+        table.add_row(label, what, change.kind, change.where, change.was or "-", change.now or "-")
+    return table
 
 
 def run_capability(
@@ -130,7 +144,8 @@ async def _opened(settings: Settings, name: str) -> AsyncIterator[Live]:
     if missing := [need for need in connector.auth.needs if need not in credentials]:
         problem = f"{' and '.join(missing)} missing"
         raise ConfigurationError(f"sources.{name}.credentials", problem, "Say where it stands; try klantbeeld check")
-    async with httpx.AsyncClient(verify=trust(source.ca_bundle), timeout=source.timeout) as client:
+    verify = trust(source.ca_bundle, certificate=source.client_certificate, key=source.client_key)
+    async with httpx.AsyncClient(verify=verify, timeout=source.timeout) as client:
         yield Live(loaded.manifest, connector, client, source.base_url.rstrip("/"), credentials)
 
 

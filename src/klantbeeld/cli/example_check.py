@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import httpx
 import msgspec
 
+from klantbeeld.cli.drift import Change, changes
 from klantbeeld.errors import SourceError, SourceRejected
 from klantbeeld.registry import LoadedConnector
 from klantbeeld.sdk.calls import Ask
@@ -23,7 +24,7 @@ from klantbeeld.sdk.examples import (
     members_on_the_wire,
     rehearse,
 )
-from klantbeeld.sdk.live import Live, records_of
+from klantbeeld.sdk.live import Live, Spoken, records_of
 from klantbeeld.sdk.records import Record
 
 # Lists everybody, so that there is somebody to ask about.
@@ -37,6 +38,7 @@ class Verdict:
     what: str
     holds: bool
     said: str
+    changes: tuple[Change, ...] = ()
 
 
 def check_examples(loaded: LoadedConnector) -> list[Verdict]:
@@ -74,28 +76,33 @@ def _rehearsed(example: Example, connector: Connector, loaded: LoadedConnector) 
 async def _asked(example: Example, live: Live, somebody: str | None) -> Verdict:
     reading = live.connector.readings()[example.capability]
     what, ask = f"{example.capability} ({example.name})", example.asked(reading)
+    is_same = True
     try:
-        records = await _records_or_none(live, example.capability, ask, somebody)
+        records, spoken = await _records_or_none(live, example.capability, ask, somebody)
         for other in _others(ask, records, None if reading.by_record else somebody):
-            records, _ = await live.read(example.capability, other)
+            is_same = False
+            spoken = await live.spoken(example.capability, other)
+            records, _ = live.understood(example.capability, other, spoken)
     except SourceError as error:
         return Verdict(what, holds=False, said=f"{error.code}: {error.detail}")
     except (httpx.HTTPError, ValueError) as error:
         return Verdict(what, holds=False, said=type(error).__name__)
     if not records and example.expect:
         return Verdict(what, holds=True, said="answers, and has nothing under the recorded ids: not proved")
-    return Verdict(what, holds=True, said=_records(len(records)))
+    found = tuple(changes(example.exchanges, spoken, is_same=is_same and bool(records)))
+    return Verdict(what, not any(change.matters for change in found), _records(len(records)), found)
 
 
-async def _records_or_none(live: Live, capability: str, ask: Ask, somebody: str | None) -> list[Record]:
+async def _records_or_none(live: Live, capability: str, ask: Ask, somebody: str | None) -> tuple[list[Record], Spoken]:
     """Ask about the recorded customer; a system that refuses an id that it does not have has nothing there."""
     try:
-        records, _ = await live.read(capability, ask)
+        spoken = await live.spoken(capability, ask)
     except SourceRejected:
         if not ask.keys or somebody is None:
             raise
-        return []
-    return records
+        return [], []
+    records, _ = live.understood(capability, ask, spoken)
+    return records, spoken
 
 
 def _others(ask: Ask, records: list[Record], somebody: str | None) -> Iterator[Ask]:

@@ -18,6 +18,7 @@ from strawberry.types.arguments import convert_arguments
 from klantbeeld.engine.ageing import headers_of
 from klantbeeld.engine.assembly import Assemble, compile_assembly
 from klantbeeld.engine.cursors import Cursors
+from klantbeeld.engine.desk import Work
 from klantbeeld.engine.documents import Asked as AskedDocument
 from klantbeeld.engine.documents import Document, Documents, Invalid, Parse, uncounted
 from klantbeeld.engine.events import Events, NothingChanges
@@ -73,6 +74,7 @@ class EngineParts:
     identity: IdentityMap
     rows: Rows
     writer: Writer
+    work: Work | None = None
     trail: Trail
     register: Register
     errors: Errors
@@ -246,6 +248,7 @@ class Engine(Several):
             sources=self._parts.sources,
             changes=self._parts.changes,
             key_in_header=context.idempotency_key,
+            work=self._parts.work,
         )
 
     async def _enter(self, run: Run, joint: Joint, roots: RunRoots) -> None:

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Collection, Mapping, Seque
 from dataclasses import dataclass
 from typing import Any
 
+from klantbeeld.engine.desk import CallersDesk, Work
 from klantbeeld.engine.fetch import Fetch
 from klantbeeld.engine.plan import PlannedRead
 from klantbeeld.engine.ports import Changes, Rows
@@ -15,14 +16,15 @@ from klantbeeld.errors import KeyRefused, RequestError, Unanswered
 from klantbeeld.graph.answers import Answer, Answers, Moment, Position
 from klantbeeld.graph.customer import Customer, customer_of
 from klantbeeld.graph.ids import RecordId
-from klantbeeld.graph.roots import Safety
+from klantbeeld.graph.roots import Desk, Safety
 from klantbeeld.identity.ids import parse_customer_id
-from klantbeeld.identity.links import Links, Reference
+from klantbeeld.identity.links import Links, Reference, subject_reference
 from klantbeeld.identity.map import IdentityMap
 from klantbeeld.identity.match_keys import MatchKeyKind
 from klantbeeld.sdk.read import Read
 from klantbeeld.sdk.records import Record
 from klantbeeld.sdk.roles import Role
+from klantbeeld.sdk.sagas import Given, Saga
 from klantbeeld.sdk.words import Channel, MatchKind
 from klantbeeld.sources.source import Source
 from klantbeeld.sources.uninterrupted import uninterrupted
@@ -30,6 +32,9 @@ from klantbeeld.writes.idempotency import key_of
 from klantbeeld.writes.intents import Intent
 from klantbeeld.writes.outcomes import WriteOutcome
 from klantbeeld.writes.planning import Order
+from klantbeeld.writes.sagas.planning import Wanted
+from klantbeeld.writes.sagas.recognising import IDENTIFY
+from klantbeeld.writes.sagas.registering import NewCustomer
 from klantbeeld.writes.writer import Writer
 
 
@@ -48,6 +53,7 @@ class RunRoots:
     key_in_header: str | None = None
     events: Sequence[Any] = ()
     has_missed: bool = False
+    work: Work | None = None
 
     @property
     def moment(self) -> Moment:
@@ -164,6 +170,49 @@ class RunRoots:
     async def carry_out(self, order: Order) -> WriteOutcome:
         """Carry out an order over several owners; raises as `write`."""
         return await uninterrupted(self._attempted(order.channel, self.writer.carry_out(order, self.run.context)))
+
+    @property
+    def sagas(self) -> Mapping[str, Saga]:
+        """The sagas of this deployment, by name."""
+        return self._work.sagas.declared
+
+    @property
+    def desk(self) -> Desk:
+        """The tasks that are the caller's to decide."""
+        return CallersDesk(work=self._work, caller=self.caller, context=self.run.context)
+
+    async def run_saga(self, saga: Saga, customer: Customer, given: Given, safety: Safety) -> WriteOutcome:
+        """Carry a saga out for a customer; raises Unanswered where a needed step has no owner, and else as `write`."""
+        wanted = Wanted(
+            saga=saga,
+            given=given,
+            customer=customer.known,
+            channel=safety.channel,
+            starter=self._work.sagas.persons.of(self.caller.issuer, self.caller.subject),
+        )
+        asked = safety.model_dump(mode="json", exclude={"idempotency_key"})
+        return await self.carry_out(self._work.saga(wanted, asked=asked, caller=self.asking, key=self.key_of(safety)))
+
+    async def register(self, new: NewCustomer, safety: Safety) -> tuple[WriteOutcome, str | None, str | None]:
+        """Register a customer unless it is somebody who is known; returns the customer's id and the code of why not."""
+        account = subject_reference(self.caller.issuer, self.caller.subject)
+        order = self._work.registration(
+            new,
+            channel=safety.channel,
+            caller=self.asking,
+            key=self.key_of(safety),
+            subject=(account.source, account.record_id) if self.caller.rows == "self" else None,
+        )
+        outcome = await self.carry_out(order)
+        view = await self.writer.view(outcome.operation_id)
+        looked = next((step.code for step in view.steps if step.kind == IDENTIFY), None) if view else None
+        return outcome, view.operation.customer_id if view else None, looked
+
+    @property
+    def _work(self) -> Work:
+        if self.work is None:
+            raise Unanswered("NOT_CONFIGURED")
+        return self.work
 
     async def _attempted(self, channel: Channel, writing: Awaitable[WriteOutcome]) -> WriteOutcome:
         attempt = Attempt(channel)

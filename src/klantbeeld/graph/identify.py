@@ -95,8 +95,8 @@ async def identify(roots: Roots, by: IdentifyInput) -> IdentifyResult:
         if by.verification:
             found = [one for one in found if _fits(by.verification, parties[str(one.id)], places.get(str(one.id)))]
         if len(found) > 1:
-            masked = [_masked(parties[str(one.id)]) for one in found]
-            return IdentifyResult(outcome=IdentifyOutcome.CANDIDATES, customer=None, candidates=masked)
+            shown = [masked(parties[str(one.id)]) for one in found]
+            return IdentifyResult(outcome=IdentifyOutcome.CANDIDATES, customer=None, candidates=shown)
     return IdentifyResult(outcome=IdentifyOutcome.ONE, customer=found[0], candidates=[]) if found else NOBODY
 
 
@@ -128,7 +128,8 @@ def _fits(answered: VerificationInput, parties: Answers[Any], places: Answers[An
     return True
 
 
-def _masked(parties: Answers[Any]) -> Candidate:
+def masked(parties: Answers[Any]) -> Candidate:
+    """Show somebody just far enough to ask a question that tells."""
     party = parties.records[0] if parties.records else None
     initials = " ".join(f"{part[0]}." for part in (party.full_name or "").split()) if party else ""
     asks = ["birthDate"] if party and party.birth_date else []

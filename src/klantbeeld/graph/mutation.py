@@ -18,7 +18,10 @@ from klantbeeld.graph.ids import RecordId, open_record_id
 from klantbeeld.graph.joined import entered
 from klantbeeld.graph.nodes import BY_ID
 from klantbeeld.graph.payloads import MutationPayload, mutation_of, payload_of
+from klantbeeld.graph.registering import RegistrationMutation
 from klantbeeld.graph.roots import Roots
+from klantbeeld.graph.sagas import SagaMutation
+from klantbeeld.graph.tasks import TaskMutation
 from klantbeeld.sdk.records import Money
 from klantbeeld.sdk.roles import BILLING, COMPLAINTS, CRM, MARKETING, Role
 from klantbeeld.sdk.words import Category, ConsentStatus
@@ -71,11 +74,6 @@ class GiveConsentPayload(MutationPayload):
     """What came of it."""
 
 
-@strawberry.type(description="What came of withdrawing a consent.")
-class WithdrawConsentPayload(MutationPayload):
-    """What came of it."""
-
-
 @strawberry.type(description="What came of a choice.")
 class SetPreferencePayload(MutationPayload):
     """What came of it."""
@@ -92,7 +90,7 @@ class ReportDataErrorPayload(MutationPayload):
 
 
 @strawberry.type(description="Acts on a customer, each written through to the system that owns what it changes.")
-class Mutation:
+class Mutation(SagaMutation, RegistrationMutation, TaskMutation):
     """Acts on a customer."""
 
     @entered(data=IN_CRM)
@@ -171,18 +169,13 @@ class Mutation:
     ) -> GiveConsentPayload | None:
         """Give a consent."""
         asked = checked(input, inputs.ConsentModel)
-        values = _consent(asked, ConsentStatus.GIVEN)
+        values = {
+            "purpose": asked.purpose,
+            "status": ConsentStatus.GIVEN,
+            "consent_channel": asked.consent_channel,
+            "notice_version": asked.notice_version,
+        }
         return await _of_customer(roots, asked, Act(MARKETING, "set_consent", values), GiveConsentPayload)
-
-    @entered(data=IN_MARKETING)
-    async def withdraw_consent(
-        roots: Parent[Roots],
-        input: Annotated[inputs.ConsentInput, ASKED],  # noqa: A002 - GraphQL's name
-    ) -> WithdrawConsentPayload | None:
-        """Withdraw a consent."""
-        asked = checked(input, inputs.ConsentModel)
-        values = _consent(asked, ConsentStatus.WITHDRAWN)
-        return await _of_customer(roots, asked, Act(MARKETING, "set_consent", values), WithdrawConsentPayload)
 
     @entered(data=IN_MARKETING)
     async def set_preference(
@@ -265,12 +258,3 @@ async def _of_record(roots: Roots, asked: Any, act: Act, record: RecordId, paylo
             holder=holder,
         )
     return await payload_of(payload, roots, customer, outcome, subject=record)
-
-
-def _consent(asked: inputs.ConsentModel, status: ConsentStatus) -> Mapping[str, Any]:
-    return {
-        "purpose": asked.purpose,
-        "status": status,
-        "consent_channel": asked.consent_channel,
-        "notice_version": asked.notice_version,
-    }

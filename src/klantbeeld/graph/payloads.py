@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import strawberry
 
@@ -86,10 +86,17 @@ def mutation_of(payload: type[MutationPayload]) -> str:
 
 
 async def payload_of(
-    kind: type[P], roots: Roots, customer: Customer, outcome: WriteOutcome, *, subject: RecordId | None
+    kind: type[P],
+    roots: Roots,
+    customer: Customer | None,
+    outcome: WriteOutcome,
+    *,
+    subject: RecordId | None,
+    **more: Any,
 ) -> P:
-    """Make the payload of an outcome; what conflicted is read as it is now."""
-    conflicts = [await _conflict(step, roots, customer, subject) for step in outcome.steps if step.is_conflict]
+    """Make the payload of an outcome; what conflicted is read as it is now. `more` are members of its own kind."""
+    conflicted = [step for step in outcome.steps if step.is_conflict] if customer else []
+    conflicts = [await _conflict(step, roots, customer, subject) for step in conflicted if customer]
     return kind(
         status=outcome.status,
         operation_id=strawberry.ID(outcome.operation_id),
@@ -98,6 +105,7 @@ async def payload_of(
         steps=[_step(step, roots) for step in outcome.steps],
         consistency_token=outcome.consistency_token,
         expires_at=outcome.expires_at,
+        **more,
     )
 
 

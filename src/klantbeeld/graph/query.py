@@ -17,7 +17,9 @@ from klantbeeld.graph.nodes import find_node
 from klantbeeld.graph.roots import Roots
 from klantbeeld.graph.search import search_customers
 from klantbeeld.graph.sourced import Node
+from klantbeeld.graph.tasks import OPEN_STATES, READ, Task, list_tasks
 from klantbeeld.sdk.words import Category, Channel
+from klantbeeld.writes.sagas.tasks import TaskState
 
 SEARCHED = Data(owner="CRM", category=Category.SOCIAL, scope="identity:search")
 
@@ -32,6 +34,9 @@ OnChannel = Annotated[Channel, strawberry.argument(description="Channel on which
 SourceName = Annotated[str, strawberry.argument(description="Name of the source.")]
 RecordId = Annotated[str, strawberry.argument(description="The source's own id of the customer.")]
 By = Annotated[IdentifyInput, strawberry.argument(description="What somebody says of who they are.")]
+States = Annotated[
+    list[TaskState] | None, strawberry.argument(description="Where the tasks stand; those not decided without it.")
+]
 Text = Annotated[str, strawberry.argument(description="Text of at least three characters.")]
 
 
@@ -93,6 +98,16 @@ class Query:
     async def node(roots: Parent[Roots], id: NodeId) -> Node | None:  # noqa: A002 - GraphQL's name
         """Anything by its global id."""
         return await find_node(roots, id)
+
+    @entered(data=READ)
+    async def tasks(
+        roots: Parent[Roots],
+        states: States = None,
+        first: First = 20,
+        after: After = None,
+    ) -> Connection[Task] | None:
+        """What you are asked to decide, the oldest first."""
+        return await list_tasks(roots, states or OPEN_STATES, first, after)
 
     @entered(data=INVENTORY)
     async def sources(roots: Parent[Roots]) -> list[Source] | None:

@@ -12,9 +12,13 @@ from klantbeeld.graph.ids import RecordId
 from klantbeeld.sdk.read import Read
 from klantbeeld.sdk.records import Record
 from klantbeeld.sdk.roles import Role
+from klantbeeld.sdk.sagas import Given, Saga
 from klantbeeld.sdk.words import Channel, MatchKind
 from klantbeeld.sources.source import Source
 from klantbeeld.writes.outcomes import WriteOutcome
+from klantbeeld.writes.rows import OperationView
+from klantbeeld.writes.sagas.registering import NewCustomer
+from klantbeeld.writes.sagas.tasks import Decision, Task, TaskState
 
 
 class Safety(Protocol):
@@ -23,9 +27,47 @@ class Safety(Protocol):
     channel: Channel
     idempotency_key: str | None
 
+    def model_dump(self, *, mode: str, exclude: set[str]) -> dict[str, Any]:
+        """Return what was asked, as JSON has it."""
+        ...
+
+
+class Desk(Protocol):
+    """Where a caller finds the tasks that are theirs to decide, and decides them; lives as long as one operation."""
+
+    async def listed(self, states: Sequence[TaskState], *, first: int, skip: int) -> list[Task]:
+        """List tasks that the caller may decide, the oldest first."""
+        ...
+
+    async def claim(self, task_id: str) -> tuple[Task, OperationView]:
+        """Claim a task; raises RequestError."""
+        ...
+
+    async def complete(self, task_id: str, decision: Decision) -> tuple[Task, OperationView]:
+        """Decide a task and carry its operation on; raises RequestError."""
+        ...
+
+    async def signal(self, operation_id: str, event: str) -> OperationView:
+        """Tell an operation that an event came; raises RequestError with OPERATION_NOT_WAITING if none is awaited."""
+        ...
+
+    def is_own(self, person: bytes | None) -> bool:
+        """Say whether a kept hash is the caller's."""
+        ...
+
 
 class Roots(Protocol):
     """Lives as long as one operation."""
+
+    @property
+    def sagas(self) -> Mapping[str, Saga]:
+        """The sagas of this deployment, by name."""
+        ...
+
+    @property
+    def desk(self) -> Desk:
+        """The tasks that are the caller's to decide."""
+        ...
 
     @property
     def moment(self) -> Moment:
@@ -127,5 +169,16 @@ class Roots(Protocol):
         noted down; nothing was sent then. `mutation` is the field's name.
 
         `holder` is the owner's id of the customer, where the record that changes tells it.
+        """
+        ...
+
+    async def run_saga(self, saga: Saga, customer: Customer, given: Given, safety: Safety) -> WriteOutcome:
+        """Carry a saga out for a customer; raises Unanswered where a needed step has no owner, and else as `write`."""
+        ...
+
+    async def register(self, new: NewCustomer, safety: Safety) -> tuple[WriteOutcome, str | None, str | None]:
+        """Register a customer unless it is somebody who is known; returns the customer's id and the code of why not.
+
+        Raises Unanswered where no system can make customers, and else as `write`.
         """
         ...

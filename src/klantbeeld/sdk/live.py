@@ -26,6 +26,8 @@ from klantbeeld.sdk.signing import Moment, Signing
 from klantbeeld.sdk.tokens import Fetched, token_call
 from klantbeeld.sources.decode import Decoded, decode
 
+Spoken = list[tuple[Call[Any], Reply]]
+
 
 @dataclass(frozen=True)
 class Live:
@@ -44,12 +46,20 @@ class Live:
 
     async def read(self, capability: str, ask: Ask) -> tuple[list[Record], str | None]:
         """Ask for one page; return its records and the position of the next."""
-        spoken = await self.converse(getattr(self.connector, capability)(ask))
+        spoken = await self.spoken(capability, ask)
+        records, position = self.understood(capability, ask, spoken)
+        return records, position
+
+    async def spoken(self, capability: str, ask: Ask) -> Spoken:
+        """Ask for one page; return what went over the line."""
+        return await self.converse(getattr(self.connector, capability)(ask))
+
+    def understood(self, capability: str, ask: Ask, spoken: Spoken) -> tuple[list[Record], str | None]:
+        """Return the records of what was spoken, and the position of the next page."""
         reading = self.connector.readings()[capability]
         decoded = understand(self.connector, *spoken[-1], ask.select)
-        return translate(decoded.items, reading.mappings, frozenset(reading.mappings[0].record.__struct_fields__)), (
-            decoded.next_page
-        )
+        members = frozenset(reading.mappings[0].record.__struct_fields__)
+        return translate(decoded.items, reading.mappings, members), decoded.next_page
 
     async def pages(self, capability: str, ask: Ask) -> AsyncIterator[list[Record]]:
         """Ask for page after page, to the last."""

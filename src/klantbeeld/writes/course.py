@@ -83,11 +83,11 @@ def _onwards(forward: list[StepRow]) -> Go | Rest:
     if any(step.state is StepState.WAITING for step in forward):
         return _in_order([step for step in forward if step.state is StepState.WAITING])
     if any(step.state is StepState.NOT_APPLIED and step.passing and not step.optional for step in forward):
-        only = [step for step in forward if not step.was_left_out]
-        if len(only) == 1:  # nothing else was done: whoever asked may ask again
-            return Rest(OperationState.NOT_APPLIED, resumable=True)
         return Rest(OperationState.UNKNOWN, again=True)
-    return Rest(_end_of(forward))
+    end = _end_of(forward)
+    if end is OperationState.NOT_APPLIED and any(step.is_call and step.state is StepState.APPLIED for step in forward):
+        return Rest(OperationState.UNKNOWN, stuck=True)  # done in part, and refused for good elsewhere
+    return Rest(end)
 
 
 def _end_of(forward: list[StepRow]) -> OperationState:

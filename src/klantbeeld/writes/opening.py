@@ -11,13 +11,13 @@ from klantbeeld.writes.events import no_events
 from klantbeeld.writes.held import Clock, Terms
 from klantbeeld.writes.journal import Journal
 from klantbeeld.writes.keys import Keys
-from klantbeeld.writes.planning import Extensions
+from klantbeeld.writes.planning import Extensions, Order
 from klantbeeld.writes.rows import OperationRow, StepRow
 from klantbeeld.writes.sealing import Sealer
 from klantbeeld.writes.sending import EventsOf, Sender
 from klantbeeld.writes.settling import Settler
 from klantbeeld.writes.walker import Changed, Walker
-from klantbeeld.writes.writer import Writer, WriterParts
+from klantbeeld.writes.writer import Writer, WriterParts, as_asked
 
 
 async def tell_nobody(_operation: OperationRow, _step: StepRow) -> str | None:
@@ -35,6 +35,7 @@ class Around:
     changed: Changed = tell_nobody
     events_of: EventsOf = no_events
     extensions: Extensions = field(default_factory=Extensions)
+    arrange: Callable[[Order], Order] = as_asked
 
 
 def make_writer(sources: Mapping[str, Source], journal: Journal, settings: WriteSettings, around: Around) -> Writer:
@@ -68,5 +69,6 @@ def make_writer(sources: Mapping[str, Source], journal: Journal, settings: Write
             terms=terms,
             holder=str(uuid.uuid4()),
             declared=settings.owners,
+            arrange=around.arrange,
         )
     )

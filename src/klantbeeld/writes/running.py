@@ -4,21 +4,30 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Protocol
 
 from klantbeeld.settings import EventSettings, WriteSettings
 from klantbeeld.sources.source import Source
 from klantbeeld.store import Store
-from klantbeeld.store.transactions import open_transactions
+from klantbeeld.store.transactions import Transactions, open_transactions
 from klantbeeld.writes.delivery import Delivery, DeliveryParts, Post
 from klantbeeld.writes.events import CustomerChanged
 from klantbeeld.writes.journal import Journal
 from klantbeeld.writes.opening import Around, make_writer
 from klantbeeld.writes.progress import ProgressFeed
+from klantbeeld.writes.sagas.opening import SagaParts, Sagas, open_sagas
 from klantbeeld.writes.worker import Noting, Parked, Worker, WorkerParts
 from klantbeeld.writes.writer import Writer
 
 Wrap = Callable[[Journal], Journal]
+
+
+class MakeSagaParts(Protocol):
+    """Makes the parts of sagas, once there is a journal."""
+
+    def __call__(self, *, transactions: Transactions, journal: Journal) -> SagaParts:
+        """Make them."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +37,7 @@ class Writing:
     writer: Writer
     progress: ProgressFeed
     parked: Parked
+    sagas: Sagas
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +57,7 @@ async def open_writing(
     around: Around,
     *,
     noting: Noting,
+    saga_parts: MakeSagaParts,
     wrap: Wrap = lambda journal: journal,
     delivering: Delivering | None = None,
 ) -> AsyncIterator[Writing]:
@@ -55,7 +66,10 @@ async def open_writing(
     `wrap` may put something around the journal: a test that ends the process in the middle.
     """
     async with AsyncExitStack() as stack:
-        journal = wrap(Journal(await stack.enter_async_context(open_transactions(store)), wait=settings.journal_wait))
+        transactions = await stack.enter_async_context(open_transactions(store))
+        journal = wrap(Journal(transactions, wait=settings.journal_wait))
+        sagas = open_sagas(saga_parts(transactions=transactions, journal=journal))
+        around = replace(around, extensions=sagas.extensions, arrange=sagas.arrange)
         progress = ProgressFeed(journal.find, every=settings.progress_every)
         journal.moved = progress.moved
         if delivering is not None:
@@ -75,7 +89,7 @@ async def open_writing(
             lease=settings.lease,
         )
         await stack.enter_async_context(_beside(Worker(parts).run()))
-        yield Writing(writer, progress, parked)
+        yield Writing(writer, progress, parked, sagas)
 
 
 def _delivery(journal: Journal, around: Around, delivering: Delivering) -> Delivery:

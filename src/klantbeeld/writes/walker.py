@@ -5,11 +5,11 @@ from dataclasses import replace
 
 import structlog
 
-from klantbeeld.errors import StoreError
+from klantbeeld.errors import SourceError, StoreError
 from klantbeeld.sources.context import CallContext
 from klantbeeld.writes.course import Go, next_of
 from klantbeeld.writes.held import Held
-from klantbeeld.writes.outcomes import Verdict
+from klantbeeld.writes.outcomes import Verdict, verdict_after
 from klantbeeld.writes.planning import Done, StepHandler, Waiting
 from klantbeeld.writes.rows import OperationRow, OperationView, StepRow
 from klantbeeld.writes.sending import Ready, Sender
@@ -79,7 +79,12 @@ class Walker:
         handler = self._handlers.get(step.kind)
         if handler is None:
             raise StoreError("the journal has a step of a kind that nobody handles here")
-        came = await handler.take(held.view.operation, step, held.payload(step))
+        try:
+            came = await handler.take(held.view.operation, step, held.payload(step))
+        except SourceError as problem:  # it reads, and changes nothing at a source
+            problem.sent = False
+            await held.conclude(replace(step, attempts=step.attempts + 1), verdict_after(problem))
+            return
         if isinstance(came, Waiting):
             held.wake_at = came.wake_at
             waits = replace(

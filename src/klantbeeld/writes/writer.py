@@ -5,7 +5,7 @@ sent; what came of it is kept; caches are told; the answer leaves. Whoever comes
 of it, or carries it on.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 import structlog
@@ -32,11 +32,17 @@ log = structlog.get_logger(__name__)
 RETRY_AFTER = 1  # seconds after which an operation in progress may be asked again
 
 
+def as_asked(order: Order) -> Order:
+    """Leave an order as its mutation asks."""
+    return order
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WriterParts:
     """What a writer is made of; lives as long as the app.
 
-    `holder` is this process's own id. `declared` names the owner of an act where a role has several.
+    `holder` is this process's own id. `declared` names the owner of an act where a role has several. `arrange` adds to
+    an order what belongs to it besides what its mutation asks.
     """
 
     sources: Mapping[str, Source]
@@ -50,6 +56,7 @@ class WriterParts:
     terms: Terms
     holder: str
     declared: Mapping[str, str] = field(default_factory=dict)
+    arrange: Callable[[Order], Order] = as_asked
 
 
 class Writer:
@@ -70,6 +77,7 @@ class Writer:
         Raises KeyRefused for a key that came with another input, Overloaded for an operation in progress (409) and for
         a journal that cannot be written (503); nothing was sent then.
         """
+        order = self._parts.arrange(order)
         try:
             known = await self._known(order)
             if known is None:
@@ -247,6 +255,7 @@ class Writer:
         return await self._taken_up(held, context)
 
     async def _taken_up(self, held: Held, context: CallContext) -> WriteOutcome:
+        held.view = woken(held.view)
         try:
             await self._walker.take_up(held, context)
         except Fenced:

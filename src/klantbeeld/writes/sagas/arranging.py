@@ -1,0 +1,92 @@
+"""Arranging: what belongs to an order besides what its mutation asks, whoever declared it.
+
+An operator hooks steps to acts, or has a second person approve a whole mutation. A change of contact details renews
+what the customer is found by.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+
+from klantbeeld.identity.match_keys import MatchKey, MatchKeyKind
+from klantbeeld.sdk.acts import ChangeContactDetails
+from klantbeeld.settings_saga import Hook, SagaSettings
+from klantbeeld.settings_section import Bilingual
+from klantbeeld.writes.planning import Order, PlannedStep
+from klantbeeld.writes.sagas.linking import REMEMBER, Renewed
+from klantbeeld.writes.sagas.payloads import Approval, Engaged, Told, Until
+from klantbeeld.writes.sagas.persons import Persons
+from klantbeeld.writes.sagas.planning import APPROVE, ENGAGE, NOTIFY, WAIT
+
+FIRST = "before_start"  # what the step is called in which a second person approves a whole operation
+
+
+class Arranging:
+    """Arranges orders; lives as long as the app."""
+
+    def __init__(self, settings: SagaSettings, persons: Persons) -> None:
+        self._settings = settings
+        self._persons = persons
+        self._hooks: Mapping[str, Sequence[Hook]] = {
+            act: [hook for hook in settings.hooks if hook.act == act] for act in {hook.act for hook in settings.hooks}
+        }
+
+    def __call__(self, order: Order) -> Order:
+        """Return the order with all that belongs to it; compensations still name the steps that they take back."""
+        question = self._settings.approve_first.get(order.mutation)
+        if question is None and not any(self._has_more(step) for step in order.steps):
+            return order
+        starter = self._persons.of_caller(order.caller)
+        found = [self._approval(FIRST, question, scope=None, starter=starter)] if question else []
+        places: dict[int, int] = {}
+        for place, step in enumerate(order.steps):
+            if step.compensates is not None:
+                found.append(replace(step, compensates=places[step.compensates]))
+                continue
+            found += self._hooked(step, "before", starter)
+            places[place] = len(found)
+            found += [step, *_renewal(step), *self._hooked(step, "after", starter)]
+        return replace(order, steps=tuple(found))
+
+    def _has_more(self, step: PlannedStep) -> bool:
+        return step.act in self._hooks or isinstance(step.payload, ChangeContactDetails)
+
+    def _hooked(self, step: PlannedStep, moment: str, starter: bytes) -> Iterator[PlannedStep]:
+        hooks: Iterable[Hook] = () if step.left_out else self._hooks.get(step.act, ())
+        return (self._step(hook, starter) for hook in hooks if hook.moment == moment)
+
+    def _step(self, hook: Hook, starter: bytes) -> PlannedStep:
+        name = f"{hook.moment}_{hook.act}"
+        match hook.does:
+            case "approve":
+                title = hook.title or Bilingual(nl=name, en=name)
+                return self._approval(name, title, scope=hook.scope, starter=starter)
+            case "wait":
+                return PlannedStep(kind=WAIT, act=name, payload=Until(seconds=hook.seconds))
+            case "notify":
+                return PlannedStep(kind=NOTIFY, act=name, payload=Told(topic=hook.topic or name))
+            case "engage":
+                engaged = Engaged(engine=hook.engine or "", process=hook.process or "")
+                return PlannedStep(kind=ENGAGE, act=name, payload=engaged)
+
+    def _approval(self, name: str, title: Bilingual, *, scope: str | None, starter: bytes) -> PlannedStep:
+        rules = self._settings.approval
+        payload = Approval(
+            title_nl=title.nl,
+            title_en=title.en,
+            scope=scope or rules.scope,
+            due=rules.due,
+            escalates=rules.escalates,
+            escalates_to=rules.escalates_to,
+            starter=starter,
+        )
+        return PlannedStep(kind=APPROVE, act=name, payload=payload)
+
+
+def _renewal(step: PlannedStep) -> Iterator[PlannedStep]:
+    """Yield the step that renews what a record is found by, after a change of contact details."""
+    act = step.payload
+    if isinstance(act, ChangeContactDetails):
+        new = ((MatchKeyKind.EMAIL, act.email), (MatchKeyKind.PHONE, act.phone))
+        keys = tuple(MatchKey(kind, value) for kind, value in new if value)
+        renewed = Renewed(record_id=act.customer, keys=keys)
+        yield PlannedStep(kind=REMEMBER, act=REMEMBER, source=step.source, role=step.role, payload=renewed)

@@ -1,0 +1,96 @@
+"""Steps that change the identity map: a customer who was just made is linked, and what a record is found by is renewed.
+
+Twice is as once: a step that is repeated after a crash finds what it made.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+
+import msgspec
+
+from klantbeeld.errors import RequestError, SourceError
+from klantbeeld.identity.links import Decision, Sighting
+from klantbeeld.identity.map import IdentityMap
+from klantbeeld.identity.match_keys import MatchKey
+from klantbeeld.sources.context import CallContext
+from klantbeeld.sources.source import Source
+from klantbeeld.writes.planning import Done, Waiting
+from klantbeeld.writes.rows import OperationRow, OperationView, StepRow
+from klantbeeld.writes.sagas.payloads import opened
+from klantbeeld.writes.sagas.reading import match_keys_of
+
+LINK, REMEMBER = "link", "remember"
+REGISTERED = "REGISTERED"
+"""Origin of a link that was made when the gateway registered the customer."""
+DECIDED = Decision(REGISTERED, "registerCustomer")
+
+Find = Callable[[str], Awaitable[OperationView | None]]
+
+
+class Linked(msgspec.Struct, frozen=True, kw_only=True):
+    """What is linked: the record that step `step` wrote, found by `keys`.
+
+    `subject` is the account in the customer's own app that is linked along: its issuer's reference, and the subject.
+    """
+
+    step: int
+    keys: tuple[MatchKey, ...] = ()
+    subject: tuple[str, str] | None = None
+
+
+class Renewed(msgspec.Struct, frozen=True, kw_only=True):
+    """A record whose contact details changed, and the keys that are new."""
+
+    record_id: str
+    keys: tuple[MatchKey, ...] = ()
+
+
+class Linking:
+    """The handler of steps that link what a step before them made; lives as long as the app."""
+
+    def __init__(self, identity: IdentityMap, find: Find) -> None:
+        self._identity = identity
+        self._find = find
+
+    async def take(self, operation: OperationRow, _step: StepRow, payload: bytes, /) -> Done | Waiting:
+        """Make a customer of the new record, or find the one that it was made into before a crash."""
+        asked = opened(payload, Linked)
+        view = await self._find(operation.id)
+        if view is None:
+            raise LookupError(operation.id)
+        made = view.step(asked.step)
+        sighting = Sighting(made.source or "", made.record_id or "", asked.keys)
+        customer_id = await self._customer_of(sighting)
+        if asked.subject is not None:
+            await self._identity.add_link(customer_id, Sighting(*asked.subject), DECIDED)
+        return Done(applied=True, record_id=made.record_id, customer_id=customer_id)
+
+    async def _customer_of(self, sighting: Sighting) -> str:
+        known = await self._identity.by_reference(sighting.source, sighting.record_id)
+        if known is not None:
+            return known
+        try:
+            return await self._identity.register_customer([sighting], DECIDED)
+        except RequestError:  # another replica was quicker, with the same record
+            return await self._identity.first_sight(sighting.source, sighting.record_id, sighting.match_keys)
+
+
+class Remembering:
+    """The handler of steps that renew what a record is found by, after a change of contact details."""
+
+    def __init__(
+        self, identity: IdentityMap, sources: Mapping[str, Source], *, context: Callable[[], CallContext]
+    ) -> None:
+        self._identity = identity
+        self._sources = sources
+        self._context = context
+
+    async def take(self, _operation: OperationRow, step: StepRow, payload: bytes, /) -> Done | Waiting:
+        """Keep what the record is found by now, and nothing else; where it cannot be read, add what is new."""
+        asked, source = opened(payload, Renewed), step.source or ""
+        try:
+            keys = await match_keys_of(self._sources[source], asked.record_id, self._context)
+        except SourceError:
+            await self._identity.first_sight(source, asked.record_id, asked.keys)
+        else:
+            await self._identity.remember_keys(source, asked.record_id, keys)
+        return Done(applied=True)

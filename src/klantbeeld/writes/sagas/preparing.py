@@ -1,0 +1,69 @@
+"""What is looked up just before a step of a saga is sent: what is there now, and what an earlier step wrote."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from klantbeeld.errors import SourceInvalid
+from klantbeeld.sdk.acts import Act
+from klantbeeld.sdk.sagas import Do, Saga
+from klantbeeld.sources.context import CallContext
+from klantbeeld.sources.source import Source
+from klantbeeld.writes.planning import PlannedStep, Prepared, Preparer
+from klantbeeld.writes.rows import OperationRow, OperationView, StepRow
+from klantbeeld.writes.sagas.planning import compensation
+from klantbeeld.writes.sagas.reading import read_record
+
+Find = Callable[[str], Awaitable[OperationView | None]]
+
+
+def preparers(sagas: Mapping[str, Saga], sources: Mapping[str, Source], find: Find) -> dict[str, Preparer]:
+    """Return a preparer for each call of each saga, and for each step that takes one back."""
+    found: dict[str, Preparer] = {}
+    for saga in sagas.values():
+        for step in saga.steps:
+            if isinstance(step, Do):
+                found[f"{saga.name}/{step.name}"] = Forward(saga.name, step, sources)
+                found[f"{saga.name}/{step.name}/undo"] = Backward(step, find)
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Forward:
+    """Prepares a call: what is there before is read, so that it can be put back."""
+
+    saga: str
+    step: Do
+    sources: Mapping[str, Source]
+
+    async def prepare(self, _operation: OperationRow, step: StepRow, act: Act, context: CallContext, /) -> Prepared:
+        """Read what has to be known; raises SourceError where it cannot be."""
+        undo = self.step.undo
+        if undo is None or undo.reads is None:
+            return Prepared(act)
+        before = await read_record(self.sources[step.source or ""], undo.reads, act.customer, context)
+        done = PlannedStep(act=step.act, source=step.source, role=step.role, payload=act)
+        return Prepared(act, compensation(self.saga, self.step, done, before, place=step.seq))
+
+
+@dataclass(frozen=True, slots=True)
+class Backward:
+    """Prepares a step that takes another back: which record that wrote, and at which version it may be changed.
+
+    What puts an earlier value back goes only over the version that was written, so that nobody's later change is lost;
+    what says something anew goes over the present one.
+    """
+
+    step: Do
+    find: Find
+
+    async def prepare(self, operation: OperationRow, step: StepRow, act: Act, _context: CallContext, /) -> Prepared:
+        """Fill in what the journal knows of the step that is taken back."""
+        view, undo = await self.find(operation.id), self.step.undo
+        if view is None or step.compensates is None or undo is None:
+            raise SourceInvalid("the operation is not in the journal", sent=False)
+        done = view.step(step.compensates)
+        if undo.takes:
+            later: dict[str, Any] = {undo.takes: done.record_id or ""}
+            act = replace(act, **later)
+        return Prepared(replace(act, expected=done.version) if undo.reads else act)

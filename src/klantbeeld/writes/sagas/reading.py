@@ -1,0 +1,75 @@
+"""Reads that writing needs: what a record is at this moment, at its source, for the gateway's own use."""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from klantbeeld.errors import SourceError, SourceInvalid
+from klantbeeld.identity.match_keys import MatchKey, MatchKeyKind, address_birth_date, name_postcode_birth_date
+from klantbeeld.sdk.records import ContactMedium, Party
+from klantbeeld.sdk.roles import ROLES
+from klantbeeld.sdk.words import ContactKind
+from klantbeeld.sources.context import CallContext
+from klantbeeld.sources.questions import Question, Subject
+from klantbeeld.sources.source import Source
+
+KINDS = {ContactKind.EMAIL: MatchKeyKind.EMAIL, ContactKind.PHONE: MatchKeyKind.PHONE}
+
+
+async def read_record(source: Source, capability: str, key: str, context: CallContext) -> Sequence[Any]:
+    """Return what a source holds under one of its ids, with all members; nothing where it cannot be asked for that.
+
+    Raises SourceError, `sent` false: a read has changed nothing.
+    """
+    reading = source.readings.get(capability)
+    if reading is None:
+        return ()
+    kinds = (role.reads[capability] for role in ROLES.values() if capability in role.reads)
+    members = frozenset(name for kind in kinds for name in kind.__struct_fields__)
+    question = Question(
+        subjects={key: Subject("", frozenset({key}))},
+        members={capability: members},
+        arguments={},
+        by_record=reading.by_record,
+        everything=True,
+    )
+    outcome = await source.ask(question, context)
+    if outcome.problem is not None:
+        raise unsent(outcome.problem)
+    return outcome.records.get(capability, {}).get(key, ())
+
+
+def unsent(problem: SourceError) -> SourceError:
+    """Return a problem of a read as one that proves that nothing was written."""
+    problem.sent = False
+    return problem
+
+
+async def match_keys_of(source: Source, record_id: str, context: Callable[[], CallContext]) -> list[MatchKey]:
+    """Return what a customer's record is found by; raises SourceError where the source does not say.
+
+    A record that is not there is SourceInvalid: it was written a moment ago.
+    """
+    parties = await read_record(source, "party", record_id, context())
+    media = await read_record(source, "contact_media", record_id, context())
+    if not parties and "party" in source.readings:
+        raise SourceInvalid("a record that was written is not there", sent=False)
+    return [*_reached(media), *_named(parties, media)]
+
+
+def _reached(media: Sequence[ContactMedium]) -> Iterator[MatchKey]:
+    for medium in media:
+        if medium.kind in KINDS and medium.value:
+            yield MatchKey(KINDS[medium.kind], medium.value)
+
+
+def _named(parties: Sequence[Party], media: Sequence[ContactMedium]) -> Iterator[MatchKey]:
+    """Yield the keys that are made of several values; each needs all of them."""
+    addresses = [medium.address for medium in media if medium.address]
+    for party in parties:
+        if party.customer_number:
+            yield MatchKey(MatchKeyKind.CUSTOMER_NUMBER, party.customer_number)
+        for address in addresses if party.birth_date else ():
+            if address.postcode and address.house_number:
+                yield address_birth_date(address.postcode, address.house_number, party.birth_date or "")
+            if address.postcode and party.family_name:
+                yield name_postcode_birth_date(party.family_name, address.postcode, party.birth_date or "")
