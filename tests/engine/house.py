@@ -268,6 +268,7 @@ class House:
             "consistency_token": None,
             "idempotency_key": None,
             "explain": False,
+            "span": None,
             "takes_incremental": False,
             "takes_events": False,
         }
