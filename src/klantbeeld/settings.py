@@ -88,7 +88,7 @@ class GatewaySettings(Section):
     max_deferred: int = Field(default=20, gt=0)
     """Most `@defer` and `@stream` that hold in one operation, its fragments spread out."""
     compress_from_bytes: int = Field(default=1_400, gt=0)
-    """Smallest answer that is compressed for clients that accept gzip; below, it fits one packet anyway."""
+    """Smallest answer that is compressed, with zstd or gzip as the client accepts; below, it fits one packet anyway."""
     max_streams: int = Field(default=1_000, gt=0)
     """Most answers in parts and sockets that are under way at once; beyond it 503."""
     max_deadline: Seconds = 15.0

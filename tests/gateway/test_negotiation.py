@@ -6,7 +6,7 @@ from klantbeeld.gateway.negotiation import (
     GRAPHQL_RESPONSE,
     JSON,
     LONGEST_HEADER,
-    accepts_gzip,
+    coding,
     is_json,
     language,
     wanted,
@@ -127,13 +127,22 @@ def test_the_language_is_the_best_of_ours(accept_language: bytes, expected: str)
 @pytest.mark.parametrize(
     ("accept_encoding", "expected"),
     [
-        (b"", False),
-        (b"gzip, deflate, br", True),
-        (b"gzip;q=0", False),
-        (b"*", True),
-        (b"*, gzip;q=0", False),
-        (b"identity", False),
+        (b"", None),
+        (b"gzip, deflate, br", "gzip"),
+        (b"gzip, deflate, br, zstd", "zstd"),
+        (b"gzip, zstd;q=0.5", "gzip"),
+        (b"gzip;q=0, zstd", "zstd"),
+        (b"zstd;q=0, gzip", "gzip"),
+        (b"gzip;q=0", None),
+        (b"*", "gzip"),
+        (b"*, gzip;q=0", None),
+        (b"identity", None),
     ],
 )
-def test_gzip_is_sent_only_to_who_takes_it(accept_encoding: bytes, *, expected: bool) -> None:
-    assert accepts_gzip(accept_encoding) is expected
+def test_an_answer_is_compressed_as_the_client_rates_it(accept_encoding: bytes, expected: str | None) -> None:
+    assert coding(accept_encoding, ("zstd", "gzip")) == expected
+
+
+def test_without_its_library_there_is_no_zstd() -> None:
+    assert coding(b"zstd, gzip;q=0.1", ("gzip",)) == "gzip"
+    assert coding(b"zstd", ("gzip",)) is None

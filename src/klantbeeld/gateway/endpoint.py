@@ -30,7 +30,7 @@ from klantbeeld.gateway.ports import (
     RequestContext,
 )
 from klantbeeld.gateway.reading import CLOSE, ClientGone, read_body, request_of_body, request_of_query_string
-from klantbeeld.gateway.replies import GZIP, compressed, send_reply, send_stream
+from klantbeeld.gateway.replies import CODINGS, compressed, send_reply, send_stream
 from klantbeeld.gateway.streams import Streams
 from klantbeeld.gateway.watch import Watch, Watched
 from klantbeeld.settings import GatewaySettings, Language
@@ -253,10 +253,11 @@ class GraphQLEndpoint:
         headers: Headers = ((b"content-type", wanted.refusal), *answer.headers)
         if status == 405:  # noqa: PLR2004 - HTTP's word for it
             headers = (*headers, ALLOW_POST)
-        if len(body) >= self._settings.compress_from_bytes and negotiation.accepts_gzip(
-            exchange.headers.get(b"accept-encoding", b"")
-        ):
-            return Reply(status, await compressed(body), (*headers, GZIP))
+        if len(body) >= self._settings.compress_from_bytes:
+            coding = negotiation.coding(exchange.headers.get(b"accept-encoding", b""), CODINGS)
+            if coding is not None:
+                named = (b"content-encoding", coding.encode())
+                return Reply(status, await compressed(body, coding), (*headers, named))
         return Reply(status, body, headers)
 
     async def _stream(self, exchange: Exchange, context: RequestContext, parts: Parts) -> StreamReply:

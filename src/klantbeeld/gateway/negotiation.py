@@ -17,6 +17,7 @@ LONGEST_HEADER: Final = 2_000  # an Accept beyond it is answered as if it were a
 REMEMBERED: Final = 256
 
 Streaming = Literal["multipart", "sse"]
+Coding = Literal["zstd", "gzip"]
 Offer = Literal["application/json", "application/graphql-response+json", "multipart/mixed", "text/event-stream"]
 
 JSON_OFFERS: Final[tuple[Offer, ...]] = ("application/json", "application/graphql-response+json")
@@ -106,10 +107,16 @@ def language(accept_language: bytes, default: Language) -> Language:
 
 
 @lru_cache(REMEMBERED)
-def accepts_gzip(accept_encoding: bytes) -> bool:
-    """Tell whether an Accept-Encoding header takes gzip (RFC 9110, section 12.5.3)."""
-    by_name = {one.media: not one.is_refused for one in _ranges(accept_encoding[:LONGEST_HEADER])}
-    return by_name.get("gzip", by_name.get("*", False))
+def coding(accept_encoding: bytes, offered: tuple[Coding, ...]) -> Coding | None:
+    """Choose how an answer is compressed (RFC 9110, section 12.5.3); of what the client rates alike, the first offered.
+
+    None where the client takes none of them. Who takes anything gets gzip: not everybody means it.
+    """
+    quality = {one.media: one.rank[0] for one in _ranges(accept_encoding[:LONGEST_HEADER])}
+    rated: dict[Coding, float] = {one: quality.get(one, 0.0) for one in offered}
+    rated["gzip"] = quality.get("gzip", quality.get("*", 0.0))
+    best = max(rated, key=lambda one: rated[one])
+    return best if rated[best] > 0 else None
 
 
 def _rank(ranges: list[Range], offer: str) -> tuple[float, int] | None:
