@@ -10,7 +10,7 @@ from typing import Any
 
 import httpx
 import pytest
-from starlette.types import Message
+from starlette.types import Message, Receive, Scope, Send
 from tests.gateway.conftest import (
     SECRET,
     TOKEN,
@@ -31,6 +31,8 @@ from klantbeeld.gateway.ports import GraphQLRequest, Parts, RequestContext
 from klantbeeld.gateway.replies import CODINGS
 from klantbeeld.gateway.streams import Streams
 from klantbeeld.settings import GatewaySettings
+from klantbeeld.telemetry.observe import KEY, Observation
+from klantbeeld.telemetry.trace import accept_trace
 from klantbeeld.texts import say
 
 pytestmark = pytest.mark.asyncio
@@ -244,8 +246,14 @@ async def test_a_client_that_goes_away_has_its_request_ended_within_200_ms(serve
             finally:
                 ended.set_result(loop.time())
 
-    observer = FakeObserver()
-    app = GraphQLEndpoint(Watching(), FakeAuthenticator(FakeCaller()), settings=GatewaySettings(), observer=observer)
+    observer, noted = FakeObserver(), Observation(accept_trace(None, None))
+    endpoint = GraphQLEndpoint(
+        Watching(), FakeAuthenticator(FakeCaller()), settings=GatewaySettings(), observer=observer
+    )
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await endpoint({**scope, KEY: noted}, receive, send)
+
     async with serve(app) as address, httpx.AsyncClient(base_url=f"http://{address}") as client:
         going = asyncio.create_task(client.post("/", json=HELLO, headers={"authorization": f"Bearer {TOKEN}"}))
         await asked.wait()
@@ -253,6 +261,7 @@ async def test_a_client_that_goes_away_has_its_request_ended_within_200_ms(serve
         left = loop.time()
         assert await ended - left < 0.2
     assert observer.failures == []
+    assert (noted.outcome, noted.status) == ("gone", 499)
 
 
 async def test_a_part_of_the_deadline_is_kept_for_the_answer(client: Client, engine: FakeEngine) -> None:

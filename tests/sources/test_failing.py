@@ -79,6 +79,32 @@ async def test_when_to_come_back_is_remembered() -> None:
     assert outcome.problem.retry_after == 7
 
 
+@pytest.mark.parametrize(
+    ("told", "seconds"),
+    [
+        ("Thu, 26 Nov 2026 12:00:09 GMT", 9),
+        ("Thu, 26 Nov 2026 11:00:00 GMT", 0),
+        ("Thursday, 26-Nov-26 12:00:09 GMT", 9),
+        ("soon", None),
+        ("-5", None),
+        ("", None),
+    ],
+)
+async def test_when_to_come_back_may_be_a_date(told: str, seconds: float | None) -> None:
+    headers = {"retry-after": told, "date": "Thu, 26 Nov 2026 12:00:00 GMT"}
+    outcome = await ask(answering(b"", 429, **headers), about("invoices", "c"))
+
+    assert outcome.problem is not None
+    assert outcome.problem.retry_after == seconds
+
+
+async def test_a_date_to_come_back_says_nothing_where_the_answer_has_none() -> None:
+    outcome = await ask(answering(b"", 429, **{"retry-after": "Thu, 26 Nov 2026 12:00:09 GMT"}), about("invoices", "c"))
+
+    assert outcome.problem is not None
+    assert outcome.problem.retry_after is None
+
+
 GARBAGE: Mapping[str, bytes] = {
     "nothing": b"",
     "HTML": b"<!doctype html><title>Welcome</title>",

@@ -39,6 +39,7 @@ from klantbeeld.telemetry.observe import Observation
 from klantbeeld.telemetry.spans import Span
 
 GRACE: Final = 0.25  # the engine ends at its deadline with what it has; this long after, it is ended
+GONE: Final = 499  # what nginx calls it; it is logged and never sent
 BEAT_EVERY: Final = 12.0
 MOST_MILLISECONDS_DIGITS: Final = 7
 DEADLINE_HEADER: Final = b"klantbeeld-deadline-ms"
@@ -132,6 +133,7 @@ class GraphQLEndpoint:
         try:
             reply = await self._let_in(exchange)
         except ClientGone:
+            _note_gone(scope)
             return
         except Exception as error:  # noqa: BLE001 - whatever broke, the caller gets an answer and no text of it
             reply = self._refusal(exchange, error)
@@ -319,6 +321,13 @@ def _note(scope: Scope, caller: Caller, answer: Answer) -> None:
 def _span(scope: Scope) -> Span | None:
     observed: Observation | None = scope.get(OBSERVED)
     return None if observed is None else observed.span
+
+
+def _note_gone(scope: Scope) -> None:
+    """Tell the log and the metrics that nobody waits for the answer any more."""
+    observed: Observation | None = scope.get(OBSERVED)
+    if observed is not None:
+        observed.outcome, observed.status = "gone", GONE
 
 
 def loop_time(unix_time: float | None) -> float | None:

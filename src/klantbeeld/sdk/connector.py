@@ -16,6 +16,7 @@ A capability raises SourceRejected where it is given an id that cannot be one of
 from collections.abc import Callable
 from collections.abc import Mapping as Table
 from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
 from typing import Any, ClassVar, TypeVar
 
 from klantbeeld.errors import (
@@ -158,9 +159,15 @@ def problem_of_status(reply: Reply) -> SourceError | None:  # noqa: PLR0911 - a 
 
 
 def retry_after(reply: Reply) -> float | None:
-    """Return the seconds of a `Retry-After` that is given in seconds."""
+    """Return the seconds of a `Retry-After`; one that is a date is held against the answer's own (RFC 9110, 10.2.3)."""
     value = reply.header("retry-after")
-    return float(value) if value and value.isdecimal() else None
+    if not value or value.isdecimal():
+        return float(value) if value else None
+    try:
+        wait = parsedate_to_datetime(value) - parsedate_to_datetime(reply.header("date") or "")
+    except (ValueError, TypeError):  # no date, or one with a zone and one without
+        return None
+    return max(wait.total_seconds(), 0.0)
 
 
 def _marked(cls: type[Connector], mark: str) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from prometheus_client import CollectorRegistry, ProcessCollector
 from klantbeeld.telemetry.counting import Board, Followed, Gauged, Levels, Tally, Timings
 
 DocumentOrigin = Literal["new", "shared", "refused"]
-RequestOutcome = Literal["ok", "partial", "refused", "failed", "overloaded"]
+RequestOutcome = Literal["ok", "partial", "refused", "failed", "overloaded", "gone"]
 CallOutcome = Literal[
     "ok",
     "timeout",
