@@ -127,6 +127,38 @@ async def test_it_is_overrun_when_it_refused_for_long_without_a_pause() -> None:
     assert told == [False] * 6 + [True, True, False, False]
 
 
+async def test_while_it_refuses_the_capacity_goes_to_the_most_important() -> None:
+    clock = Clock()
+    opened = door(clock, most=10, waiting=0)
+    came = dict.fromkeys(("agent", "partner"), 0)
+    for _ in range(30):  # windows
+        clock.now += 0.1
+        for who, headers in (("partner", PARTNER), ("agent", AGENT)):
+            for _ in range(10):
+                try:
+                    await opened.enter(headers)
+                except Overloaded:
+                    continue
+                came[who] += 1
+        while opened.inside:
+            opened.leave()
+        opened.share_out()
+    assert came["agent"] > 200
+    assert came["partner"] < 120
+
+
+async def test_after_a_pause_without_a_refusal_everybody_is_alike_again() -> None:
+    clock = Clock()
+    opened = door(clock, waiting=0, pause=1.0)
+    await opened.enter(AGENT)
+    with pytest.raises(Overloaded):
+        await opened.enter(PARTNER)
+    opened.leave()
+    clock.now = 1.5
+    opened.share_out()
+    await opened.enter(PARTNER)
+
+
 async def test_a_loop_that_comes_late_lets_fewer_in_and_one_in_time_more_again() -> None:
     opened = door(most=100, least=10, lag=0.05)
     for _ in range(60):

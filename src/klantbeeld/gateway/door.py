@@ -1,8 +1,9 @@
 """The door: how many requests are answered at once, and who comes in where not everybody can.
 
 A request that finds no place waits for one, very shortly and in a short queue; then it is refused, before anything was
-read of it. Whoever is more important takes the place of whoever is less. Where the process itself is the bottleneck,
-the event loop comes late, and fewer are let in.
+read of it. Whoever is more important takes the place of whoever is less, and while requests are refused the capacity is
+shared out by importance (`shares`). Where the process itself is the bottleneck, the event loop comes late, and fewer
+are let in.
 """
 
 import asyncio
@@ -12,6 +13,7 @@ from collections.abc import Callable, Mapping
 from typing import Final, Protocol
 
 from klantbeeld.errors import Overloaded
+from klantbeeld.gateway.shares import Shares
 from klantbeeld.settings import DoorSettings
 
 LEVELS: Final = 4  # of importance: agents, apps, partners, all others
@@ -46,6 +48,8 @@ class Door:
         self._clock = clock
         self._queues: tuple[deque[Waiting], ...] = tuple(deque() for _ in range(LEVELS))
         self._waiting = 0
+        self._shares: Shares | None = None  # while requests are refused
+        self._was_full = False  # since the capacity was shared out
         self._refusing_since: float | None = None
         self._last_refusal = float("-inf")
         self._timer: asyncio.TimerHandle | None = None
@@ -61,20 +65,29 @@ class Door:
 
     async def enter(self, headers: Mapping[bytes, bytes]) -> None:
         """Come in, or raise Overloaded within the time that a request may wait; whoever came in leaves by `leave`."""
-        if self.inside < self.limit and not self._waiting:
+        if self._shares is None and self.inside < self.limit and not self._waiting:
             self.inside += 1
             return
-        await self._wait(min(self._importance(headers.get(b"authorization")), LEVELS - 1))
+        level = min(self._importance(headers.get(b"authorization")), LEVELS - 1)
+        if self._shares is not None and not self._shares.admits(level):
+            raise self._refusal()
+        if self.inside < self.limit and not self._waiting:
+            self.inside += 1
+            self._was_full |= self.inside == self.limit
+            return
+        self._was_full = True
+        await self._wait(level)
 
     def leave(self) -> None:
         """Make room for whoever waits and is the most important."""
         self.inside -= 1
+        if self._shares is not None:
+            self._shares.answered()
         self._let_in()
 
     def start(self) -> None:
-        """Look from now on how late the loop comes."""
-        if self._settings.adaptive:
-            self._schedule(asyncio.get_running_loop())
+        """Look from now on how late the loop comes, and who comes."""
+        self._schedule(asyncio.get_running_loop())
 
     def stop(self) -> None:
         """Look no more, and refuse those who wait."""
@@ -141,6 +154,8 @@ class Door:
         if self._refusing_since is None or now - self._last_refusal > self._settings.pause:
             self._refusing_since = now
         self._last_refusal = now
+        if self._shares is None:
+            self._shares = Shares(LEVELS)
         return Overloaded("as many requests as the gateway can take", retry_after=self._settings.retry_after)
 
     def _schedule(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -148,8 +163,20 @@ class Door:
         self._timer = loop.call_at(self._expected, self._look, loop)
 
     def _look(self, loop: asyncio.AbstractEventLoop) -> None:
-        self.adapt(loop.time() - self._expected)
+        if self._settings.adaptive:
+            self.adapt(loop.time() - self._expected)
+        self.share_out()
         self._schedule(loop)
+
+    def share_out(self) -> None:
+        """Share the capacity out anew, or among all alike after a pause without any refusal."""
+        if self._shares is None:
+            return
+        if self._clock() - self._last_refusal > self._settings.pause:
+            self._shares = None
+        else:
+            self._shares.settle(is_full=self._was_full)
+        self._was_full = False
 
     def adapt(self, lateness: float) -> None:
         """Let fewer in after a loop that came late, by seconds, and more after one that did not."""
