@@ -34,6 +34,17 @@ async def tickets(client: httpx.AsyncClient) -> int:
     return count
 
 
+async def test_types_are_the_right_answer_with_numbers_for_texts(zendesk: httpx.AsyncClient) -> None:
+    right = (await zendesk.get(ME)).json()["user"]
+    await tell(zendesk, mode="types")
+    wrong = (await zendesk.get(ME)).json()["user"]
+    assert wrong.keys() == right.keys()
+    assert wrong["name"] == len(right["name"])
+    assert wrong["id"] == str(right["id"])
+    refused = await zendesk.put("/_sandbox/fault", json={"mode": "types", "when": "before"})
+    assert refused.status_code == 400
+
+
 @pytest.mark.parametrize("when", ["before", "after"])
 async def test_latency_is_the_right_answer_late(zendesk: httpx.AsyncClient, when: str) -> None:
     await tell(zendesk, mode="latency", ms=30, when=when)

@@ -4,7 +4,6 @@ A text comes from `texts.toml` by code and language. The text of an exception ne
 graphql-core speaks of the caller's own document (syntax, validation, variables).
 """
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
@@ -12,12 +11,11 @@ import msgspec
 from graphql import GraphQLError, GraphQLSyntaxError
 
 from klantbeeld.errors import KlantbeeldError, Overloaded, RequestError, SourceError, Unanswered, Unauthenticated
+from klantbeeld.gateway.variables import place_of, without_value
 from klantbeeld.settings import Language
 from klantbeeld.texts import codes, say
 
 INTERNAL_ERROR: Final = "INTERNAL_ERROR"
-# graphql-core tells errors of variables from those of documents by their words alone; a test holds these.
-INVALID_VARIABLE: Final = re.compile(r"Variable '(\$\w+)' has invalid value")
 
 FormattedError = dict[str, Any]
 Headers = tuple[tuple[bytes, bytes], ...]
@@ -150,7 +148,7 @@ def _before_execution(error: GraphQLError, language: Language) -> FormattedError
     elif cause is None:
         formatted = _of_graphql(error)
     else:
-        formatted = _by_code(Refusal("BAD_USER_INPUT", place=_variable(error)), language)
+        formatted = _by_code(Refusal("BAD_USER_INPUT", place=place_of(error.message)), language)
     return formatted | _locations(error)
 
 
@@ -158,15 +156,10 @@ def _of_graphql(error: GraphQLError) -> FormattedError:
     given = (error.extensions or {}).get("code")
     if not isinstance(given, str):
         given = "GRAPHQL_PARSE_FAILED" if isinstance(error, GraphQLSyntaxError) else "GRAPHQL_VALIDATION_FAILED"
-        if _variable(error):
-            given = "BAD_USER_INPUT"
+        if place := place_of(error.message):
+            extensions = {"code": "BAD_USER_INPUT", "retryable": False, "place": place}
+            return {"message": without_value(error.message), "extensions": extensions}
     return {"message": error.message, "extensions": {"code": given, "retryable": False}}
-
-
-def _variable(error: GraphQLError) -> str | None:
-    """Give the name of the variable that an error is about."""
-    found = INVALID_VARIABLE.match(error.message)
-    return None if found is None else found[1]
 
 
 def _locations(error: GraphQLError) -> FormattedError:

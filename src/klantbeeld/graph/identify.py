@@ -81,12 +81,27 @@ class IdentifyResult:
     candidates: list[Candidate] = strawberry.field(description="Those whom it could be, masked; at most five.")
 
 
+# Where each kind of question stands in the input.
+PLACES = {
+    MatchKind.PHONE: "by.phone",
+    MatchKind.EMAIL: "by.email",
+    MatchKind.CUSTOMER_NUMBER: "by.customerNumber",
+    MatchKind.NAME_POSTCODE_BIRTH_DATE: "by.person",
+}
+
 NOBODY = IdentifyResult(outcome=IdentifyOutcome.NONE, customer=None, candidates=[])
 
 
 async def identify(roots: Roots, by: IdentifyInput) -> IdentifyResult:
-    """Find who it is; raises RequestError with BAD_USER_INPUT for a question of no or several kinds."""
-    found = await roots.by_match_key(*_question(by))
+    """Find who it is.
+
+    Raises RequestError with BAD_USER_INPUT for a question of no or several kinds, and for a value that is none.
+    """
+    kind, value = _question(by)
+    try:
+        found = await roots.by_match_key(kind, value)
+    except RequestError as error:
+        raise RequestError(str(error), code=error.reason, status=error.status, place=PLACES[kind]) from error
     if len(found) > MOST_CANDIDATES:
         return NOBODY
     if len(found) > 1 or (found and by.verification):

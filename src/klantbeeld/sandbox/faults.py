@@ -12,6 +12,7 @@ changes, or ``after``, so that the change is made and the answer is lost.
 | hang     | nothing, until it goes away                                         |
 | drop     | the connection closed                                               |
 | garbage  | 200, JSON by its type, bytes that are none                          |
+| types    | the right answer, its numbers as texts and its texts as numbers     |
 | html     | a web page with ``status`` (200 by default)                         |
 | redirect | 302 to the same address                                             |
 | large    | JSON of ``bytes`` (100 MB by default)                               |
@@ -30,7 +31,7 @@ from typing import Any, Literal, get_args
 from starlette.responses import HTMLResponse, RedirectResponse, Response, StreamingResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-Mode = Literal["latency", "status", "hang", "drop", "garbage", "html", "redirect", "large", "drip", "none"]
+Mode = Literal["latency", "status", "hang", "drop", "garbage", "types", "html", "redirect", "large", "drip", "none"]
 When = Literal["before", "after"]
 
 GARBAGE = bytes(range(256)) * 2
@@ -108,6 +109,8 @@ def act_out(fault: Fault, app: ASGIApp, drop: Callable[[Scope], None]) -> ASGIAp
                 drop(scope)
             case "drip" if fault.when == "after":
                 await _drip(answer, fault.ms, send)
+            case "types":
+                await _retyped(answer)(scope, receive, send)
             case _:
                 await _answer(fault, scope)(scope, receive, send)
 
@@ -143,6 +146,23 @@ def _answer(fault: Fault, scope: Scope) -> Response:
             return StreamingResponse(_spaces(fault.ms), fault.status or 200, headers, "application/json")
         case _:
             return Response(b"", fault.status or 503, headers)
+
+
+def _retyped(answer: list[Message]) -> Response:
+    """Answer what was answered, with every number as a text and every text as a number."""
+    status = next(message["status"] for message in answer if message["type"] == "http.response.start")
+    body = b"".join(message.get("body", b"") for message in answer)
+    return Response(json.dumps(_swapped(json.loads(body or b"null"))), status, media_type="application/json")
+
+
+def _swapped(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _swapped(member) for name, member in value.items()}
+    if isinstance(value, list):
+        return [_swapped(item) for item in value]
+    if isinstance(value, str):
+        return len(value)
+    return str(value) if isinstance(value, int | float) else value
 
 
 async def _large(size: int) -> AsyncIterator[bytes]:
@@ -189,10 +209,10 @@ def _read_fault(given: Any) -> Fault:
         raise FaultError(f"A fault has a mode and may have {', '.join(sorted(known - {'mode'}))}.")
     if given["mode"] not in get_args(Mode):
         raise FaultError(f"mode is one of {', '.join(get_args(Mode))}.")
-    default_when = "after" if given["mode"] == "drip" else "before"
-    when = given.get("when", default_when)
-    if when not in get_args(When):
-        raise FaultError("when is before or after.")
+    needs_answer = given["mode"] in {"drip", "types"}
+    when = given.get("when", "after" if needs_answer else "before")
+    if when not in get_args(When) or (given["mode"] == "types" and when == "before"):
+        raise FaultError("when is before or after; types is always after, since it is an answer.")
     for number in ("ms", "status", "bytes", "times"):
         if not _is_natural(given.get(number, 0)):
             raise FaultError(f"{number} is a whole number, zero or more.")
