@@ -291,7 +291,7 @@ class WriteSettings(Section):
 
     owners: dict[str, str] = Field(default_factory=dict)
     """Source that owns an act (`change_contact_details = "crm"`), where several of its role could do it."""
-    lease: Seconds = 10.0
+    lease: Seconds = 5.0
     """Time for which a replica has an operation to itself after each step that it begins, in seconds: more than a step
     takes, with what it reads. What a replica that died was doing is taken over after it, and nothing is sent after
     it."""

@@ -58,6 +58,7 @@ EXEMPT: Mapping[str, str] = {
     "Source": "about a system",
     "SourceHealth": "about a system",
     "SourceStatus": "about a system",
+    "Operation": "about a write, without values; the fields that lead to it have rules",
     "StepResult": "about a write of the caller's own",
     "Task": "names an operation and who may decide it, under `tasks`, which has a rule; its customer has one too",
     "ValueOrigin": "about a record's members by `origins`, which has a rule",
@@ -88,7 +89,7 @@ NEVER_NULL: Mapping[str, str] = {
 
 VERBS = {
     *("change", "close", "comment", "credit", "file", "give", "merge", "record", "report", "set", "solve", "undo"),
-    *("claim", "complete", "enrich", "register", "run", "signal", "withdraw"),
+    *("claim", "complete", "enrich", "register", "resolve", "run", "signal", "withdraw"),
 }
 
 

@@ -8,6 +8,7 @@ from klantbeeld.errors import (
     SourceConflict,
     SourceError,
     SourceInvalid,
+    SourceQuarantined,
     SourceRefused,
     SourceRejected,
     SourceTimeout,
@@ -28,7 +29,7 @@ PROVED: dict[type[SourceError], WriteStatus] = {
 
 
 def test_every_kind_of_problem_proves_something() -> None:
-    assert {*PROVED, SourceBusy} == set(SourceError.__subclasses__())
+    assert {*PROVED, SourceBusy, SourceQuarantined} == set(SourceError.__subclasses__())
 
 
 @pytest.mark.parametrize("problem", PROVED)
@@ -45,7 +46,9 @@ def test_a_request_that_never_left_changed_nothing(problem: type[SourceError]) -
     assert status_after(error) is NOT_APPLIED
 
 
-@pytest.mark.parametrize("problem", [SourceBusy("full"), BreakerOpen("open", retry_after=5)])
+@pytest.mark.parametrize(
+    "problem", [SourceBusy("full"), BreakerOpen("open", retry_after=5), SourceQuarantined("broken", sent=False)]
+)
 def test_a_write_that_was_held_back_changed_nothing(problem: SourceError) -> None:
     assert status_after(problem) is NOT_APPLIED
 

@@ -25,6 +25,8 @@ SCOPES = (
     "tasks:decide",
     "tasks:work",
     "tasks:escalated",
+    "operations:read",
+    "operations:write",
 )
 """Every scope that a field's Data directive or an operation asks for, in the order of the documentation."""
 
@@ -67,6 +69,7 @@ def default_classes() -> dict[str, ClientClass]:
 def default_purposes() -> dict[str, PurposeSettings]:
     """Give the purposes of the named operations in `docs/views`, and those of partners."""
     identifying = ("identity:read", "identity:search")
+    operating = ("operations:read", "operations:write")
     return {
         "service": _purpose(
             "Klantenservice",
@@ -77,6 +80,7 @@ def default_purposes() -> dict[str, PurposeSettings]:
             *_TASKS,
             *identifying,
             *_TOOLS,
+            *operating,
         ),
         "advice": _purpose("Advies", "Advice", *_READS, "crm:write", "complaints:write", *identifying, *_TOOLS),
         "collections": _purpose(

@@ -30,9 +30,8 @@ from graphql import (
 )
 
 from klantbeeld.engine.plan import Joint, Path, Plan, class_of
-from klantbeeld.engine.run import Run
+from klantbeeld.engine.run import Run, refused
 from klantbeeld.engine.selections import Selected, SelectedField, Selections, holds
-from klantbeeld.errors import Unanswered
 from klantbeeld.graph.joined import Entered, Joined
 
 INT_32 = 2**31
@@ -150,7 +149,7 @@ class _Writer:
         if refusal := self.plan.denied.get((path, kind.name)):
             if isinstance(definition.type, GraphQLNonNull):
                 raise Unassembled
-            error = self.constant(Unanswered(refusal))
+            error = self.constant(refused(self.plan, path, refusal))
             return _Expression(f"failed({error}, {self.constant(nodes)}, ({place}, {key!r}), e)", frozenset("pe"))
         declared = definition.extensions["strawberry-definition"]
         extension = next((made for made in declared.extensions if isinstance(made, Joined | Entered)), None)

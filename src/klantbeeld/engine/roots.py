@@ -16,8 +16,8 @@ from klantbeeld.errors import KeyRefused, RequestError, Unanswered
 from klantbeeld.graph.answers import Answer, Answers, Moment, Position
 from klantbeeld.graph.customer import Customer, customer_of
 from klantbeeld.graph.ids import RecordId
-from klantbeeld.graph.roots import Desk, Safety
-from klantbeeld.identity.ids import parse_customer_id
+from klantbeeld.graph.roots import Desk, FoundOperation, Safety
+from klantbeeld.identity.ids import CANONICAL, parse_customer_id
 from klantbeeld.identity.links import Links, Reference, subject_reference
 from klantbeeld.identity.map import IdentityMap
 from klantbeeld.identity.match_keys import MatchKeyKind
@@ -30,8 +30,9 @@ from klantbeeld.sources.source import Source
 from klantbeeld.sources.uninterrupted import uninterrupted
 from klantbeeld.writes.idempotency import key_of
 from klantbeeld.writes.intents import Intent
-from klantbeeld.writes.outcomes import WriteOutcome
+from klantbeeld.writes.outcomes import WriteOutcome, outcome_of
 from klantbeeld.writes.planning import Order
+from klantbeeld.writes.rows import OperationView
 from klantbeeld.writes.sagas.planning import Wanted
 from klantbeeld.writes.sagas.recognising import IDENTIFY
 from klantbeeld.writes.sagas.registering import NewCustomer
@@ -125,6 +126,45 @@ class RunRoots:
         found = await self._wanted(PlannedRead(read, frozenset()), wanted, customer)
         owners = {link.record_id for link in customer.known.links if link.source == wanted.source}
         return found.owner if found and found.owner in owners else None
+
+    async def operation(self, operation_id: str) -> FoundOperation | None:
+        """Return an operation that the caller asked for, or may see; else None."""
+        if CANONICAL.fullmatch(operation_id.lower()) is None:
+            return None
+        view = await self.writer.view(operation_id.lower())
+        if view is None or not (self.writer.is_caller(self.asking, view) or self._may_see_others()):
+            return None
+        (found,) = await self._shown([view])
+        return found
+
+    async def parked(self, first: int) -> list[FoundOperation]:
+        """Return the first operations that only a person can settle, of customers whom the caller may see."""
+        return [found for found in await self._shown(await self.writer.parked(first=first)) if found]
+
+    async def resolve(self, operation_id: str, step: int, safety: Safety, *, applied: bool) -> FoundOperation:
+        """Settle a step by a person's word; raises RequestError with OPERATION_UNKNOWN or OPERATION_NOT_PARKED."""
+        if await self.operation(operation_id) is None:
+            raise RequestError("no such operation, or not yours to see", code="OPERATION_UNKNOWN")
+        settling = self._resolved(operation_id.lower(), step, applied=applied)
+        await uninterrupted(self._attempted(safety.channel, settling))
+        found = await self.operation(operation_id)
+        assert found is not None  # noqa: S101 - it was there, and is kept
+        return found
+
+    async def _resolved(self, operation_id: str, step: int, *, applied: bool) -> WriteOutcome:
+        return outcome_of(await self.writer.resolve(operation_id, step, self.run.context, applied=applied))
+
+    def _may_see_others(self) -> bool:
+        return self.moment.rights.refusal("operations:read", category="SYSTEM", sensitivity="ORDINARY") is None
+
+    async def _shown(self, views: Sequence[OperationView]) -> list[FoundOperation | None]:
+        """Leave out operations about customers whom the caller may not see."""
+        ids = [view.operation.customer_id or "" for view in views]
+        customers = await self._seen(ids)
+        return [
+            FoundOperation(view, customer) if customer or view.operation.customer_id is None else None
+            for view, customer in zip(views, customers, strict=True)
+        ]
 
     @property
     def asking(self) -> str:

@@ -231,4 +231,12 @@ def deny(plan: Plan, path: ResponsePath) -> None:
 def deny_at(plan: Plan, place: tuple[Path, str]) -> None:
     """Raise Unanswered if a rule refuses the field at a path of a type."""
     if refusal := plan.denied.get(place):
-        raise Unanswered(refusal)
+        raise refused(plan, place[0], refusal)
+
+
+def refused(plan: Plan, path: tuple[str, ...], refusal: str) -> Unanswered:
+    """Make the error of a field that a rule refuses; of a mutation it says that nothing was written."""
+    error = Unanswered(refusal)
+    if plan.is_serial and len(path) == 1:
+        error.write_status = WriteStatus.NOT_APPLIED
+    return error

@@ -17,6 +17,14 @@ from klantbeeld.graph.data import Data
 from klantbeeld.graph.ids import RecordId, open_record_id
 from klantbeeld.graph.joined import entered
 from klantbeeld.graph.nodes import BY_ID
+from klantbeeld.graph.operations import (
+    RESOLVED,
+    Found,
+    ResolveOperationInput,
+    ResolveOperationModel,
+    ResolveOperationPayload,
+    resolved,
+)
 from klantbeeld.graph.payloads import MutationPayload, mutation_of, payload_of
 from klantbeeld.graph.registering import RegistrationMutation
 from klantbeeld.graph.roots import Roots
@@ -216,6 +224,17 @@ class Mutation(SagaMutation, RegistrationMutation, TaskMutation):
         asked = checked(input, inputs.ReportDataErrorModel)
         values = {"field": asked.field, "description": asked.description}
         return await _of_customer(roots, asked, Act(CRM, "report_data_error", values), ReportDataErrorPayload)
+
+    @entered(data=RESOLVED)
+    async def resolve_operation(
+        roots: Parent[Roots],
+        input: Annotated[ResolveOperationInput, ASKED],  # noqa: A002 - GraphQL's name
+    ) -> ResolveOperationPayload | None:
+        """Say of a parked write what was found out in the system itself; it goes on from there."""
+        asked = checked(input, ResolveOperationModel)
+        applied = asked.outcome is Found.APPLIED
+        found = await roots.resolve(str(asked.operation_id), asked.step, asked, applied=applied)
+        return resolved(roots, found)
 
 
 @dataclass(frozen=True, slots=True)

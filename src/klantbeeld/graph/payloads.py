@@ -14,6 +14,7 @@ from klantbeeld.graph.sourced import Sourced
 from klantbeeld.sdk.read import Read
 from klantbeeld.sdk.records import ContactMedium, Party, Record
 from klantbeeld.sdk.roles import BILLING, CRM
+from klantbeeld.settings import Language
 from klantbeeld.texts import say
 from klantbeeld.writes.outcomes import StepOutcome, WriteOutcome, WriteStatus
 from klantbeeld.writes.versions import seal_version
@@ -40,6 +41,7 @@ PRESENT: dict[str, tuple[Read, ...]] = {
 class StepResult:
     """What came of one step."""
 
+    number: int = strawberry.field(description="Number of the step in its operation.")
     source: str = strawberry.field(description="System that was to change.")
     status: WriteStatus = strawberry.field(description="What came of it.")
     record_id: str | None = strawberry.field(description="The system's id of what was written.")
@@ -102,7 +104,7 @@ async def payload_of(
         operation_id=strawberry.ID(outcome.operation_id),
         customer=customer,
         conflicts=conflicts,
-        steps=[_step(step, roots) for step in outcome.steps],
+        steps=[step_result(step, roots.moment.language) for step in outcome.steps],
         consistency_token=outcome.consistency_token,
         expires_at=outcome.expires_at,
         **more,
@@ -125,13 +127,15 @@ def _is_at(record: Record, source: str) -> bool:
     return record.origin is not None and record.origin.source == source
 
 
-def _step(step: StepOutcome, roots: Roots) -> StepResult:
+def step_result(step: StepOutcome, language: Language) -> StepResult:
+    """Show what came of a step, with words in the caller's language."""
     return StepResult(
+        number=step.number,
         source=step.source,
         status=step.status,
         record_id=step.record_id,
         version=seal_version(step.source, step.version),
         code=step.code,
-        message=say(step.code, roots.moment.language, source=step.source) if step.code else None,
+        message=say(step.code, language, source=step.source) if step.code else None,
         reason=step.reason,
     )

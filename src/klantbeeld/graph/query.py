@@ -14,6 +14,7 @@ from klantbeeld.graph.identify import IdentifyInput, IdentifyResult, identify
 from klantbeeld.graph.inventory import INVENTORY, Source, inventory
 from klantbeeld.graph.joined import entered
 from klantbeeld.graph.nodes import find_node
+from klantbeeld.graph.operations import OPERATED, PARKED, Operation, find_operation, parked_operations
 from klantbeeld.graph.roots import Roots
 from klantbeeld.graph.search import search_customers
 from klantbeeld.graph.sourced import Node
@@ -29,6 +30,7 @@ MOST_RECIPIENTS = 500
 
 Id = Annotated[strawberry.ID, strawberry.argument(description="Id of the customer.")]
 Ids = Annotated[list[strawberry.ID], strawberry.argument(description="Ids of the customers.")]
+OperationId = Annotated[strawberry.ID, strawberry.argument(description="Id of the operation.")]
 NodeId = Annotated[strawberry.ID, strawberry.argument(description="Id of a customer or a record.")]
 OnChannel = Annotated[Channel, strawberry.argument(description="Channel on which they would be approached.")]
 SourceName = Annotated[str, strawberry.argument(description="Name of the source.")]
@@ -108,6 +110,18 @@ class Query:
     ) -> Connection[Task] | None:
         """What you are asked to decide, the oldest first."""
         return await list_tasks(roots, states or OPEN_STATES, first, after)
+
+    @entered(data=OPERATED)
+    async def operation(roots: Parent[Roots], id: OperationId) -> Operation | None:  # noqa: A002 - GraphQL's name
+        """A write that you asked for, or may see: where it stands."""
+        return await find_operation(roots, id)
+
+    @entered(data=PARKED)
+    async def parked_operations(
+        roots: Parent[Roots], first: First = 20, after: After = None
+    ) -> Connection[Operation] | None:
+        """Writes of which only a person can find out what became of them, oldest first."""
+        return await parked_operations(roots, first, after)
 
     @entered(data=INVENTORY)
     async def sources(roots: Parent[Roots]) -> list[Source] | None:

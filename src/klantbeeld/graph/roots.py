@@ -4,6 +4,7 @@ The engine is what stands behind it, and checks rows: a customer that the caller
 """
 
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from klantbeeld.graph.answers import Answers, Moment
@@ -54,6 +55,14 @@ class Desk(Protocol):
     def is_own(self, person: bytes | None) -> bool:
         """Say whether a kept hash is the caller's."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class FoundOperation:
+    """An operation, and the customer whom it is about, as far as the caller may see it."""
+
+    view: OperationView
+    customer: Customer | None
 
 
 class Roots(Protocol):
@@ -149,6 +158,18 @@ class Roots(Protocol):
 
         Raises KeyRefused where the two differ, where the header holds none, and where one is required and missing.
         """
+        ...
+
+    async def operation(self, operation_id: str) -> FoundOperation | None:
+        """Return an operation that the caller asked for, or may see; else None."""
+        ...
+
+    async def parked(self, first: int) -> list[FoundOperation]:
+        """Return the first operations that only a person can settle, of customers whom the caller may see."""
+        ...
+
+    async def resolve(self, operation_id: str, step: int, safety: Safety, *, applied: bool) -> FoundOperation:
+        """Settle a step by a person's word; raises RequestError with OPERATION_UNKNOWN or OPERATION_NOT_PARKED."""
         ...
 
     async def write(

@@ -31,7 +31,10 @@ class WriteStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class StepOutcome:
-    """What came of the write to one source. `reason` is the owner's own word, where it is safe to show."""
+    """What came of the write to one source, the step of that `number`.
+
+    `reason` is the owner's own word, where it is safe to show.
+    """
 
     source: str
     act: str
@@ -40,6 +43,7 @@ class StepOutcome:
     version: str | None = None
     code: str | None = None
     reason: str | None = None
+    number: int = 0
 
     @property
     def is_conflict(self) -> bool:
@@ -131,4 +135,5 @@ def _step_outcome(step: StepRow, status: WriteStatus) -> StepOutcome:
         version=step.version,
         code=step.code or WAITING_CODES.get(step.state),
         reason=step.reason,
+        number=step.seq,
     )

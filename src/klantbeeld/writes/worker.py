@@ -111,4 +111,13 @@ class Worker:
             return
         if view is not None:
             parts.noting.settled(view)
-            log.info("write_finished" if view.is_final else "write_unknown", outcome=view.operation.state.lower())
+            tell = _tell_finished if view.is_final else _tell_unknown
+            tell(view.operation.state.lower())
+
+
+def _tell_finished(outcome: str) -> None:
+    log.info("write_finished", outcome=outcome)
+
+
+def _tell_unknown(outcome: str) -> None:
+    log.info("write_unknown", outcome=outcome)

@@ -14,6 +14,9 @@ from klantbeeld.sandbox.dataverse.keys import guid_text, row_at
 from klantbeeld.sandbox.dataverse.store import TABLES_BY_SET, Row, Store
 
 BAD_PAYLOAD = "0x80048d19"
+TOO_LONG = "0x80044331"
+# The most characters of the columns of a contact that callers fill, as the product makes them.
+LONGEST = {"address1_postalcode": 20, "address1_city": 80, "address1_line1": 250, "emailaddress1": 100}
 BIND = "@odata.bind"
 COMPLETED = 1
 REFERENCE = re.compile(r"^(?:https?://[^/]+)?/?(?:api/data/v9\.\d/)?(?P<set>\w+)\((?P<key>[^)]*)\)$")
@@ -66,6 +69,11 @@ def plain_value(table: Table, name: str, value: Any) -> Row:
         accepted = ",".join(str(option) for option in column.labels)
         message = f"The value of '{name}' on record of type '{table.name}' is outside the valid range."
         raise Refused(400, f"A validation error occurred. {message} Accepted Values: {accepted}")
+    if isinstance(value, str) and len(value) > LONGEST.get(name, len(value)):
+        message = (
+            f"The length of the '{name}' attribute of the '{table.name}' entity exceeded the maximum allowed length"
+        )
+        raise Refused(400, f"A validation error occurred. {message} of '{LONGEST[name]}'.", code=TOO_LONG)
     return {name: None if value is None else converted(table, name, column.kind, value)}
 
 
