@@ -1,6 +1,5 @@
 """The application: the whole request path, put together in one place."""
 
-import base64
 import os
 import sys
 import time
@@ -46,7 +45,7 @@ from klantbeeld.identity.stored_map import StoredIdentityMap
 from klantbeeld.registry import Connectors, load_connectors
 from klantbeeld.sdk.roles import ROLES
 from klantbeeld.settings import Secret, Settings
-from klantbeeld.settings_file import read_secret
+from klantbeeld.settings_file import read_key, read_secret
 from klantbeeld.settings_source import SourceSettings
 from klantbeeld.sources.cache_opening import open_cache
 from klantbeeld.sources.cached import Sharing
@@ -318,7 +317,7 @@ def _delivering(settings: Settings, given: Outside, client: httpx.AsyncClient) -
     events = settings.writes.events
     if events is None:
         return None
-    key = _key("writes.events.secret", events.secret, given.environ)
+    key = read_key(events.secret, given.environ, where="writes.events.secret")
 
     async def post(url: str, body: bytes, headers: Mapping[str, str]) -> int:
         try:
@@ -423,15 +422,7 @@ def _engines(settings: Settings, environ: Mapping[str, str]) -> dict[str, Workfl
 
 
 def _trail_key(settings: Settings, environ: Mapping[str, str]) -> bytes:
-    return _key("access.trail.key", settings.access.trail.key, environ)
-
-
-def _key(where: str, named: Secret, environ: Mapping[str, str]) -> bytes:
-    secret = read_secret(named, environ, where=where).get_secret_value()
-    try:
-        return base64.b64decode(secret, validate=True)
-    except ValueError as error:
-        raise ConfigurationError(where, "is not base64", "Make one with: openssl rand -base64 32") from error
+    return read_key(settings.access.trail.key, environ, where="access.trail.key")
 
 
 def _open_door(stack: AsyncExitStack, settings: Settings, opened: Opened, metrics: Metrics) -> Door:

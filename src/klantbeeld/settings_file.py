@@ -4,6 +4,7 @@ A variable `KLANTBEELD__GATEWAY__PORT` stands above the key `port` of `[gateway]
 relative to the working directory. Values of the file are never repeated in a message: one of them may be a secret.
 """
 
+import base64
 import difflib
 import re
 import tomllib
@@ -95,6 +96,14 @@ def read_secret(secret: Secret, environ: Mapping[str, str], *, where: str) -> Se
     if not value:
         raise ConfigurationError(where, f"the file {secret.file} is empty", "Write the secret into it")
     return SecretStr(value)
+
+
+def read_key(secret: Secret, environ: Mapping[str, str], *, where: str) -> bytes:
+    """Read a key, which is kept as base64; raises ConfigurationError as `read_secret`, and for what is no base64."""
+    try:
+        return base64.b64decode(read_secret(secret, environ, where=where).get_secret_value(), validate=True)
+    except ValueError as error:
+        raise ConfigurationError(where, "is not base64", "Make one with: openssl rand -base64 32") from error
 
 
 def as_error(findings: Iterable[Finding], *, file: str) -> ConfigurationError:

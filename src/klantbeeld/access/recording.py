@@ -13,8 +13,8 @@ class Recording:
         self.read = trail.note
         self._trail = trail
 
-    def settled(self, view: OperationView) -> None:
-        """Record what the gateway did by itself: carrying on what a process left, or finding out what came of it.
+    def settled(self, view: OperationView, *, by: str = "worker") -> None:
+        """Record what nobody's request did: the worker carried on what a process left, or an operator settled it.
 
         Raises Overloaded with TRAIL_UNAVAILABLE.
         """
@@ -24,7 +24,7 @@ class Recording:
                 at=self._trail.now(),
                 act="WRITE",
                 issuer="klantbeeld",
-                subject="worker",
+                subject=by,
                 caller_class="gateway",
                 customers=() if operation.customer_id is None else (operation.customer_id,),
                 fields=(f"Mutation.{operation.mutation}",),

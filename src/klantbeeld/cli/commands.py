@@ -6,6 +6,7 @@ when something was found, refused or not answered, and 2 when the command or the
 
 import os
 import sys
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -20,6 +21,14 @@ Config = Annotated[
 Document = Annotated[Path, typer.Argument(help="File with a GraphQL document; - reads standard input.")]
 Name = Annotated[str | None, typer.Option(help="Operation, where the document has several.")]
 
+
+class Outcome(StrEnum):
+    """What a person found out about a step."""
+
+    APPLIED = "applied"
+    NOT_APPLIED = "not-applied"
+
+
 app = typer.Typer(
     name="klantbeeld",
     help="One GraphQL gateway for a whole customer, asked live from the systems that own the data.",
@@ -32,7 +41,9 @@ app = typer.Typer(
 identity = typer.Typer(help="The cross-reference map: which records are one customer.", no_args_is_help=True)
 connector = typer.Typer(help="Connectors: what they can do, and whether they still fit.", no_args_is_help=True)
 app.add_typer(identity, name="identity")
+operations = typer.Typer(help="Writes, and those that only a person can settle.", no_args_is_help=True)
 app.add_typer(connector, name="connector")
+app.add_typer(operations, name="operations")
 
 
 def main() -> None:
@@ -206,6 +217,43 @@ def lookup(
     from klantbeeld.cli.identity import look_up
 
     raise typer.Exit(look_up(config, source, record_id))
+
+
+@operations.command("list")
+def list_operations(
+    config: Config = None,
+    *,
+    every: Annotated[bool, typer.Option("--all", help="All, newest first, not only the parked.")] = False,
+    first: Annotated[int, typer.Option(help="How many.", min=1, max=1000)] = 50,
+) -> None:
+    """List the writes that only a person can settle; leaves with 1 if there are any."""
+    from klantbeeld.cli.operations import list_operations as run
+
+    raise typer.Exit(run(config, every=every, first=first))
+
+
+@operations.command("show")
+def show_operation(
+    operation: Annotated[str, typer.Argument(help="Id of the operation.")],
+    config: Config = None,
+) -> None:
+    """Print one write with its steps; it holds no values."""
+    from klantbeeld.cli.operations import show_operation as run
+
+    raise typer.Exit(run(config, operation))
+
+
+@operations.command("resolve")
+def resolve_operation(
+    operation: Annotated[str, typer.Argument(help="Id of the operation.")],
+    step: Annotated[int, typer.Argument(help="Number of the step, as `show` prints it.", min=0)],
+    outcome: Annotated[Outcome, typer.Argument(help="What you found in the system itself.")],
+    config: Config = None,
+) -> None:
+    """Say what became of a step that nobody knows; the trail notes it, and the gateway goes on from there."""
+    from klantbeeld.cli.operations import resolve_operation as run
+
+    raise typer.Exit(run(config, operation, step, applied=outcome is Outcome.APPLIED))
 
 
 @connector.command("list")

@@ -27,6 +27,7 @@ PUBLISHED: tuple[type[Enum], ...] = (
     words.Priority,
     words.ProductStatus,
     words.Sensitivity,
+    words.Guard,
     words.WriteSafety,
     SourceState,
 )

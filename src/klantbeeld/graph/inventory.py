@@ -7,7 +7,7 @@ import strawberry
 from klantbeeld.graph.answers import Moment
 from klantbeeld.graph.data import Data
 from klantbeeld.graph.source_health import SourceHealth, health_of
-from klantbeeld.sdk.words import Category, WriteSafety
+from klantbeeld.sdk.words import Category, Guard, WriteSafety
 from klantbeeld.sources.source import Source as OpenSource
 
 INVENTORY = Data(owner="CRM", category=Category.SYSTEM, scope="sources:read")
@@ -18,7 +18,8 @@ class Lock:
     """What a source offers for one write."""
 
     write: str = strawberry.field(description="Name of the write.")
-    kind: WriteSafety = strawberry.field(description="What it offers.")
+    kind: WriteSafety = strawberry.field(description="What it offers against a write that is done twice.")
+    guard: Guard = strawberry.field(description="What keeps it from going over a newer change.")
 
 
 @strawberry.type(description="What a source can do.")
@@ -68,7 +69,7 @@ def _described(source: OpenSource, moment: Moment) -> Source:
         capabilities=Capabilities(
             reads=sorted(readings),
             writes=sorted(doings),
-            locks=[Lock(write=name, kind=doing.safety) for name, doing in sorted(doings.items())],
+            locks=[Lock(write=name, kind=doing.safety, guard=doing.guard) for name, doing in sorted(doings.items())],
         ),
         health=health_of(source),
     )

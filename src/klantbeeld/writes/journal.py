@@ -66,6 +66,7 @@ TAKE = (
 INSERT_EVENT = "INSERT INTO outbox (id, operation_id, created_at, next_at, attempts, event) VALUES (?, ?, ?, ?, ?, ?)"
 DUE = "SELECT id FROM operations WHERE wake_at <= ? AND leased_until <= ? ORDER BY wake_at LIMIT ?"
 PARKED = f"SELECT {OPERATION} FROM operations WHERE parked AND id > ? ORDER BY id LIMIT ?"  # noqa: S608 - our own names
+LATEST = f"SELECT {OPERATION} FROM operations ORDER BY id DESC LIMIT ?"  # noqa: S608 - our own names
 EXPIRED = (
     "SELECT id FROM operations WHERE expires_at <= ? AND state IN ('APPLIED', 'NOT_APPLIED', 'COMPENSATED') LIMIT ?"
 )
@@ -157,7 +158,11 @@ class Journal:
 
     async def parked(self, *, first: int, after: str | None = None) -> list[OperationView]:
         """List operations that only a person can settle, by id."""
-        return await self._run(_parked(after or "00000000-0000-0000-0000-000000000000", first))
+        return await self._run(_listed(PARKED, (after or "00000000-0000-0000-0000-000000000000", first)))
+
+    async def latest(self, *, first: int) -> list[OperationView]:
+        """List the latest operations, the newest first."""
+        return await self._run(_listed(LATEST, (first,)))
 
     async def count_parked(self) -> int:
         """Count the operations that only a person can settle."""
@@ -259,8 +264,8 @@ def _take(operation_id: str, lease: Lease) -> Unit[OperationView | None]:
     return found
 
 
-def _parked(after: str, first: int) -> Unit[list[OperationView]]:
-    rows = yield PARKED, (after, first)
+def _listed(statement: str, values: Sequence[Any]) -> Unit[list[OperationView]]:
+    rows = yield statement, values
     found = []
     for row in rows:
         operation = operation_of(row)

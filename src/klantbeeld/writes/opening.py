@@ -8,10 +8,11 @@ from klantbeeld.settings import WriteSettings
 from klantbeeld.sources.source import Source
 from klantbeeld.writes.drawing import Drawing
 from klantbeeld.writes.events import no_events
-from klantbeeld.writes.held import Clock, Terms
+from klantbeeld.writes.held import Clock
 from klantbeeld.writes.journal import Journal
 from klantbeeld.writes.keys import Keys
 from klantbeeld.writes.planning import Extensions, Order
+from klantbeeld.writes.resolving import terms_of
 from klantbeeld.writes.rows import OperationRow, StepRow
 from klantbeeld.writes.sealing import Sealer
 from klantbeeld.writes.sending import EventsOf, Sender
@@ -55,7 +56,6 @@ def make_writer(sources: Mapping[str, Source], journal: Journal, settings: Write
         handlers=around.extensions.handlers,
         changed=around.changed,
     )
-    terms = Terms(lease=settings.lease, keep_input=settings.keep_input_days * 86_400, again=settings.reconcile_every)
     return Writer(
         WriterParts(
             sources=sources,
@@ -66,7 +66,7 @@ def make_writer(sources: Mapping[str, Source], journal: Journal, settings: Write
             sealer=sealer,
             drawing=drawing,
             clock=around.clock,
-            terms=terms,
+            terms=terms_of(settings),
             holder=str(uuid.uuid4()),
             declared=settings.owners,
             arrange=around.arrange,

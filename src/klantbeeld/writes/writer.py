@@ -21,6 +21,7 @@ from klantbeeld.writes.journal import Fenced, Journal, Lease, RecordBusy, lease_
 from klantbeeld.writes.keys import Keys
 from klantbeeld.writes.outcomes import Verdict, WriteOutcome, outcome_of, verdict_after
 from klantbeeld.writes.planning import Order
+from klantbeeld.writes.resolving import settled_by_hand
 from klantbeeld.writes.rows import OperationView, StepRow
 from klantbeeld.writes.sealing import Sealer
 from klantbeeld.writes.sending import Ready, Sender
@@ -122,15 +123,11 @@ class Writer:
         With OPERATION_NOT_PARKED for an operation of which something else is known than that it is not known.
         """
         view = await self._journal.find(operation_id)
-        if view is not None and view.operation.state is not OperationState.UNKNOWN:
-            raise RequestError("the operation is not in doubt", code="OPERATION_NOT_PARKED", status=409)
+        if view is None:
+            raise RequestError("there is no such operation", code="OPERATION_UNKNOWN")
+        step, verdict = settled_by_hand(view, seq, applied=applied)
         held = await self._taken(operation_id)
-        step = next((one for one in held.view.steps if one.seq == seq and one.is_call), None)
-        if step is None:
-            await held.keep(held.view)
-            raise RequestError("the operation has no such step", code="OPERATION_NOT_PARKED", status=409)
-        state = StepState.APPLIED if applied else StepState.NOT_APPLIED
-        await self._walker.settled_by_hand(held, step, Verdict(state, code="RESOLVED_BY_HAND"))
+        await self._walker.settled_by_hand(held, held.view.step(step.seq), verdict)
         await self._walk_on(held, context)
         return held.view
 
