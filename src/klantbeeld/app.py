@@ -416,7 +416,7 @@ def _headers_of(settings: Settings, environ: Mapping[str, str]) -> dict[str, str
 def _engines(settings: Settings, environ: Mapping[str, str]) -> dict[str, WorkflowEngine]:
     """Read the keys with which calls to external workflow engines are signed."""
     return {
-        name: WorkflowEngine(one, _key(f"writes.sagas.engines.{name}.secret", one.secret, environ))
+        name: WorkflowEngine(one, read_key(one.secret, environ, where=f"writes.sagas.engines.{name}.secret"))
         for name, one in settings.writes.sagas.engines.items()
     }
 
