@@ -19,6 +19,9 @@ class BulkheadSettings(Section):
     """Most calls that wait for a place; beyond it the least important is refused (`SOURCE_BUSY`)."""
     tolerance: float = Field(default=2.0, ge=1)
     """So many times its usual time a call may take, on average, before fewer are let through at once."""
+    slack: float = Field(default=0.1, ge=0)
+    """Seconds that a call may take beyond that: what the gateway's own queue adds while it is busy is not the source's
+    doing."""
     review: Seconds = 1.0
     """Time between two looks at how long calls take, in seconds."""
 

@@ -131,6 +131,15 @@ async def test_times_within_the_tolerance_change_nothing() -> None:
     assert bulkhead.limit == 32
 
 
+async def test_a_queue_of_our_own_is_not_held_against_the_source() -> None:
+    bulkhead = Bulkhead(BulkheadSettings(), 32)
+    for second in range(5):
+        a_second(bulkhead, second, 0.001)
+    for second in range(5, 20):
+        a_second(bulkhead, second, 0.08)
+    assert bulkhead.limit == 32
+
+
 async def test_it_grows_again_when_the_source_is_quick_and_somebody_has_to_wait() -> None:
     bulkhead = Bulkhead(BulkheadSettings(), 32)
     a_second(bulkhead, 0, 0.02)

@@ -152,7 +152,8 @@ class Bulkhead:
         mean = self._busy / self._calls
         self._busy, self._calls = 0.0, 0
         usual = self._usual or mean
-        steepness = min(1.0, max(STEEPEST, self._settings.tolerance * usual / mean)) if mean else 1.0
+        allowed = self._settings.tolerance * usual + self._settings.slack
+        steepness = min(1.0, max(STEEPEST, allowed / mean)) if mean else 1.0
         wanted = self._exact * steepness + math.sqrt(self._exact)
         if wanted < self._exact or self._had_to_wait:
             self._exact += SMOOTHING * (wanted - self._exact)
