@@ -1,11 +1,13 @@
 """Sources, an identity map and rights in memory: what stands around an engine without a network."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cached_property
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, ClassVar
 
 from klantbeeld.errors import (
     SourceConflict,
@@ -20,12 +22,15 @@ from klantbeeld.graph.data_use import Disclosure, Granted
 from klantbeeld.identity.links import Link, Links, Reference
 from klantbeeld.sdk import words
 from klantbeeld.sdk.acts import Act
+from klantbeeld.sdk.calls import Call
 from klantbeeld.sdk.connector import Doing, Reading
 from klantbeeld.sdk.manifest import Remembers
 from klantbeeld.sdk.mapping import ALWAYS
 from klantbeeld.sdk.records import Origin, Record
+from klantbeeld.sdk.replies import Reply
 from klantbeeld.sdk.roles import Role
 from klantbeeld.settings import Bilingual, SourceSettings
+from klantbeeld.sources.chain import Chain
 from klantbeeld.sources.context import CallContext
 from klantbeeld.sources.health import Health
 from klantbeeld.sources.questions import Outcome, Question, SourceState, state_of
@@ -67,6 +72,8 @@ class MemorySource:
     waits for the event that `gates` has for its resource. `shares` gives capabilities a resource in common.
     """
 
+    is_quarantined: ClassVar[bool] = False
+
     name: str
     role: Role
     held: dict[str, dict[str, list[Record]]]
@@ -84,6 +91,10 @@ class MemorySource:
     refuses: str | None = None
     remembers: Remembers = field(default_factory=Remembers)
     acts: list[tuple[str, Act]] = field(default_factory=list)
+
+    @cached_property
+    def chain(self) -> Chain:
+        return Chain(self.name, self.settings, _no_attempt, clock=time.monotonic)
 
     @property
     def roles(self) -> frozenset[str]:
@@ -266,3 +277,7 @@ def links_of(customer_id: str, **record_ids: str | Sequence[str]) -> Links:
     ]
     links = tuple(Link(source, one, NOW, "IMPORT", None, "test", ()) for source, one in every)
     return Links(customer_id, customer_id, (), links)
+
+
+async def _no_attempt(call: Call[Any], deadline: float, context: CallContext) -> Reply:
+    raise AssertionError(call, deadline, context)
