@@ -252,7 +252,7 @@ class StoreSettings(Section):
     timeout: Seconds = 5.0
     """Longest wait for a connection, a lock or an answer of the store, in seconds."""
     connections: int = Field(default=8, ge=1, le=200)
-    """Most PostgreSQL connections that a replica opens for look-ups, and as many again for all else."""
+    """Most PostgreSQL connections of a replica for look-ups; as many again for all else, and one that listens."""
     migrate: bool = True
     """Bring the tables up to date at start; false where that is a step of its own."""
 

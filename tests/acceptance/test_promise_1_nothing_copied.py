@@ -17,11 +17,13 @@ from typing import Any
 import asyncpg
 import httpx
 import pytest
+import redis.asyncio
 
 from klantbeeld.app import Outside, build_app
 from klantbeeld.sandbox.launcher import Sandbox
 from klantbeeld.sdk.replies import Reply as SourceReply
 from klantbeeld.settings import SourceSettings
+from klantbeeld.sources.cache_redis import Sealed
 from klantbeeld.sources.transport import Transport, open_transport
 
 from .acting import act, done
@@ -102,6 +104,48 @@ def test_no_canary_is_kept_in_postgresql(
     assert len(rows) > len(sandbox.population.people)
     assert found_in(rows, [*canaries, *SPOKEN.values()]) == set()
     assert found_below(folder, [*canaries, *SPOKEN.values()]) == {}
+
+
+IN_REDIS = """
+[redis]
+url = "{url}"
+
+[changes]
+log = "redis"
+
+[cache]
+backend = "redis"
+max_age = 600
+key = {{ file = "{key}" }}
+
+[cache.kinds.consent]
+max_age = 600
+"""
+
+
+@pytest.mark.feature("promise 1", "In Redis no canary is in any key or value, while values are cached there")
+@pytest.mark.parametrize("is_mutant", [False, True], ids=["encrypted", "a mutant that does not encrypt is caught"])
+def test_no_canary_can_be_read_in_redis(
+    servers: Sandbox,
+    tmp_path: Path,
+    redis_url: str,
+    *,
+    is_mutant: bool,
+    canaries: list[str],
+    sandbox: Sandbox,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    (tmp_path / "cache_key").write_text(base64.b64encode(b"k" * 32).decode(), encoding="utf-8")
+    shared = IN_REDIS.format(url=redis_url, key=tmp_path / "cache_key")
+    deployment = deploy(tmp_path, servers, change=lambda text: text + shared)
+    if is_mutant:
+        monkeypatch.setattr(Sealed, "dumps", lambda _self, value: value)
+        monkeypatch.setattr(Sealed, "loads", lambda _self, value: value)
+    asyncio.run(_ask_cached(deployment, sandbox))
+    rows = asyncio.run(_redis_rows(redis_url))
+    assert len(rows) > len(sandbox.population.people)
+    found = found_in(rows, canaries)
+    assert len(found) > COUNT / 4 if is_mutant else found == set()
 
 
 def _in_a_table(folder: Path, value: str) -> None:
@@ -188,6 +232,19 @@ async def _ask_mutant(deployment: Deployment, sandbox: Sandbox) -> None:
                 assert answer.json()["data"]
 
 
+async def _ask_cached(deployment: Deployment, sandbox: Sandbox) -> None:
+    """Read everything of everybody twice, the second time from what was kept."""
+    query = EVERYTHING.replace("dataQuality {", "sources { state } dataQuality {")
+    with deployment.file.with_name("gateway.log").open("ab") as log:
+        async with _client(deployment, Outside(environ={}, log_to=log)) as client:
+            seen = []
+            for person in sandbox.population.people * 2:
+                asked = {"query": query, "variables": _first_record(person.records)}
+                seen.append((await client.post("/graphql", json=asked)).text)
+    assert "CACHED" not in "".join(seen[: len(sandbox.population.people)])
+    assert "CACHED" in "".join(seen[len(sandbox.population.people) :])
+
+
 @asynccontextmanager
 async def _client(deployment: Deployment, outside: Outside) -> AsyncIterator[httpx.AsyncClient]:
     scopes = deployment.settings.access.classes["agent"].scopes
@@ -257,6 +314,16 @@ def _rows(database: Path, table: str) -> int:
     (count,) = connection.execute(f"SELECT count(*) FROM {table}").fetchone()
     connection.close()
     return int(count)
+
+
+async def _redis_rows(url: str) -> list[tuple[object, ...]]:
+    """Give every key of a server with its value, of whatever type it is."""
+    client: Any = redis.asyncio.Redis.from_url(url)
+    read = {b"string": client.get, b"stream": client.xrange}
+    try:
+        return [(key, await read[await client.type(key)](key)) for key in await client.keys("*")]
+    finally:
+        await client.aclose()
 
 
 async def _postgresql_rows(url: str) -> list[tuple[object, ...]]:

@@ -103,6 +103,7 @@ async def _open_reader(
             stack.callback(reader.close)
             return reader
         case PostgresqlAddress(dsn):
-            pool = await postgresql.open_pool(dsn, wait=settings.timeout, connections=settings.connections)
+            # One more than look-ups may take: it listens for changes, for as long as the store is open.
+            pool = await postgresql.open_pool(dsn, wait=settings.timeout, connections=settings.connections + 1)
             stack.push_async_callback(pool.close)
             return pool
