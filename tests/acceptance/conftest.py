@@ -14,6 +14,7 @@ from klantbeeld.cli.views import view
 from klantbeeld.sandbox.facts import SYSTEMS
 from klantbeeld.sandbox.launcher import Sandbox
 
+from .caching import evict_all
 from .running import ANSWER_SECONDS, Ask, Calls, Deployment, Gateway, deploy, running
 
 CROWD = 24
@@ -64,6 +65,7 @@ def sandbox(servers: Sandbox) -> Sandbox:
 @pytest.fixture
 def ask(gateway: Gateway, deployment: Deployment, http: httpx.Client, sandbox: Sandbox) -> Ask:
     """Ask the gateway, over systems as they were at their start."""
+    evict_all(deployment.settings)
     return Ask(gateway.address, deployment.issuer, deployment.settings, http)
 
 

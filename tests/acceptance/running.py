@@ -22,6 +22,8 @@ from klantbeeld.cli.demo_tokens import token_for
 from klantbeeld.sandbox.launcher import Sandbox
 from klantbeeld.settings import Settings
 
+from .caching import with_cache
+
 KLANTBEELD = Path(sys.executable).with_name("klantbeeld")
 START_SECONDS = 30.0
 STOP_SECONDS = 10.0
@@ -55,7 +57,7 @@ def deploy(
     """Write the demo's configuration into a folder, changed if asked, and fill its identity map."""
     issuer = DemoIssuer.new(clock=time.time)
     file = write_settings(folder, sandbox, issuer, port=free_port())
-    file.write_text(breakers(change(file.read_text(encoding="utf-8"))), encoding="utf-8")
+    file.write_text(with_cache(breakers(change(file.read_text(encoding="utf-8")))), encoding="utf-8")
     settings = demo_settings(file)
     return Deployment(file, settings, issuer, asyncio.run(settle(settings, sandbox, issuer)))
 
