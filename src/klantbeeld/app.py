@@ -70,8 +70,7 @@ from klantbeeld.writes.held import Clock
 from klantbeeld.writes.journal import Journal
 from klantbeeld.writes.opening import Around
 from klantbeeld.writes.rows import OperationRow, StepRow
-from klantbeeld.writes.running import Delivering, MakeSagaParts, Writing, open_writing
-from klantbeeld.writes.sagas.engines import Engine as WorkflowEngine
+from klantbeeld.writes.running import Delivering, Writing, open_writing
 from klantbeeld.writes.sagas.opening import SagaParts
 from klantbeeld.writes.walker import Changed
 
@@ -229,7 +228,17 @@ async def _open(stack: AsyncExitStack, settings: Settings, given: Outside, metri
             noting=recording,
             wrap=given.journal,
             delivering=_delivering(settings, given, client),
-            saga_parts=_saga_parts(settings, given, ring, sources=sources, identity=identity, client=client),
+            saga_parts=partial(
+                SagaParts,
+                settings=settings,
+                environ=given.environ,
+                sources=sources,
+                identity=identity,
+                client=client,
+                secret=ring.current,
+                now=given.now,
+                new_id=CustomerIds(given.now).new,
+            ),
         )
     )
     metrics.watch("klantbeeld_operations_parked", "Writes that only a person can settle.", lambda: writing.parked.count)
@@ -283,32 +292,6 @@ def _around_writes(given: Outside, ring: KeyRing, changes: Changes) -> Around:
         clock=Clock(given.now, loop_clock),
         new_id=CustomerIds(given.now).new,
         changed=_telling(changes),
-    )
-
-
-def _saga_parts(
-    settings: Settings,
-    given: Outside,
-    ring: KeyRing,
-    *,
-    sources: Mapping[str, Source],
-    identity: StoredIdentityMap,
-    client: httpx.AsyncClient,
-) -> MakeSagaParts:
-    return partial(
-        SagaParts,
-        settings=settings.writes.sagas,
-        owners=settings.writes.owners,
-        language=settings.language,
-        sources=sources,
-        identity=identity,
-        client=client,
-        engines=_engines(settings, given.environ),
-        secret=ring.current,
-        event_source=settings.writes.events.source if settings.writes.events else "klantbeeld",
-        wait=settings.writes.journal_wait,
-        now=given.now,
-        new_id=CustomerIds(given.now).new,
     )
 
 
@@ -410,14 +393,6 @@ def _headers_of(settings: Settings, environ: Mapping[str, str]) -> dict[str, str
         if isinstance(value, str)
         else read_secret(value, environ, where=f"traces.headers.{name}").get_secret_value()
         for name, value in settings.traces.headers.items()
-    }
-
-
-def _engines(settings: Settings, environ: Mapping[str, str]) -> dict[str, WorkflowEngine]:
-    """Read the keys with which calls to external workflow engines are signed."""
-    return {
-        name: WorkflowEngine(one, read_key(one.secret, environ, where=f"writes.sagas.engines.{name}.secret"))
-        for name, one in settings.writes.sagas.engines.items()
     }
 
 

@@ -8,8 +8,8 @@ import httpx
 
 from klantbeeld.identity.map import IdentityMap
 from klantbeeld.sdk.sagas import Saga
-from klantbeeld.settings import Language
-from klantbeeld.settings_saga import SagaSettings
+from klantbeeld.settings import Settings
+from klantbeeld.settings_file import read_key
 from klantbeeld.sources.context import CallContext, Priority
 from klantbeeld.sources.source import Source, loop_clock
 from klantbeeld.store.transactions import Transactions
@@ -29,6 +29,7 @@ from klantbeeld.writes.sagas.recognising import IDENTIFY, Recognising
 from klantbeeld.writes.sagas.tasks import Tasks
 from klantbeeld.writes.sagas.waiting import Events, Moments
 
+OURS = "klantbeeld"  # what events name as where they come from, where the settings name nothing
 READ_SECONDS = 5.0  # that a read of a handler may take at most; the source's own time-out is shorter
 
 
@@ -36,22 +37,17 @@ READ_SECONDS = 5.0  # that a read of a handler may take at most; the source's ow
 class SagaParts:
     """What sagas are made of; lives as long as the app.
 
-    `secret` is a key that the store does not hold, `event_source` the gateway's own URI reference, `wait` the longest
-    wait for a turn in the store, in seconds.
+    `secret` is a key that the store does not hold; the keys of external engines are read from `environ` and files.
     """
 
-    settings: SagaSettings
-    owners: Mapping[str, str]
-    language: Language
+    settings: Settings
+    environ: Mapping[str, str]
     sources: Mapping[str, Source]
     identity: IdentityMap
     transactions: Transactions
     journal: Journal
     client: httpx.AsyncClient
-    engines: Mapping[str, Engine]
     secret: bytes
-    event_source: str
-    wait: float
     now: Callable[[], datetime]
     new_id: Callable[[], str]
 
@@ -69,22 +65,25 @@ class Sagas:
 
 
 def open_sagas(parts: SagaParts) -> Sagas:
-    """Put sagas together; raises ConfigurationError for one that cannot be loaded."""
-    declared = load_sagas(parts.settings, built_in(parts.settings.approval, parts.language))
-    tasks, persons = Tasks(parts.transactions, wait=parts.wait), Persons(parts.secret)
+    """Put sagas together; raises ConfigurationError for one that cannot be loaded, and for an engine without a key."""
+    writes = parts.settings.writes
+    declared = load_sagas(writes.sagas, built_in(writes.sagas.approval, parts.settings.language))
+    tasks, persons = Tasks(parts.transactions, wait=writes.journal_wait), Persons(parts.secret)
     find = parts.journal.find
     return Sagas(
         declared=declared,
-        planner=Planner(parts.sources, declared=parts.owners),
+        planner=Planner(parts.sources, declared=writes.owners),
         extensions=Extensions(handlers=_handlers(parts, tasks), preparers=preparers(declared, parts.sources, find)),
-        arrange=Arranging(parts.settings, persons),
+        arrange=Arranging(writes.sagas, persons),
         tasks=tasks,
         persons=persons,
     )
 
 
 def _handlers(parts: SagaParts, tasks: Tasks) -> Mapping[str, StepHandler]:
-    tell = Teller(parts.transactions, source=parts.event_source, wait=parts.wait, now=parts.now)
+    writes = parts.settings.writes
+    source = writes.events.source if writes.events else OURS
+    tell = Teller(parts.transactions, source=source, wait=writes.journal_wait, now=parts.now)
     people = People(tasks, tell, now=parts.now, new_id=parts.new_id)
     return {
         APPROVE: people,
@@ -92,10 +91,18 @@ def _handlers(parts: SagaParts, tasks: Tasks) -> Mapping[str, StepHandler]:
         WAIT: Moments(now=parts.now),
         EVENT: Events(now=parts.now),
         NOTIFY: Notices(tell),
-        ENGAGE: Engines(tasks, parts.engines, parts.client, now=parts.now, new_id=parts.new_id),
+        ENGAGE: Engines(tasks, _engines(parts), parts.client, now=parts.now, new_id=parts.new_id),
         IDENTIFY: Recognising(parts.identity, parts.sources, context=_soon),
         LINK: Linking(parts.identity, parts.journal.find),
         REMEMBER: Remembering(parts.identity, parts.sources, context=_soon),
+    }
+
+
+def _engines(parts: SagaParts) -> Mapping[str, Engine]:
+    """Read the keys with which calls to external workflow engines are signed."""
+    return {
+        name: Engine(one, read_key(one.secret, parts.environ, where=f"writes.sagas.engines.{name}.secret"))
+        for name, one in parts.settings.writes.sagas.engines.items()
     }
 
 
