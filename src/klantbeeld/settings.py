@@ -88,6 +88,9 @@ class GatewaySettings(Section):
     """Most customers that `customers` gives at once."""
     max_deferred: int = Field(default=20, gt=0)
     """Most `@defer` and `@stream` that hold in one operation, its fragments spread out."""
+    max_parts: int = Field(default=2_000, gt=0)
+    """Most parts that an operation may be answered in: each `@defer` and `@stream` counts for every object in which it
+    may stand, by the sizes of the pages that are asked."""
     compress_from_bytes: int = Field(default=1_400, gt=0)
     """Smallest answer that is compressed, with zstd or gzip as the client accepts; below, it fits one packet anyway."""
     max_streams: int = Field(default=1_000, gt=0)

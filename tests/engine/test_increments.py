@@ -166,6 +166,15 @@ async def test_a_streamed_list_asks_for_its_first_items_alone_at_first() -> None
     assert merged([first, *later]) == await House().ask(document, given)
 
 
+async def test_a_customer_who_stands_in_a_streamed_list_twice_is_told_twice() -> None:
+    document = """
+    query Q($ids: [ID!]!) { customers(ids: $ids) @stream(initialCount: 1) {
+      id ... @defer { complaints { nodes { about { name } } } } } }
+    """
+    given = {"ids": [CUSTOMER, OTHER, CUSTOMER]}
+    assert merged(await House().parts(document, given)) == await House().ask(document, given)
+
+
 async def test_items_below_a_list_of_a_source_are_streamed_with_what_they_join() -> None:
     document = """
     query Q($id: ID!, $count: Int! = 1) { customer(id: $id) { complaints {
@@ -216,3 +225,27 @@ async def test_root_fields_that_are_deferred_are_entered_later() -> None:
     assert house.questions() == []
     (last,) = [part async for part in parts]
     assert last["incremental"][0]["data"] == {"more": {"party": {"fullName": "Ada"}}}
+
+
+@pytest.mark.parametrize(
+    ("first", "given", "is_refused"),
+    [("first: 10", {}, False), ("first: 11", {}, True), ("first: $f", {"f": 11}, True)],
+)
+async def test_a_deferred_fragment_counts_for_every_object_that_it_may_stand_in(
+    first: str, given: dict[str, Any], *, is_refused: bool
+) -> None:
+    document = f"""
+    query Q($ids: [ID!]!, $f: Int! = 1) {{ customers(ids: $ids) {{
+      complaints({first}) {{ nodes {{ id ... @defer {{ subject }} }} }} invoices(first: $f) {{ nodes {{ id }} }} }} }}
+    """
+    house = House(more_settings={"gateway": {"max_parts": 20}})
+    asking = house.execute(document, {"ids": [CUSTOMER, OTHER], **given}, takes_incremental=True)
+    if not is_refused:
+        parts = await asking
+        assert isinstance(parts, Parts)
+        await parts.aclose()
+        return
+    with pytest.raises(RequestError) as refused:
+        await asking
+    assert refused.value.reason == "TOO_MANY_DEFERRED"
+    assert house.questions() == []

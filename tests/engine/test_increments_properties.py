@@ -11,6 +11,7 @@ from tests.engine.parts import Response, keys_of_sources, merged, put_off
 
 from klantbeeld.engine.increments import Parts
 from klantbeeld.engine.ports import Answer
+from klantbeeld.errors import RequestError
 
 CASES = int(os.environ.get("KLANTBEELD_CASES", "320")) // 2
 BLOCK = max(CASES // 4, 1)
@@ -27,6 +28,8 @@ async def test_parts_put_together_are_the_whole(first: int) -> None:
         house, other = case.world.house(), case.world.house()
         whole = await house.ask(*given, without=case.world.without)
         parts = await ask_in_parts(other, *given, without=case.world.without)
+        if not parts:
+            continue
         in_parts += len(parts) > 1
         if not any(entry.get("errors") for part in parts for entry in part.get("completed", ())):
             left_out = keys_of_sources(text)
@@ -38,7 +41,13 @@ async def test_parts_put_together_are_the_whole(first: int) -> None:
 
 
 async def ask_in_parts(house: House, text: str, variables: Any, *, without: Any) -> list[Response]:
-    answer = await house.execute(text, variables, without=without, takes_incremental=True)
+    """Return the parts; none where there would be more than may be."""
+    try:
+        answer = await house.execute(text, variables, without=without, takes_incremental=True)
+    except RequestError as error:
+        if error.reason == "TOO_MANY_DEFERRED":
+            return []
+        raise
     if isinstance(answer, Parts):
         return [msgspec.json.decode(msgspec.json.encode(part)) async for part in answer]
     assert isinstance(answer, Answer)

@@ -147,6 +147,7 @@ class FakeParts:
     parts: AsyncIterator[Part]
     is_live: bool
     closed: int = 0
+    document: str | None = None
 
     def __aiter__(self) -> "FakeParts":
         return self

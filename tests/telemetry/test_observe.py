@@ -21,12 +21,13 @@ TRACEPARENT = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 class Gateway:
     """An app that answers 200, or what it is told, behind the middleware."""
 
-    def __init__(self, status: int = 200) -> None:
+    def __init__(self, status: int = 200, *, is_stream: bool = False) -> None:
         self.status = status
+        self.is_stream = is_stream
         self.stream = io.BytesIO()
         self.metrics = Metrics()
         vocabulary = Vocabulary(paths=frozenset({"/graphql"}), caller_classes=frozenset({"agent"}))
-        times = iter([10.0, 10.25])
+        times = iter([10.0, 10.25, 3610.0])
         self.observed = ObserveRequests(
             self.app, lines=RequestLines(self.stream, vocabulary), metrics=self.metrics, clock=lambda: next(times)
         )
@@ -35,6 +36,7 @@ class Gateway:
         observed = observation_of(scope)
         observed.caller_class = "agent"
         observed.waited = 0.2
+        observed.is_stream = self.is_stream
         await Request(scope, receive).body()
         await PlainTextResponse("done", status_code=self.status)(scope, receive, send)
 
@@ -111,3 +113,10 @@ async def test_other_paths_are_logged_and_not_counted() -> None:
 )
 def test_a_status_has_an_outcome(status: int, outcome: str) -> None:
     assert outcome_of(status) == outcome
+
+
+@pytest.mark.asyncio
+async def test_a_stream_is_noted_with_the_time_until_its_first_part() -> None:
+    gateway = Gateway(is_stream=True)
+    await gateway.ask()
+    assert gateway.line()["seconds"] == 0.25

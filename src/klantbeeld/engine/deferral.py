@@ -4,7 +4,7 @@ It is found on response paths alone, whatever the types are: a path that some ty
 once. Too early is right, only not as soon for the rest; too late would hold an answer up.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -40,11 +40,12 @@ class Deferral:
     """What is put off, by response path without indices.
 
     `groups` are the numbers of the groups in which a path is selected, and `streams` how many items of a streamed list
-    are answered at once.
+    are answered at once. `places` are the paths at which a directive holds, once for each.
     """
 
     groups: Mapping[Path, set[int]]
     streams: Mapping[Path, int]
+    places: Sequence[Path] = ()
 
     def __bool__(self) -> bool:
         """Say whether anything is put off."""
@@ -66,7 +67,7 @@ def deferral_of(document: DocumentNode, name: str | None, variables: Mapping[str
     operation = next(one for one in operations if name in {None, one.name.value if one.name else ""})
     walk = _Walk(fragments, variables, most)
     walk.selections(operation.selection_set.selections, (), AT_ONCE)
-    return Deferral(walk.groups, walk.streams)
+    return Deferral(walk.groups, walk.streams, walk.places)
 
 
 def is_incremental(document: DocumentNode) -> bool:
@@ -100,7 +101,7 @@ class _Walk:
     fragments: Mapping[str, FragmentDefinitionNode]
     variables: Mapping[str, Any]
     most: int
-    count: int = 0
+    places: list[Path] = field(default_factory=list)
     groups: dict[Path, set[int]] = field(default_factory=dict)
     streams: dict[Path, int] = field(default_factory=dict)
 
@@ -112,32 +113,32 @@ class _Walk:
             if isinstance(node, FieldNode):
                 self.field(node, (*path, (node.alias or node.name).value), group)
             elif isinstance(node, InlineFragmentNode):
-                self.selections(node.selection_set.selections, path, self.group(node, group))
+                self.selections(node.selection_set.selections, path, self.group(node, path, group))
             elif isinstance(node, FragmentSpreadNode):
                 fragment = self.fragments[node.name.value]
-                self.selections(fragment.selection_set.selections, path, self.group(node, group))
+                self.selections(fragment.selection_set.selections, path, self.group(node, path, group))
 
     def field(self, node: FieldNode, path: Path, group: int) -> None:
         """Note one field, and what is selected below it."""
         self.groups.setdefault(path, set()).add(group)
-        stream = self.active(node.directives, "stream")
+        stream = self.active(node, "stream", path[:-1])
         if stream:
             count = self.argument(stream, "initialCount", 0)
             self.streams[path] = max(self.streams.get(path, 0), int(count))
         if node.selection_set:
             self.selections(node.selection_set.selections, path, group)
 
-    def group(self, node: FragmentSpreadNode | InlineFragmentNode, group: int) -> int:
+    def group(self, node: FragmentSpreadNode | InlineFragmentNode, path: Path, group: int) -> int:
         """Return the group of what stands in a fragment."""
-        return self.count if self.active(node.directives, "defer") else group
+        return len(self.places) if self.active(node, "defer", path) else group
 
-    def active(self, directives: Iterable[DirectiveNode] | None, name: str) -> DirectiveNode | None:
-        """Return a directive that holds, and count it."""
-        found = next((one for one in directives or () if one.name.value == name), None)
+    def active(self, node: SelectionNode, name: str, path: Path) -> DirectiveNode | None:
+        """Return a directive that holds, and note where."""
+        found = next((one for one in node.directives or () if one.name.value == name), None)
         if found is None or self.argument(found, "if", True) is False:
             return None
-        self.count += 1
-        if self.count > self.most:
+        self.places.append(path)
+        if len(self.places) > self.most:
             raise RequestError(f"more than {self.most} @defer and @stream", code="TOO_MANY_DEFERRED")
         return found
 

@@ -95,8 +95,10 @@ class Portions:
     def combined(self, path: ResponsePath, parent: Any) -> Any:
         """Return the value of a joined field for one parent, for its resolver."""
         joints = self.division.joints[keys_of(path), str(path.typename)]
-        (joint,) = (one for one in joints if self._knows(one, parent))
-        return self.run.taken(joint, parent)
+        known = [joint for joint in joints if self._knows(joint, parent)]
+        return self.run.taken(
+            known[0], parent
+        )  # an object may stand among the first items of a list and the later ones
 
     async def _resolve_later(
         self,

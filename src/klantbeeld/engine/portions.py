@@ -6,13 +6,17 @@ field is then a joint of two portions, one for the items of the first answer and
 rest of a stream are delivered item by item and not cut again.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
+from math import prod
 from typing import Any, Final
+
+from graphql import IntValueNode, ListValueNode, VariableNode
 
 from klantbeeld.engine.deferral import NOW, Deferral, Groups
 from klantbeeld.engine.plan import Joint, Only, Path, Plan, Route, Step
+from klantbeeld.errors import RequestError
 
 Key = tuple[Groups, Path | None]
 """A portion: the groups of `@defer` that wait for it, and the list whose later items do."""
@@ -65,6 +69,37 @@ def divide(plan: Plan, deferral: Deferral) -> Division:
     joints = {(joint.path, f"{joint.type_name}/{joint.number}"): joint for joint in every}
     division.plan = replace(plan, roots=roots, joints=joints, shapes={})
     return division
+
+
+def check_parts(plan: Plan, deferral: Deferral, variables: Mapping[str, Any], *, most: int) -> None:
+    """Refuse what may be answered in more than `most` parts: each place counts for all objects it may be in.
+
+    Pages have the sizes that they are asked with. Raises RequestError with TOO_MANY_DEFERRED.
+    """
+    sizes: dict[Path, int] = {}
+    for joint in plan.joints.values():
+        sizes[joint.path] = max(_size_of(joint, variables), sizes.get(joint.path, 1))
+    parts = sum(prod(sizes.get(path[:end], 1) for end in range(1, len(path) + 1)) for path in deferral.places)
+    if parts > most:
+        raise RequestError(f"{parts} parts, more than {most}", code="TOO_MANY_DEFERRED")
+
+
+def _size_of(joint: Joint, variables: Mapping[str, Any]) -> int:
+    """Return how many objects a field gives at most, as far as its arguments tell: a page's size, or a list's."""
+    given: dict[str, Any] = {name: argument.default_value for name, argument in joint.definition.args.items()}
+    for argument in joint.node.arguments or ():
+        value = argument.value
+        name = argument.name.value
+        if isinstance(value, VariableNode):
+            given[name] = variables.get(value.name.value, given[name])
+        elif isinstance(value, IntValueNode):
+            given[name] = int(value.value)
+        elif isinstance(value, ListValueNode):
+            given[name] = value.values
+    first = given.get("first")
+    if isinstance(first, int):
+        return max(first, 1)
+    return max((len(found) for found in given.values() if isinstance(found, list | tuple)), default=1)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from klantbeeld.engine.events import Events, Happened, Waiting
 from klantbeeld.engine.fetch import Fetch
 from klantbeeld.engine.increments import Parts, Portions, execute_in_parts, parts_of
 from klantbeeld.engine.plan import Joint, Plan, Shape
-from klantbeeld.engine.portions import Division, divide
+from klantbeeld.engine.portions import Division, check_parts, divide
 from klantbeeld.engine.ports import Answer, Asked, FormattedError, Surroundings, Trail
 from klantbeeld.engine.roots import RunRoots
 from klantbeeld.engine.run import Run
@@ -87,9 +87,12 @@ class Several:
         self: Engine, document: Document, plan: Plan, request: Asked, variables: Variables
     ) -> Division | None:
         """Divide a plan as its operation puts things off; None where it puts nothing off this time."""
-        most = self._parts.settings.gateway.max_deferred
-        deferral = deferral_of(document.whole, request.operation_name, variables.coerced, most=most)
-        return divide(plan, deferral) if deferral else None
+        limits = self._parts.settings.gateway
+        deferral = deferral_of(document.whole, request.operation_name, variables.coerced, most=limits.max_deferred)
+        if not deferral:
+            return None
+        check_parts(plan, deferral, variables.coerced, most=limits.max_parts)
+        return divide(plan, deferral)
 
     async def _begin(
         self: Engine, portions: Portions, asked: AskedDocument, request: Asked, context: Surroundings

@@ -189,6 +189,7 @@ class GraphQLEndpoint:
             if watched is not None:
                 self._watch.end(watched)
         if isinstance(answer, AsyncIterator):
+            _note_stream(exchange.scope, caller, answer)
             return await self._stream(exchange, context, answer)
         _note(exchange.scope, caller, answer)
         return await self._complete(exchange, answer)
@@ -302,6 +303,14 @@ class GraphQLEndpoint:
         finally:
             self._streams.give_back(reply.place)
             await reply.parts.aclose()  # also where not one frame was read
+
+
+def _note_stream(scope: Scope, caller: Caller, parts: Parts) -> None:
+    """Tell the log and the metrics of an answer that comes bit by bit, before the first one."""
+    observed: Observation | None = scope.get(OBSERVED)
+    if observed is not None:
+        observed.caller_class, observed.document = caller.caller_class, parts.document
+        observed.is_stream = True
 
 
 def _note(scope: Scope, caller: Caller, answer: Answer) -> None:

@@ -133,6 +133,10 @@ class Parts(Protocol):
     def is_live(self) -> bool:
         """True for the events of a subscription, which have no deadline; False for `@defer` and `@stream`."""
 
+    @property
+    def document(self) -> str | None:
+        """SHA-256 of the document, hexadecimal."""
+
     async def aclose(self) -> None:
         """Stop: the client went, or the answer is over. May be called again, and where nothing was read."""
 

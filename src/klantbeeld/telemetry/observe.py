@@ -30,6 +30,8 @@ class Observation:
     document: str | None = None  # SHA-256 of the document, hexadecimal
     waited: float = 0.0  # seconds in which nothing was done but wait for sources
     span: Span | None = None  # None: this request is not traced
+    is_stream: bool = False  # answered bit by bit: its time is that until the first bit
+    seconds: float | None = None
 
 
 def observation_of(scope: Scope) -> Observation:
@@ -73,6 +75,8 @@ class ObserveRequests:
         async def send_observed(message: Message) -> None:
             if message["type"] == "http.response.start":
                 observed.status = message["status"]
+                if observed.is_stream:
+                    observed.seconds = self.clock() - started
                 message["headers"] = [*message.get("headers", ()), request_id]
             await send(message)
 
@@ -81,7 +85,7 @@ class ObserveRequests:
             await self.app(scope, receive, send_observed)
         finally:
             self.metrics.in_flight -= 1
-            self._note(scope, observed, self.clock() - started)
+            self._note(scope, observed, self.clock() - started if observed.seconds is None else observed.seconds)
 
     def _note(self, scope: Scope, observed: Observation, seconds: float) -> None:
         outcome = observed.outcome or outcome_of(observed.status)
