@@ -22,7 +22,7 @@ def test_the_capacity_goes_to_the_most_important_first() -> None:
         let_in = window(shares, [20, 40, 40], 40)
     assert let_in[0] == 20
     assert 28 <= let_in[1] <= 32  # what is left of 40, and a quarter more, so that no place stays free
-    assert let_in[2] == 0
+    assert 1 <= let_in[2] <= 3  # a twentieth is every class's, so that a new token comes to be known
 
 
 def test_it_follows_what_can_be_answered() -> None:

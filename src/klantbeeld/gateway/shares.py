@@ -11,6 +11,7 @@ from typing import Final
 NEW: Final = 0.5  # weight of the last window in what is expected of the next
 FULL: Final = 1.25  # of what was answered is let in where all places are taken, so that they stay so,
 IDLE: Final = 1.5  # and where places are free, to find out how much more there is
+FLOOR: Final = 0.05  # of the capacity is every class's: an agent's new token is not known until it was looked at once
 
 
 class Shares:
@@ -44,9 +45,11 @@ class Shares:
         else:
             self._expected = [old + NEW * (new - old) for old, new in zip(self._expected, self._came, strict=True)]
             self._capacity += NEW * (self._answered - self._capacity)
-        left = max(self._capacity, 1.0) * (FULL if is_full else IDLE)
+        capacity = max(self._capacity, 1.0)
+        left = capacity * (FULL if is_full else IDLE)
         for level, expected in enumerate(self._expected):
-            self.shares[level] = 1.0 if expected <= left else left / expected
+            given = max(left, capacity * FLOOR)
+            self.shares[level] = 1.0 if expected <= given else given / expected
             left = max(left - expected, 0.0)
         self._came = [0] * len(self._came)
         self._answered = 0
