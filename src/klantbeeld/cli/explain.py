@@ -57,6 +57,7 @@ def explain(config: Path | None, operation: Path, *, name: str | None, caller_cl
         owners=settings.writes.owners,
         rights=rights,
         whose=f"{caller_class}, for {rights.purpose}",
+        cache=settings.cache,
     )
     results().print(_drawn(plan_tree(plan, scene)))
     return 0

@@ -165,6 +165,7 @@ class Engine(Several):
             rights=caller.rights,
             whose=f"{caller.caller_class}, for {caller.rights.purpose}",
             literals=dict(asked.moved.written()) if asked.moved else {},
+            cache=self._parts.settings.cache,
         )
         return {"explain": explanation(asked, run, laps, scene)}
 

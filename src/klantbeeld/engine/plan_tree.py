@@ -12,6 +12,7 @@ from typing import Literal
 from graphql import GraphQLObjectType, GraphQLSchema, ValueNode, VariableNode, print_ast
 from strawberry.types.field import StrawberryField
 
+from klantbeeld.engine.kept import kept
 from klantbeeld.engine.plan import Joint, Only, Plan, PlannedRead, Step
 from klantbeeld.engine.ports import Rights
 from klantbeeld.graph.data import Data
@@ -21,6 +22,7 @@ from klantbeeld.graph.search import FOUND
 from klantbeeld.sdk.connector import Doing, Reading
 from klantbeeld.sdk.read import Read
 from klantbeeld.sdk.roles import ROLES
+from klantbeeld.settings_sharing import CacheSettings
 from klantbeeld.texts import codes, say
 
 # Root fields that may ask sources before the fields below them, by name.
@@ -94,6 +96,7 @@ class Scene:
     rights: Rights
     whose: str
     literals: Mapping[str, str] = field(default_factory=dict)
+    cache: CacheSettings = field(default_factory=CacheSettings)
 
 
 def plan_tree(plan: Plan, scene: Scene) -> Branch:
@@ -231,7 +234,9 @@ class _Drawing:
         batch = f"up to {first.reading.batch} {keys}s a call" if first.reading.batch > 1 else f"a call for each {keys}"
         arguments = self._arguments(first)
         fields = ", ".join(dict.fromkeys(asking.joint.path[-1] for asking in askings))
-        return f"{first.source.name}.{capabilities}{arguments}: {batch}; for {fields}"
+        is_fresh = any(asking.planned.read.fresh for asking in askings)
+        again = kept(self.scene.cache, (asking.reading for asking in askings), is_fresh=is_fresh)
+        return f"{first.source.name}.{capabilities}{arguments}: {batch}{again}; for {fields}"
 
     def _arguments(self, asking: Asking) -> str:
         """Write down what a read hands on to the source, as the document has it."""
