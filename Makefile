@@ -8,7 +8,7 @@ LOCKED := $(PIP) --require-hashes --only-binary :all: -r
 PYTEST := $(BIN)/pytest -n 2 --dist loadgroup -q
 HERE := not node and not real and not slow and not faults
 
-.PHONY: help demo test lint format unit bench faults docs features lock clean
+.PHONY: help demo test lint format unit bench nightly faults docs features lock clean
 
 help:  ## say what there is
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -34,6 +34,9 @@ format: .venv/.tested  ## put the code into shape
 
 bench: .venv/.tested tests/benchmarks/run.py  ## measure, and compare with other gateways
 	@$(BIN)/python tests/benchmarks/run.py $(ARGS)
+
+nightly: .venv/.tested  ## compare three executors on 20,000 generated operations, which takes an hour
+	@KLANTBEELD_CASES=$${KLANTBEELD_CASES:-20000} $(PYTEST) tests/engine/test_properties.py -k block -rP $(ARGS)
 
 faults: .venv/.tested  ## break sources and processes, and see what is promised still hold
 	@$(BIN)/python tests/faults/writes/run.py $(ARGS)

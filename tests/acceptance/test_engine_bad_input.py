@@ -133,7 +133,7 @@ def test_harmless_queries_sent_meanwhile_are_all_answered(ask: Ask, gateway: Gat
         send(ask, body(HARMLESS))
         before = cpu(gateway)
         attack = pool.submit(lambda: [send(ask, content, other).status_code for content in sent])
-        statuses = []
+        statuses: list[int] = []
         while not attack.done() or len(statuses) < 20:
             statuses.append(send(ask, body(HARMLESS)).status_code)
     assert set(statuses) == {200}
