@@ -30,7 +30,7 @@ RETURN_GOODS = Saga(
             values=lambda given: {"complaint": given.complaint.record_id, "note": given.subject},
             undo=Undo(
                 act="reopen_complaint",
-                values=lambda act, _: {"complaint": act.complaint, "note": "Niet teruggekomen."},
+                values=lambda act, _: {"complaint": act.complaint, "note": "Niet teruggekomen."},  # type: ignore[attr-defined]  # of a hold
             ),
         ),
         WaitFor(name="arrival", event="goods-arrived", longest=timedelta(seconds=2)),
