@@ -11,8 +11,10 @@ import time
 from base64 import b64encode
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import count
 from pathlib import Path
 from shutil import copytree, ignore_patterns
 from typing import Any, Self
@@ -458,6 +460,64 @@ def test_a_traced_request_is_told_to_the_collector_without_anybodys_data(
     known = [who["id"], person.name.family, *(found[0].record_id for found in person.records.values())]
     assert [word for word in known if word in text] == []
     assert {span["traceId"] for span in collector.spans} == {trace}
+
+
+@pytest.mark.slow
+@pytest.mark.feature("4 links", "Stop: two replicas restarted one after the other behind a balancer lose no request")
+def test_a_rolling_restart_loses_nothing(around: Deployment, sandbox: Sandbox, who: dict[str, str]) -> None:
+    replicas = [Gateway(around.file, free_port(), name=f"replica-{number}").start() for number in range(2)]
+    balancer = Balancer([replica.address for replica in replicas])
+    with httpx.Client(transport=balancer) as http:  # which opens and closes the balancer, too
+        asking = Ask("http://replicas", around.issuer, around.settings, http)
+        streams = [Stream(asking, who) for _ in range(3)]
+        with ExitStack() as stack:
+            for stream in streams:
+                stack.enter_context(stream)
+            for replica in replicas:
+                replica.stop()
+                replica.start()
+    for replica in replicas:
+        replica.stop()
+    assert [failed for stream in streams for failed in stream.failed] == []
+    assert sum(len(stream.answered) for stream in streams) > 20
+
+
+class Balancer(httpx.BaseTransport):
+    """Sends each request to a replica that says it is ready, one after the other; looks every 50 ms."""
+
+    def __init__(self, addresses: list[str]) -> None:
+        self.ready = list(addresses)
+        self._addresses = addresses
+        self._turn = count()
+        self._over = threading.Event()
+        self._http = httpx.HTTPTransport(limits=httpx.Limits(max_connections=32))
+        self._looking = threading.Thread(target=self._look)
+
+    def __enter__(self) -> Self:
+        self._looking.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self._looking.join()
+        self._http.close()
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        ready = self.ready
+        address = httpx.URL(ready[next(self._turn) % len(ready)])
+        request.url = request.url.copy_with(host=address.host, port=address.port)
+        return self._http.handle_request(request)
+
+    def _look(self) -> None:
+        while not self._over.wait(0.05):
+            self.ready = [address for address in self._addresses if self._is_ready(address)] or self.ready
+
+    @staticmethod
+    def _is_ready(address: str) -> bool:
+        try:
+            return httpx.get(f"{address}/ready", timeout=1.0).status_code == 200
+        except httpx.TransportError:
+            return False
 
 
 @dataclass
