@@ -2,6 +2,7 @@
 
 import pytest
 
+from klantbeeld.identity.links import Sighting
 from klantbeeld.identity.match_keys import MatchKey, MatchKeyKind
 from klantbeeld.sdk.acts import Act, ChangeContactDetails, CreditInvoice, ReopenComplaint
 from klantbeeld.sdk.words import Channel
@@ -84,8 +85,7 @@ def test_new_contact_details_renew_what_the_customer_is_found_by() -> None:
     steps = arranged({}, call("change_contact_details", act))
     assert [step.kind for step in steps] == ["call", REMEMBER]
     keys = (MatchKey(MatchKeyKind.EMAIL, "a@b.nl"), MatchKey(MatchKeyKind.PHONE, "+31612345678"))
-    assert steps[1].payload == Renewed(record_id="c", keys=keys)
-    assert steps[1].source == "s"
+    assert steps[1].payload == Renewed(records=(Sighting("s", "c", keys),))
 
 
 @pytest.mark.parametrize(

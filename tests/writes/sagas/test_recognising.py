@@ -142,7 +142,7 @@ async def test_a_record_is_found_by_what_it_holds_now_and_nothing_else(identity:
             ContactMedium(record_id="c1/a", owner="c1", kind=ContactKind.POSTAL_ADDRESS, address=place),
         ]
     }
-    payload = msgspec.json.encode(Renewed(record_id="c1", keys=()))
+    payload = msgspec.json.encode(Renewed(records=(Sighting("crm", "c1"),)))
     remembering = Remembering(identity, {"crm": cast("Source", source)}, context=soon)
     assert await remembering.take(ROW, step(1, "remember", "remember", source="crm"), payload) == Done(applied=True)
     assert await identity.by_match_key(MatchKeyKind.EMAIL, "NEW@example.nl") == (known,)
@@ -154,7 +154,7 @@ async def test_a_record_is_found_by_what_it_holds_now_and_nothing_else(identity:
 async def test_where_the_record_cannot_be_read_the_new_key_is_added(identity: StoredIdentityMap) -> None:
     known = await identity.register_customer([Sighting("crm", "c1", (EMAIL,))], DECIDED)
     new = MatchKey(MatchKeyKind.EMAIL, "new@example.nl")
-    payload = msgspec.json.encode(Renewed(record_id="c1", keys=(new,)))
+    payload = msgspec.json.encode(Renewed(records=(Sighting("crm", "c1", (new,)),)))
     remembering = Remembering(identity, {"crm": cast("Source", crm(problem="timeout"))}, context=soon)
     await remembering.take(ROW, step(1, "remember", "remember", source="crm"), payload)
     assert await identity.by_match_key(new.kind, new.value) == (known,)

@@ -7,6 +7,7 @@ what the customer is found by.
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
+from klantbeeld.identity.links import Sighting
 from klantbeeld.identity.match_keys import MatchKey, MatchKeyKind
 from klantbeeld.sdk.acts import ChangeContactDetails
 from klantbeeld.settings_saga import Hook, SagaSettings
@@ -44,8 +45,8 @@ class Arranging:
                 continue
             found += self._hooked(step, "before", starter)
             places[place] = len(found)
-            found += [step, *_renewal(step), *self._hooked(step, "after", starter)]
-        return replace(order, steps=tuple(found))
+            found += [step, *self._hooked(step, "after", starter)]
+        return replace(order, steps=(*found, *_renewal(order.steps)))
 
     def _has_more(self, step: PlannedStep) -> bool:
         return step.act in self._hooks or isinstance(step.payload, ChangeContactDetails)
@@ -82,11 +83,19 @@ class Arranging:
         return PlannedStep(kind=APPROVE, act=name, payload=payload)
 
 
-def _renewal(step: PlannedStep) -> Iterator[PlannedStep]:
-    """Yield the step that renews what a record is found by, after a change of contact details."""
-    act = step.payload
-    if isinstance(act, ChangeContactDetails):
-        new = ((MatchKeyKind.EMAIL, act.email), (MatchKeyKind.PHONE, act.phone))
-        keys = tuple(MatchKey(kind, value) for kind, value in new if value)
-        renewed = Renewed(record_id=act.customer, keys=keys)
-        yield PlannedStep(kind=REMEMBER, act=REMEMBER, source=step.source, role=step.role, payload=renewed)
+def _renewal(steps: Iterable[PlannedStep]) -> Iterator[PlannedStep]:
+    """Yield the step, after all others, that renews what records are found by whose contact details change."""
+    records = tuple(
+        Sighting(step.source or "", act.customer, tuple(_new_keys(act)))
+        for step in steps
+        if isinstance(act := step.payload, ChangeContactDetails) and step.compensates is None
+    )
+    if records:
+        yield PlannedStep(kind=REMEMBER, act=REMEMBER, payload=Renewed(records=records))
+
+
+def _new_keys(act: ChangeContactDetails) -> Iterator[MatchKey]:
+    if act.email:
+        yield MatchKey(MatchKeyKind.EMAIL, act.email)
+    if act.phone:
+        yield MatchKey(MatchKeyKind.PHONE, act.phone)

@@ -38,10 +38,9 @@ class Linked(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Renewed(msgspec.Struct, frozen=True, kw_only=True):
-    """A record whose contact details changed, and the keys that are new."""
+    """Records whose contact details changed, each with its source and the keys that are new."""
 
-    record_id: str
-    keys: tuple[MatchKey, ...] = ()
+    records: tuple[Sighting, ...]
 
 
 class Linking:
@@ -84,13 +83,15 @@ class Remembering:
         self._sources = sources
         self._context = context
 
-    async def take(self, _operation: OperationRow, step: StepRow, payload: bytes, /) -> Done | Waiting:
-        """Keep what the record is found by now, and nothing else; where it cannot be read, add what is new."""
-        asked, source = opened(payload, Renewed), step.source or ""
-        try:
-            keys = await match_keys_of(self._sources[source], asked.record_id, self._context)
-        except SourceError:
-            await self._identity.first_sight(source, asked.record_id, asked.keys)
-        else:
-            await self._identity.remember_keys(source, asked.record_id, keys)
+    async def take(self, _operation: OperationRow, _step: StepRow, payload: bytes, /) -> Done | Waiting:
+        """Keep what the records are found by now, and nothing else; where one cannot be read, add what is new."""
+        seen: list[Sighting] = []
+        for record in opened(payload, Renewed).records:
+            try:
+                keys = await match_keys_of(self._sources[record.source], record.record_id, self._context)
+            except SourceError:
+                await self._identity.first_sight(record.source, record.record_id, record.match_keys)
+            else:
+                seen.append(Sighting(record.source, record.record_id, tuple(keys)))
+        await self._identity.remember_all(seen)
         return Done(applied=True)

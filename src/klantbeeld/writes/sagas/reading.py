@@ -1,6 +1,7 @@
 """Reads that writing needs: what a record is at this moment, at its source, for the gateway's own use."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cache
 from typing import Any
 
 from klantbeeld.errors import SourceError, SourceInvalid
@@ -20,22 +21,38 @@ async def read_record(source: Source, capability: str, key: str, context: CallCo
 
     Raises SourceError, `sent` false: a read has changed nothing.
     """
-    reading = source.readings.get(capability)
-    if reading is None:
-        return ()
+    return (await read_together(source, (capability,), key, context))[capability]
+
+
+async def read_together(
+    source: Source, capabilities: Sequence[str], key: str, context: CallContext
+) -> Mapping[str, Sequence[Any]]:
+    """Return the same of several capabilities; those that the source answers with one call are asked together."""
+    found: dict[str, Sequence[Any]] = dict.fromkeys(capabilities, ())
+    resources: dict[str, list[str]] = {}
+    for capability in capabilities:
+        if reading := source.readings.get(capability):
+            resources.setdefault(reading.resource, []).append(capability)
+    for asked in resources.values():
+        question = Question(
+            subjects={key: Subject("", frozenset({key}))},
+            members={capability: members_of(capability) for capability in asked},
+            arguments={},
+            by_record=source.readings[asked[0]].by_record,
+            everything=True,
+        )
+        outcome = await source.ask(question, context)
+        if outcome.problem is not None:
+            raise unsent(outcome.problem)
+        found |= {capability: outcome.records.get(capability, {}).get(key, ()) for capability in asked}
+    return found
+
+
+@cache
+def members_of(capability: str) -> frozenset[str]:
+    """Return every member of the records that a capability gives."""
     kinds = (role.reads[capability] for role in ROLES.values() if capability in role.reads)
-    members = frozenset(name for kind in kinds for name in kind.__struct_fields__)
-    question = Question(
-        subjects={key: Subject("", frozenset({key}))},
-        members={capability: members},
-        arguments={},
-        by_record=reading.by_record,
-        everything=True,
-    )
-    outcome = await source.ask(question, context)
-    if outcome.problem is not None:
-        raise unsent(outcome.problem)
-    return outcome.records.get(capability, {}).get(key, ())
+    return frozenset(name for kind in kinds for name in kind.__struct_fields__)
 
 
 def unsent(problem: SourceError) -> SourceError:
@@ -49,8 +66,8 @@ async def match_keys_of(source: Source, record_id: str, context: Callable[[], Ca
 
     A record that is not there is SourceInvalid: it was written a moment ago.
     """
-    parties = await read_record(source, "party", record_id, context())
-    media = await read_record(source, "contact_media", record_id, context())
+    found = await read_together(source, ("party", "contact_media"), record_id, context())
+    parties, media = found["party"], found["contact_media"]
     if not parties and "party" in source.readings:
         raise SourceInvalid("a record that was written is not there", sent=False)
     return [*_reached(media), *_named(parties, media)]
