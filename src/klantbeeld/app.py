@@ -282,6 +282,7 @@ def _make_engine(
             now=given.now,
             consistency=opened.changes,
             changes=opened.changes,
+            progress=opened.writing.progress,
         )
     )
 

@@ -8,6 +8,7 @@ from websockets.exceptions import ConnectionClosed
 
 from klantbeeld.access.grants import Grants, Partner, Terms
 from klantbeeld.cli.demo_people import PARTNER
+from klantbeeld.sandbox.launcher import Sandbox
 from klantbeeld.store import open_store
 
 from .acting import act, done
@@ -154,3 +155,49 @@ def test_a_bad_token_opens_no_socket(ask: Ask) -> None:
         pass
     assert closed.value.rcvd is not None
     assert closed.value.rcvd.code == 4403
+
+
+PROGRESS = """
+subscription Progress($id: ID!) { operationProgress(id: $id) { id status mutation steps { source status } } }
+"""
+
+
+@pytest.mark.feature(
+    "3 http", "operationProgress: where a write stands, at once, and the end of it completes the stream"
+)
+def test_progress_of_an_operation_begins_at_once_and_ends_with_it(ask: Ask, ids: dict[str, str]) -> None:
+    filed = {"customerId": ids[KEY], "subject": SUBJECT, "description": SUBJECT, "idempotencyKey": "progress"}
+    payload = done(act(ask, "fileComplaint", filed), "fileComplaint")
+    expected = {
+        "id": payload["operationId"],
+        "status": "APPLIED",
+        "mutation": "fileComplaint",
+        "steps": [{"source": "zendesk", "status": "APPLIED"}],
+    }
+    with streaming(ask, PROGRESS, {"id": payload["operationId"]}, accept=EVENTS) as stream:
+        assert list(stream.parts()) == [{"data": {"operationProgress": expected}}]
+
+
+@pytest.mark.feature(
+    "3 http", "operationProgress: a write whose answer was lost is told as UNKNOWN, and then as what it became"
+)
+def test_progress_of_an_operation_that_is_settled_later(ask: Ask, ids: dict[str, str], sandbox: Sandbox) -> None:
+    sandbox.set_fault("zendesk", {"mode": "drop", "when": "after"})
+    filed = {"customerId": ids[KEY], "subject": SUBJECT, "description": SUBJECT, "idempotencyKey": "progress-lost"}
+    answered = act(ask, "fileComplaint", filed).data["fileComplaint"]
+    assert answered["status"] == "UNKNOWN"
+    with streaming(ask, PROGRESS, {"id": answered["operationId"]}, accept=EVENTS) as stream:
+        parts = stream.parts()
+        assert next(parts)["data"]["operationProgress"]["status"] == "UNKNOWN"
+        sandbox.clear_fault("zendesk")
+        told = [part["data"]["operationProgress"]["status"] for part in parts]
+    assert told[-1] == "APPLIED"
+
+
+@pytest.mark.feature("3 http", "operationProgress: somebody else's operation is told from an unknown one by nothing")
+def test_progress_of_another_is_not_told(ask: Ask, ids: dict[str, str]) -> None:
+    filed = {"customerId": ids[KEY], "subject": SUBJECT, "description": SUBJECT, "idempotencyKey": "not-yours"}
+    theirs = done(act(ask, "fileComplaint", filed, who=KEY), "fileComplaint")["operationId"]
+    for operation in (theirs, "01900000-0000-7000-8000-0000000000ff"):
+        reply = ask(PROGRESS, {"id": operation}, who="daan-van-dijk", headers={"Accept": EVENTS})
+        assert reply.codes == ["OPERATION_UNKNOWN"]

@@ -21,7 +21,7 @@ from klantbeeld.engine.cursors import Cursors
 from klantbeeld.engine.desk import Work
 from klantbeeld.engine.documents import Asked as AskedDocument
 from klantbeeld.engine.documents import Document, Documents, Invalid, Parse, uncounted
-from klantbeeld.engine.events import Events, NothingChanges
+from klantbeeld.engine.events import Events, NothingHappens
 from klantbeeld.engine.explanation import Laps, explanation, refuse_explaining
 from klantbeeld.engine.fetch import Fetch
 from klantbeeld.engine.increments import Parts, Portions, in_parts
@@ -31,9 +31,9 @@ from klantbeeld.engine.plan_tree import Capable, Scene
 from klantbeeld.engine.ports import (
     Answer,
     Asked,
-    Changes,
     Consistency,
     Errors,
+    Feed,
     FormattedError,
     Reading,
     Rights,
@@ -86,7 +86,8 @@ class EngineParts:
     failed: Callable[[BaseException], None]
     now: Callable[[], datetime]
     consistency: Consistency | None = None
-    changes: Changes = field(default_factory=NothingChanges)
+    changes: Feed = field(default_factory=NothingHappens)
+    progress: Feed = field(default_factory=NothingHappens)
 
 
 class Engine(Several):
@@ -248,6 +249,7 @@ class Engine(Several):
             caller=context.caller,
             sources=self._parts.sources,
             changes=self._parts.changes,
+            progress=self._parts.progress,
             key_in_header=context.idempotency_key,
             work=self._parts.work,
         )

@@ -94,12 +94,12 @@ class Events:
         await self.waiting.close()
 
 
-class NothingChanges:
+class NothingHappens:
     """Tells of nothing; for an engine without a feed."""
 
-    def of(self, customer_id: str, /) -> AsyncIterator[Any]:
+    def of(self, subject: str, /) -> AsyncIterator[Any]:
         """Give what never tells."""
-        return _never(customer_id)
+        return _never(subject)
 
 
 async def _never(_: str) -> AsyncIterator[Any]:

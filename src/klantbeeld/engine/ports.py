@@ -62,11 +62,11 @@ class Rows(Protocol):
         ...
 
 
-class Changes(Protocol):
-    """Tells of what changes."""
+class Feed(Protocol):
+    """Tells of what happens to a customer, or to an operation."""
 
-    def of(self, customer_id: str, /) -> AsyncIterator[Any]:
-        """Listen to the changes of a customer, from now on; ends by `aclose`."""
+    def of(self, subject: str, /) -> AsyncIterator[Any]:
+        """Listen to what happens from now on; ends by `aclose`, or with what it is about."""
         ...
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from klantbeeld.engine.desk import CallersDesk, Work
 from klantbeeld.engine.fetch import Fetch
 from klantbeeld.engine.plan import PlannedRead
-from klantbeeld.engine.ports import Changes, Rows
+from klantbeeld.engine.ports import Feed, Rows
 from klantbeeld.engine.run import Attempt, Run
 from klantbeeld.errors import KeyRefused, RequestError, Unanswered
 from klantbeeld.graph.answers import Answer, Answers, Moment, Position
@@ -50,7 +50,8 @@ class RunRoots:
     writer: Writer
     caller: Any
     sources: Mapping[str, Source]
-    changes: Changes
+    changes: Feed
+    progress: Feed
     key_in_header: str | None = None
     events: Sequence[Any] = ()
     has_missed: bool = False
@@ -73,6 +74,10 @@ class RunRoots:
     def changes_of(self, customer_id: str) -> AsyncIterator[Any]:
         """Listen to the changes of a customer."""
         return self.changes.of(customer_id)
+
+    def progress_of(self, operation_id: str) -> AsyncIterator[Any]:
+        """Listen to how an operation moves."""
+        return self.progress.of(operation_id.lower())
 
     async def me(self) -> Customer | None:
         """Return the customer behind the token."""

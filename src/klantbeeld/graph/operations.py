@@ -25,6 +25,8 @@ RESOLVED = Data(owner="CRM", category=Category.SYSTEM, scope="operations:write")
 
 MOST_STEPS = 1_000
 
+OperationId = Annotated[strawberry.ID, strawberry.argument(description="Id of the operation.")]
+
 
 @strawberry.enum(description="What a person found out about a step.")
 class Found(StrEnum):

@@ -14,7 +14,7 @@ from klantbeeld.graph.identify import IdentifyInput, IdentifyResult, identify
 from klantbeeld.graph.inventory import INVENTORY, Source, inventory
 from klantbeeld.graph.joined import entered
 from klantbeeld.graph.nodes import find_node
-from klantbeeld.graph.operations import OPERATED, PARKED, Operation, find_operation, parked_operations
+from klantbeeld.graph.operations import OPERATED, PARKED, Operation, OperationId, find_operation, parked_operations
 from klantbeeld.graph.roots import Roots
 from klantbeeld.graph.search import search_customers
 from klantbeeld.graph.sourced import Node
@@ -30,7 +30,6 @@ MOST_RECIPIENTS = 500
 
 Id = Annotated[strawberry.ID, strawberry.argument(description="Id of the customer.")]
 Ids = Annotated[list[strawberry.ID], strawberry.argument(description="Ids of the customers.")]
-OperationId = Annotated[strawberry.ID, strawberry.argument(description="Id of the operation.")]
 NodeId = Annotated[strawberry.ID, strawberry.argument(description="Id of a customer or a record.")]
 OnChannel = Annotated[Channel, strawberry.argument(description="Channel on which they would be approached.")]
 SourceName = Annotated[str, strawberry.argument(description="Name of the source.")]

@@ -102,6 +102,10 @@ class Roots(Protocol):
         """Listen to the changes of a customer."""
         ...
 
+    def progress_of(self, operation_id: str) -> AsyncIterator[Any]:
+        """Listen to how an operation moves; begins with where it stands, and ends with it."""
+        ...
+
     def covers(self, customer: Customer, scope: str, coordinate: str) -> bool:
         """Say whether a customer that was found released a field of that scope to the caller."""
         ...

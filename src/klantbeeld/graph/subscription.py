@@ -14,6 +14,7 @@ from klantbeeld.errors import RequestError
 from klantbeeld.graph.customer import IDENTITY, Customer
 from klantbeeld.graph.data import Data
 from klantbeeld.graph.joined import subscribed
+from klantbeeld.graph.operations import OPERATED, Operation, OperationId, find_operation
 from klantbeeld.graph.roots import Roots
 from klantbeeld.sdk.words import Channel
 
@@ -89,6 +90,11 @@ async def listen_to_customer(roots: Roots, id: str) -> AsyncIterator[Change]:  #
     return roots.changes_of(str((await _visible(roots, id)).id))
 
 
+async def listen_to_operation(roots: Roots, id: str) -> AsyncIterator[None]:  # noqa: A002 - GraphQL's name
+    """Listen to how an operation moves; raises RequestError with OPERATION_UNKNOWN."""
+    return roots.progress_of(str((await _known(roots, id)).id))
+
+
 CustomerId = Annotated[strawberry.ID, strawberry.argument(description="Id of the customer.")]
 
 
@@ -105,6 +111,18 @@ class Subscription:
         if not told and not unnamed and not roots.has_missed:
             return None
         return CustomerChange(changes=told, is_complete=not unnamed and not roots.has_missed, customer=customer)
+
+    @subscribed(listen_to_operation, data=OPERATED)
+    async def operation_progress(roots: Parent[Roots], id: OperationId) -> Operation | None:  # noqa: A002 - as above
+        """Where a write stands, at once and whenever it moves; ends with it."""
+        return await _known(roots, id)
+
+
+async def _known(roots: Roots, operation_id: str) -> Operation:
+    found = await find_operation(roots, operation_id)
+    if found is None:
+        raise RequestError("no such operation", code="OPERATION_UNKNOWN")
+    return found
 
 
 async def _visible(roots: Roots, customer_id: str) -> Customer:
