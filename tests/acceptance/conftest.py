@@ -4,6 +4,9 @@ Every test begins with the sandbox as it was at its start: its stores, its logs,
 carry `xdist_group("acceptance")`, so that one worker runs them, one after another.
 """
 
+import re
+import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
@@ -15,6 +18,7 @@ from klantbeeld.sandbox.facts import SYSTEMS
 from klantbeeld.sandbox.launcher import Sandbox
 
 from .caching import evict_all
+from .linked import ACCOUNTS, COMPLAINTS, HEALTH, PARTY, Keys, Linked, linked
 from .running import ANSWER_SECONDS, Ask, Calls, Deployment, Gateway, deploy, running
 
 CROWD = 24
@@ -94,3 +98,43 @@ def calls(sandbox: Sandbox) -> Calls:
         }
 
     return count
+
+
+@pytest.fixture(scope="session")
+def keys(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Keys]:
+    """Serve the issuer's keys."""
+    with Keys(tmp_path_factory.mktemp("links")) as server:
+        serving = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+        serving.start()
+        yield server
+        server.shutdown()
+        serving.join()
+
+
+@pytest.fixture(scope="session")
+def served(servers: Sandbox, keys: Keys) -> Iterator[tuple[Deployment, Gateway]]:
+    """Serve the four systems with the links of this page."""
+    address = f'jwks_uri = "http://127.0.0.1:{keys.server_port}/jwks.json"'
+    change = lambda text: linked(re.sub(r"(?m)^jwks_file = .*$", address, text))  # noqa: E731
+    deployment = deploy(keys.file.parent, servers, change=change, breakers=str)
+    gateway = Gateway(deployment.file, deployment.settings.gateway.port)
+    try:
+        yield deployment, gateway.start()
+    finally:
+        gateway.stop()
+
+
+@pytest.fixture
+def linked_gateway(served: tuple[Deployment, Gateway], sandbox: Sandbox, http: httpx.Client) -> Linked:
+    """Give it with every breaker closed and every log-in made, and the systems' logs empty."""
+    deployment, gateway = served
+    ask = Ask(gateway.address, deployment.issuer, deployment.settings, http)
+    found = Linked(ask, deployment, gateway, sandbox)
+    deadline = time.monotonic() + 5
+    while any(one["health"]["state"] in {"DOWN", "PROBING", "PAUSED"} for one in ask(HEALTH).data["sources"]):
+        found.customer(f"{PARTY} {ACCOUNTS} {COMPLAINTS}")
+        assert time.monotonic() < deadline
+    found.customer(PARTY)
+    for system in SYSTEMS:
+        sandbox.clear_log(system)
+    return found
