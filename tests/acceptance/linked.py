@@ -21,8 +21,6 @@ DAY = 60  # calls a day that the marketing system allows here
 LINKS = f"""
 [gateway.door]
 adaptive = false
-[gateway.stopping]
-accept = 0
 [cache]
 backend = "off"
 [sources.dataverse.breaker]
