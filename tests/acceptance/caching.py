@@ -15,6 +15,7 @@ from klantbeeld.settings import Settings
 from klantbeeld.store import open_store
 from klantbeeld.store.change_log import Notice
 from klantbeeld.store.stored_changes import Pace, StoredChangeLog
+from klantbeeld.store.transactions import open_transactions
 
 AGE = os.environ.get("KLANTBEELD_TEST_CACHE", "")
 
@@ -36,8 +37,8 @@ def evict_all(settings: Settings) -> None:
 
 async def _evict_all(settings: Settings) -> None:
     pace = Pace(keep=3_600, look_every=1, look_anyway_every=1)
-    async with open_store(settings.store) as store:
-        log = StoredChangeLog(store, now=lambda: datetime.now(UTC), pace=pace)
+    async with open_store(settings.store) as store, open_transactions(store) as transactions:
+        log = StoredChangeLog(store, transactions, now=lambda: datetime.now(UTC), pace=pace)
         for source in settings.sources:
             await log.append(Notice(source=source, key=b"", at=datetime.now(UTC), how="WEBHOOK"))
         await log.aclose()

@@ -307,7 +307,7 @@ async def test_a_stale_value_is_not_served_after_an_eviction() -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "state"), [(503, "STALE"), (500, "STALE"), (401, "UNAVAILABLE"), (403, "UNAVAILABLE")]
+    ("status", "state"), [(503, "STALE"), (500, "STALE"), (429, "STALE"), (401, "UNAVAILABLE"), (403, "UNAVAILABLE")]
 )
 async def test_only_trouble_of_the_source_is_stood_in_for(status: int, state: str) -> None:
     """What our own credentials may no longer read is not read from a cache either."""

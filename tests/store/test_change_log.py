@@ -17,6 +17,7 @@ from klantbeeld.store.change_log import GROUP, ChangeLog, MemoryChangeLog, Notic
 from klantbeeld.store.redis_changes import RedisChangeLog
 from klantbeeld.store.redis_server import open_redis
 from klantbeeld.store.stored_changes import FORGET_EVERY, Pace, StoredChangeLog, changes
+from klantbeeld.store.transactions import open_transactions
 
 pytestmark = pytest.mark.asyncio
 
@@ -30,8 +31,9 @@ def notice(source: str = "crm", at: datetime = NOW) -> Notice:
 
 @asynccontextmanager
 async def stored(url: str) -> AsyncIterator[StoredChangeLog]:
-    async with open_store(StoreSettings(url=url, timeout=30)) as store:
-        log = StoredChangeLog(store, now=lambda: NOW, pace=PACE)
+    settings = StoreSettings(url=url, timeout=30)
+    async with open_store(settings) as store, open_transactions(store) as transactions:
+        log = StoredChangeLog(store, transactions, now=lambda: NOW, pace=PACE, wait=30)
         yield log
         await log.aclose()
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Protocol
 
-from klantbeeld.errors import SourceError, SourceInvalid, SourceRefused, SourceTimeout, SourceUnavailable
+from klantbeeld.errors import SourceBusy, SourceError, SourceInvalid, SourceRefused, SourceTimeout, SourceUnavailable
 from klantbeeld.sdk.connector import Reading
 from klantbeeld.sdk.records import Origin, Record
 from klantbeeld.settings_sharing import Ages
@@ -37,6 +37,8 @@ from klantbeeld.sources.evictions import Mark
 from klantbeeld.sources.flights import AskSource
 from klantbeeld.sources.questions import Outcome, Question, SourceState, Subject
 from klantbeeld.telemetry.metrics import CallOutcome
+
+TOO_MANY = 429  # requests (RFC 6585, section 4)
 
 
 class Store(Protocol):
@@ -276,5 +278,5 @@ class CachedReads:
 def _may_be_stale(problem: SourceError | None) -> bool:
     """Say whether a problem is the source's trouble, and not a refusal of what was asked or of who asks."""
     if isinstance(problem, SourceRefused):
-        return problem.retry_after is not None  # a quota, not our credentials
-    return isinstance(problem, SourceTimeout | SourceUnavailable | SourceInvalid)
+        return problem.status == TOO_MANY or problem.retry_after is not None  # a quota, not our credentials
+    return isinstance(problem, SourceTimeout | SourceUnavailable | SourceBusy | SourceInvalid)

@@ -110,7 +110,11 @@ class Changes:
         number = await self._log.append(notice)
         self.forget_calls(source)
         self.evictions.evict(number, source, notice.subjects)
-        await self.catch_up()
+        async with self._reading:
+            if number == self.evictions.position + 1:  # nobody else told of anything meanwhile
+                self._apply([(number, notice)])
+        if number > self.evictions.position:
+            await self.catch_up()
         return self._token(number)
 
     async def seen(self, token: str, deadline: float) -> bool:

@@ -11,6 +11,7 @@ from klantbeeld.store.change_log import ChangeLog
 from klantbeeld.store.redis_changes import RedisChangeLog
 from klantbeeld.store.redis_server import open_redis
 from klantbeeld.store.stored_changes import Pace, StoredChangeLog
+from klantbeeld.store.transactions import open_transactions
 
 
 @asynccontextmanager
@@ -18,22 +19,24 @@ async def open_changes(
     settings: Settings, store: Store, *, secret: bytes, now: Callable[[], datetime]
 ) -> AsyncIterator[Changes]:
     """Give this replica's part while it follows the log. Raises ConfigurationError or StoreError."""
-    changes = Changes(
-        open_log(settings, store, now=now), secret=secret, now=now, max_waiting=settings.changes.max_waiting
-    )
-    try:
-        await changes.start()
-        yield changes
-    finally:
-        await changes.stop()
+    async with open_log(settings, store, now=now) as log:
+        changes = Changes(log, secret=secret, now=now, max_waiting=settings.changes.max_waiting)
+        try:
+            await changes.start()
+            yield changes
+        finally:
+            await changes.stop()
 
 
-def open_log(settings: Settings, store: Store, *, now: Callable[[], datetime]) -> ChangeLog:
+@asynccontextmanager
+async def open_log(settings: Settings, store: Store, *, now: Callable[[], datetime]) -> AsyncIterator[ChangeLog]:
     """Open the log that all replicas with these settings share."""
     chosen = settings.changes
     if chosen.log == "redis":
         client = open_redis(settings.redis, where="changes.log")
         waiting = open_redis(settings.redis, where="changes.log", patience=chosen.look_anyway_every)
-        return RedisChangeLog(client, waiting, look_anyway_every=chosen.look_anyway_every)
+        yield RedisChangeLog(client, waiting, look_anyway_every=chosen.look_anyway_every)
+        return
     pace = Pace(keep=chosen.keep, look_every=chosen.look_every, look_anyway_every=chosen.look_anyway_every)
-    return StoredChangeLog(store, now=now, pace=pace)
+    async with open_transactions(store) as transactions:
+        yield StoredChangeLog(store, transactions, now=now, pace=pace, wait=settings.store.timeout)
