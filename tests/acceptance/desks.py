@@ -1,11 +1,13 @@
 """Desks: one small system behind eight connectors, each of which proves who we are in its own way."""
 
 import json
+import ssl
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import parse_qsl
 
 from joserfc.jwk import ECKey
+from tests.sources.wire.authority import Authority, served
 
 PROOFS = {
     "basic": 'Basic("user", "password")',
@@ -93,17 +95,45 @@ class Desk(ThreadingHTTPServer):
             (folder.parent / f"desk_{name}").write_text(value, encoding="utf-8")
         given = ", ".join(f'{name} = {{ file = "{folder.parent}/desk_{name}" }}' for name in secrets)
         for name, auth in PROOFS.items():
-            place = folder / f"desk_{name}"
-            place.mkdir(parents=True)
-            (place / "connector.toml").write_text(MANIFEST.format(name), encoding="utf-8")
-            (place / "__init__.py").write_text(CODE.format(auth, name), encoding="utf-8")
+            write_connector(folder, name, auth)
         return "".join(SOURCE.format(name=name, url=self.url, credentials=given) for name in PROOFS)
 
     def references(self, source: str, record_id: str) -> str:
         """Return lines for an import that link a customer, known by a record, to a visitor of every desk."""
         lines = [{"source": source, "record_id": record_id}]
-        lines += [{"source": f"desk_{name}", "record_id": "V-1"} for name in PROOFS]
+        lines += [{"source": f"desk_{name}", "record_id": "V-1"} for name in (*PROOFS, "mtls")]
         return "".join(json.dumps({"customer": "visitor", **line}) + "\n" for line in lines)
+
+
+class GuardedDesk(Desk):
+    """The same over TLS, for whoever shows a certificate of the authority; keeps the names of those who did."""
+
+    def __init__(self, authority: Authority) -> None:
+        super().__init__()
+        self.seen: list[str] = []
+        self._authority = authority
+        tls = served(authority.issue("localhost"), demands=authority.bundle)
+        self.socket = tls.wrap_socket(self.socket, server_side=True)
+
+    @property
+    def url(self) -> str:
+        """Where it listens."""
+        return f"https://localhost:{self.server_port}"
+
+    def settings(self, folder: Path) -> str:
+        """Write the connector, and return the settings of its source."""
+        write_connector(folder, "mtls", "NoAuth()")
+        ours = self._authority.issue("klantbeeld")
+        source = SOURCE.format(name="mtls", url=self.url, credentials="")
+        return f'{source}ca_bundle = "{self._authority.bundle}"\nclient_certificate = "{ours}"\n'
+
+
+def write_connector(folder: Path, name: str, auth: str) -> None:
+    """Write a connector that proves who we are in one way."""
+    place = folder / f"desk_{name}"
+    place.mkdir(parents=True)
+    (place / "connector.toml").write_text(MANIFEST.format(name), encoding="utf-8")
+    (place / "__init__.py").write_text(CODE.format(auth, name), encoding="utf-8")
 
 
 class Answering(BaseHTTPRequestHandler):
@@ -114,6 +144,9 @@ class Answering(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         _, name, visitor = self.path.split("/")
         headers = {key.lower(): value for key, value in self.headers.items()}
+        if isinstance(self.server, GuardedDesk) and isinstance(self.connection, ssl.SSLSocket):
+            shown = self.connection.getpeercert() or {}
+            self.server.seen += [str(value) for ((_, value),) in shown["subject"]]  # type: ignore[misc]  # pairs
         self.server.headers.setdefault(name, []).append(headers)
         self._answer({"entries": [{"id": f"E-{name}", "visitor": visitor, "subject": name}]})
 

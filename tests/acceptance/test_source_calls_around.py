@@ -22,11 +22,12 @@ from typing import Any, Self
 import httpx
 import pytest
 from joserfc import jwt
+from tests.sources.wire.authority import new_authority
 
 from klantbeeld.registry import own_folder
 from klantbeeld.sandbox.launcher import Sandbox
 
-from .desks import PROOFS, Desk
+from .desks import PROOFS, Desk, GuardedDesk
 from .running import ANSWER_SECONDS, Ask, Deployment, Gateway, Reply, command, deploy, free_port, running
 
 pytestmark = pytest.mark.xdist_group("acceptance")
@@ -127,7 +128,19 @@ def desk() -> Iterator[Desk]:
 
 
 @pytest.fixture(scope="module")
-def around(servers: Sandbox, collector: Collector, desk: Desk, tmp_path_factory: pytest.TempPathFactory) -> Deployment:
+def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GuardedDesk]:
+    """Serve a desk that demands a certificate."""
+    with GuardedDesk(new_authority(tmp_path_factory.mktemp("authority"))) as serving:
+        thread = threading.Thread(target=serving.serve_forever, daemon=True)
+        thread.start()
+        yield serving
+        serving.shutdown()
+
+
+@pytest.fixture(scope="module")
+def around(
+    servers: Sandbox, collector: Collector, desk: Desk, guarded: GuardedDesk, tmp_path_factory: pytest.TempPathFactory
+) -> Deployment:
     """Write a deployment of its own, with a connector that cannot be imported."""
     folder = tmp_path_factory.mktemp("around")
     broken = folder / "connectors" / "broken_desk"
@@ -135,7 +148,7 @@ def around(servers: Sandbox, collector: Collector, desk: Desk, tmp_path_factory:
     (broken / "connector.toml").write_text(FACTS, encoding="utf-8")
     (broken / "__init__.py").write_text("import nothing_of_that_name\n", encoding="utf-8")
     traces = f"http://127.0.0.1:{collector.server_port}/v1/traces"
-    desks = desk.settings(folder / "connectors")
+    desks = desk.settings(folder / "connectors") + guarded.settings(folder / "connectors")
     deployment = deploy(folder, servers, change=lambda text: served(text, folder / "connectors", traces) + desks)
     references = folder / "visitor.jsonl"
     record_id = servers.population.member(VISITOR).persons[0].records["zendesk"][0].record_id
@@ -274,7 +287,7 @@ def visits(asking: Ask, around: Deployment, desk: Desk, who: str = "agent") -> s
     complaints = asking(COMPLAINTS, {"id": around.customers[VISITOR]}, who=who, token=token).data["customer"][
         "complaints"
     ]
-    assert {one["subject"] for one in complaints["nodes"]} >= set(PROOFS)
+    assert {one["subject"] for one in complaints["nodes"]} >= {*PROOFS, "mtls"}
     return token
 
 
@@ -310,6 +323,15 @@ def test_requests_are_signed(asking: Ask, around: Deployment, desk: Desk) -> Non
     assert headers["x-signature"] == signature
     claims = jwt.decode(proof(desk, "jwt").removeprefix("Bearer "), desk.key, algorithms=["ES256"]).claims
     assert (claims["sub"], claims["aud"]) == ("klantbeeld", desk.url)
+
+
+@pytest.mark.feature("4 links", "Credentials: a client certificate, for a source that demands one (mTLS)")
+def test_a_certificate_is_shown_where_one_is_demanded(
+    asking: Ask, around: Deployment, desk: Desk, guarded: GuardedDesk
+) -> None:
+    visits(asking, around, desk)
+    assert guarded.headers["mtls"]
+    assert set(guarded.seen) == {"klantbeeld"}
 
 
 @pytest.mark.feature("4 links", "Credentials: the caller's own token, and RFC 8693 exchange on behalf of the caller")
