@@ -53,10 +53,6 @@ class IdentityMap(Protocol):
         """Replace the match keys of a linked record, after a change of its contact details; False if it is unlinked."""
         ...
 
-    async def remember_all(self, sightings: Iterable[Sighting]) -> None:
-        """Replace the match keys of several linked records; those that are unlinked are left."""
-        ...
-
     async def register_customer(self, records: Iterable[Sighting], decision: Decision) -> str:
         """Make a customer of these records, all or nothing.
 

@@ -106,15 +106,6 @@ class StoredIdentityMap:
             await writing.replace_keys(connection, sighting.reference, self._key_rows(sighting, owner))
         return True
 
-    async def remember_all(self, sightings: Iterable[Sighting]) -> None:
-        """Replace the match keys of several linked records; those that are unlinked are left."""
-        of_records = {sighting.reference: sighting for sighting in sightings}
-        if not of_records:
-            return
-        async with self.store.write(lock=writing.LOCK) as connection:
-            for reference, owner in (await writing.linked(connection, of_records.keys())).items():
-                await writing.replace_keys(connection, reference, self._key_rows(of_records[reference], owner))
-
     async def register_customer(self, records: Iterable[Sighting], decision: Decision) -> str:
         """Make a customer of these records, all or nothing."""
         customer_id = self.ids.new()

@@ -12,6 +12,7 @@ from klantbeeld.errors import SourceError
 from klantbeeld.identity.blind_index import KeyRing
 from klantbeeld.identity.links import IMPORT, Decision, Sighting
 from klantbeeld.identity.match_keys import MatchKey, MatchKeyKind, name_postcode_birth_date
+from klantbeeld.identity.renewing import KeyRenewal
 from klantbeeld.identity.stored_map import StoredIdentityMap
 from klantbeeld.sdk.connector import Reading
 from klantbeeld.sdk.records import ContactMedium, Party, PostalAddress
@@ -21,6 +22,7 @@ from klantbeeld.sources.context import CallContext
 from klantbeeld.sources.source import Source
 from klantbeeld.sources.translation import NO_KEY
 from klantbeeld.store import Store
+from klantbeeld.store.transactions import Transactions
 from klantbeeld.writes.planning import Done
 from klantbeeld.writes.sagas.linking import Linked, Linking, Remembering, Renewed
 from klantbeeld.writes.sagas.recognising import KNOWN, POSSIBLE, Described, Recognising
@@ -62,6 +64,11 @@ def mila(record_id: str, *, family_name: str = "Hendriks", born: date | None = B
 @pytest.fixture
 def identity(store: Store, clock: Clock) -> StoredIdentityMap:
     return StoredIdentityMap(store, KeyRing(b"k" * 32, 1), clock=clock)
+
+
+@pytest.fixture
+def renewal(identity: StoredIdentityMap, transactions: Transactions) -> KeyRenewal:
+    return KeyRenewal(identity, transactions, wait=5)
 
 
 def soon() -> CallContext:
@@ -132,7 +139,9 @@ async def test_what_was_made_is_linked_once_however_often_the_step_is_taken(iden
     assert await identity.by_reference("sub:issuer", "mila") == first.customer_id
 
 
-async def test_a_record_is_found_by_what_it_holds_now_and_nothing_else(identity: StoredIdentityMap) -> None:
+async def test_a_record_is_found_by_what_it_holds_now_and_nothing_else(
+    identity: StoredIdentityMap, renewal: KeyRenewal
+) -> None:
     known = await identity.register_customer([Sighting("crm", "c1", (EMAIL,))], DECIDED)
     source = crm(parties={"c1": mila("c1")})
     place = PostalAddress(postcode="1016 AB", house_number="250")
@@ -143,7 +152,7 @@ async def test_a_record_is_found_by_what_it_holds_now_and_nothing_else(identity:
         ]
     }
     payload = msgspec.json.encode(Renewed(records=(Sighting("crm", "c1"),)))
-    remembering = Remembering(identity, {"crm": cast("Source", source)}, context=soon)
+    remembering = Remembering(identity, renewal, {"crm": cast("Source", source)}, context=soon)
     assert await remembering.take(ROW, step(1, "remember", "remember", source="crm"), payload) == Done(applied=True)
     assert await identity.by_match_key(MatchKeyKind.EMAIL, "NEW@example.nl") == (known,)
     assert await identity.by_match_key(EMAIL.kind, EMAIL.value) == ()
@@ -151,10 +160,17 @@ async def test_a_record_is_found_by_what_it_holds_now_and_nothing_else(identity:
     assert await identity.by_match_key(key.kind, key.value) == (known,)
 
 
-async def test_where_the_record_cannot_be_read_the_new_key_is_added(identity: StoredIdentityMap) -> None:
+async def test_a_record_that_is_nobodys_gets_no_keys(identity: StoredIdentityMap, renewal: KeyRenewal) -> None:
+    await renewal.renew([Sighting("crm", "c404", (EMAIL,))])
+    assert await identity.by_match_key(EMAIL.kind, EMAIL.value) == ()
+
+
+async def test_where_the_record_cannot_be_read_the_new_key_is_added(
+    identity: StoredIdentityMap, renewal: KeyRenewal
+) -> None:
     known = await identity.register_customer([Sighting("crm", "c1", (EMAIL,))], DECIDED)
     new = MatchKey(MatchKeyKind.EMAIL, "new@example.nl")
     payload = msgspec.json.encode(Renewed(records=(Sighting("crm", "c1", (new,)),)))
-    remembering = Remembering(identity, {"crm": cast("Source", crm(problem="timeout"))}, context=soon)
+    remembering = Remembering(identity, renewal, {"crm": cast("Source", crm(problem="timeout"))}, context=soon)
     await remembering.take(ROW, step(1, "remember", "remember", source="crm"), payload)
     assert await identity.by_match_key(new.kind, new.value) == (known,)

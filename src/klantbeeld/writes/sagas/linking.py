@@ -11,6 +11,7 @@ from klantbeeld.errors import RequestError, SourceError
 from klantbeeld.identity.links import Decision, Sighting
 from klantbeeld.identity.map import IdentityMap
 from klantbeeld.identity.match_keys import MatchKey
+from klantbeeld.identity.renewing import KeyRenewal
 from klantbeeld.sources.context import CallContext
 from klantbeeld.sources.source import Source
 from klantbeeld.writes.planning import Done, Waiting
@@ -77,9 +78,15 @@ class Remembering:
     """The handler of steps that renew what a record is found by, after a change of contact details."""
 
     def __init__(
-        self, identity: IdentityMap, sources: Mapping[str, Source], *, context: Callable[[], CallContext]
+        self,
+        identity: IdentityMap,
+        keys: KeyRenewal,
+        sources: Mapping[str, Source],
+        *,
+        context: Callable[[], CallContext],
     ) -> None:
         self._identity = identity
+        self._keys = keys
         self._sources = sources
         self._context = context
 
@@ -93,5 +100,5 @@ class Remembering:
                 await self._identity.first_sight(record.source, record.record_id, record.match_keys)
             else:
                 seen.append(Sighting(record.source, record.record_id, tuple(keys)))
-        await self._identity.remember_all(seen)
+        await self._keys.renew(seen)
         return Done(applied=True)

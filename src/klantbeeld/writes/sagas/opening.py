@@ -6,7 +6,8 @@ from datetime import datetime
 
 import httpx
 
-from klantbeeld.identity.map import IdentityMap
+from klantbeeld.identity.renewing import KeyRenewal
+from klantbeeld.identity.stored_map import StoredIdentityMap
 from klantbeeld.sdk.sagas import Saga
 from klantbeeld.settings import Settings
 from klantbeeld.settings_file import read_key
@@ -43,7 +44,7 @@ class SagaParts:
     settings: Settings
     environ: Mapping[str, str]
     sources: Mapping[str, Source]
-    identity: IdentityMap
+    identity: StoredIdentityMap
     transactions: Transactions
     journal: Journal
     client: httpx.AsyncClient
@@ -85,6 +86,7 @@ def _handlers(parts: SagaParts, tasks: Tasks) -> Mapping[str, StepHandler]:
     source = writes.events.source if writes.events else OURS
     tell = Teller(parts.transactions, source=source, wait=writes.journal_wait, now=parts.now)
     people = People(tasks, tell, now=parts.now, new_id=parts.new_id)
+    renewal = KeyRenewal(parts.identity, parts.transactions, wait=writes.journal_wait)
     return {
         APPROVE: people,
         ESCALATE: people,
@@ -94,7 +96,7 @@ def _handlers(parts: SagaParts, tasks: Tasks) -> Mapping[str, StepHandler]:
         ENGAGE: Engines(tasks, _engines(parts), parts.client, now=parts.now, new_id=parts.new_id),
         IDENTIFY: Recognising(parts.identity, parts.sources, context=_soon),
         LINK: Linking(parts.identity, parts.journal.find),
-        REMEMBER: Remembering(parts.identity, parts.sources, context=_soon),
+        REMEMBER: Remembering(parts.identity, renewal, parts.sources, context=_soon),
     }
 
 
