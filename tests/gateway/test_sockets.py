@@ -216,6 +216,28 @@ async def test_a_forged_token_closes_with_4403(open_socket: Open) -> None:
         assert await peer.closed() == 4403
 
 
+async def test_a_browser_says_in_the_payload_what_others_say_in_headers(open_socket: Open, engine: FakeEngine) -> None:
+    headers = ((b"klantbeeld-purpose", b"service"), (b"accept-language", b"en"))
+    async with open_socket(headers=headers) as peer:
+        payload = {**INIT["payload"], "Klantbeeld-Purpose": "marketing", "Accept-Language": "nl", "host": "elsewhere"}
+        peer.say({"type": "connection_init", "payload": payload})
+        await peer.hear()
+        assert await peer.told() == ACK
+        peer.say(subscribe("1", "{ hello }"))
+        await peer.told()
+    (asked,) = engine.asked
+    assert (asked[1].purpose, asked[1].language) == ("marketing", "nl")
+    assert asked[1].headers[b"host"] == b"gateway.test"
+
+
+@pytest.mark.parametrize("payload", ["text", [1], {"klantbeeld-purpose": "\u2603"}])
+async def test_a_payload_that_says_nothing_sensible_closes_the_socket(open_socket: Open, payload: object) -> None:
+    async with open_socket() as peer:
+        peer.say({"type": "connection_init", "payload": payload})
+        await peer.hear()
+        assert await peer.closed() == 4400
+
+
 async def test_a_token_may_come_with_the_upgrade(open_socket: Open) -> None:
     async with open_socket(headers=((b"authorization", f"Bearer {TOKEN}".encode()),)) as peer:
         await peer.hear()

@@ -1,8 +1,9 @@
 """GraphQL over WebSocket: the subprotocol `graphql-transport-ws`, whole, and no other.
 
 The token comes in the payload of `connection_init` as `authorization` (a browser cannot set a header on a socket), or
-in the header of the upgrade. The closing codes are the protocol's own; when the token ends the socket is closed with
-4403, which tells a client to connect again with a new one.
+in the header of the upgrade; purpose and language likewise, by the names of their headers. The closing codes are the
+protocol's own; when the token ends the socket is closed with 4403, which tells a client to connect again with a new
+one.
 """
 
 import asyncio
@@ -28,6 +29,7 @@ SUBPROTOCOL: Final = "graphql-transport-ws"
 INITIALISE_WITHIN: Final = 5.0
 MOST_OPERATIONS: Final = 50  # of one socket at once
 LONGEST_ID: Final = 128
+IN_PAYLOAD: Final = ("authorization", "klantbeeld-purpose", "accept-language")
 
 GOING_AWAY: Final = (1001, "Going away")
 POLICY: Final = (1008, "Origin not allowed")
@@ -148,22 +150,17 @@ class Connection:
             message = await self._message()
         if message["type"] != "connection_init":
             raise Closed(*(UNAUTHORIZED if message["type"] == "subscribe" else BAD_REQUEST))
+        self._headers = {**self._headers, **_headers_in(message.get("payload"))}
+        self._language = negotiation.language(self._headers.get(b"accept-language", b""), self._socket.language)
+        authorization = self._headers.get(b"authorization")
         try:
-            caller = await self._socket.authenticate(self._authorization(message.get("payload")), self._headers)
+            caller = await self._socket.authenticate(
+                None if authorization is None else authorization.decode("latin-1"), self._headers
+            )
         except RequestError as error:
             raise Closed(*FORBIDDEN) from error
         await self._say({"type": "connection_ack"})
         return caller
-
-    def _authorization(self, payload: object) -> str | None:
-        if payload is not None and not isinstance(payload, dict):
-            raise Closed(*BAD_REQUEST)
-        by_name = {name.lower(): value for name, value in (payload or {}).items()}
-        given = by_name.get("authorization")
-        if isinstance(given, str):
-            return given
-        header = self._headers.get(b"authorization")
-        return None if header is None else header.decode("latin-1")
 
     async def _read(self, caller: Caller) -> None:
         while True:
@@ -263,6 +260,18 @@ class Connection:
 
     async def _say(self, message: Mapping[str, Any]) -> None:
         await self._send({"type": "websocket.send", "text": encode(message).decode()})
+
+
+def _headers_in(payload: object) -> dict[bytes, bytes]:
+    """Give what a browser, which sets no headers on a socket, says in `connection_init` instead of them."""
+    if payload is not None and not isinstance(payload, dict):
+        raise Closed(*BAD_REQUEST)
+    by_name = {name.lower(): value for name, value in (payload or {}).items()}
+    given = {name: value for name in IN_PAYLOAD if isinstance(value := by_name.get(name), str)}
+    try:
+        return {name.encode(): value.encode("latin-1") for name, value in given.items()}
+    except UnicodeEncodeError as error:
+        raise Closed(*BAD_REQUEST) from error
 
 
 def _id(message: Mapping[str, Any]) -> str:
