@@ -219,7 +219,8 @@ async def test_a_forged_token_closes_with_4403(open_socket: Open) -> None:
 async def test_a_browser_says_in_the_payload_what_others_say_in_headers(open_socket: Open, engine: FakeEngine) -> None:
     headers = ((b"klantbeeld-purpose", b"service"), (b"accept-language", b"en"))
     async with open_socket(headers=headers) as peer:
-        payload = {**INIT["payload"], "Klantbeeld-Purpose": "marketing", "Accept-Language": "nl", "host": "elsewhere"}
+        said = {"Klantbeeld-Purpose": "marketing", "Accept-Language": "nl", "host": "elsewhere"}
+        payload = {"authorization": f"Bearer {TOKEN}", **said}
         peer.say({"type": "connection_init", "payload": payload})
         await peer.hear()
         assert await peer.told() == ACK
