@@ -18,6 +18,8 @@ CONNECTORS = {
         options=frozenset({"tenant", "page"}),
         needed_options=frozenset({"tenant"}),
         credentials=frozenset({"client_id", "client_secret"}),
+        per_second=20,
+        per_day=100_000,
     )
 }
 SOURCE: dict[str, Any] = {
@@ -99,6 +101,17 @@ def test_an_unknown_option_gets_a_suggestion(sound: dict[str, Any]) -> None:
 def test_a_missing_option_is_named(sound: dict[str, Any]) -> None:
     sound["sources"]["crm"]["options"] = {}
     assert "needs this option" in _only(sound, "sources.crm.options.tenant").problem
+
+
+@pytest.mark.parametrize(("name", "most"), [("per_second", 20), ("per_day", 100_000)])
+def test_a_quota_above_the_products_own_is_advised_against(sound: dict[str, Any], name: str, most: int) -> None:
+    sound["sources"]["crm"]["quota"] = {name: most + 1}
+    finding = _only(sound, f"sources.crm.quota.{name}")
+    assert not finding.stops
+    assert f"{most:g}" in finding.problem
+    sound["sources"]["crm"]["quota"] = {name: most}
+    found = check(Settings.model_validate(sound), ENVIRON, connectors=CONNECTORS)
+    assert [one.where for one in found] == ["access.issuers"]
 
 
 @pytest.mark.parametrize("base_url", ["http://crm.example", "http://10.0.0.1", "http://localhost.example"])

@@ -30,6 +30,8 @@ class ConnectorFacts:
     options: frozenset[str] = frozenset()
     needed_options: frozenset[str] = frozenset()  # those without a default
     credentials: frozenset[str] = frozenset()
+    per_second: float | None = None  # calls that the product allows, as its maker documents it
+    per_day: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +159,13 @@ def _fits(where: str, source: SourceSettings, facts: ConnectorFacts) -> Iterator
         problem = f"the connector `{source.connector}` needs this credential"
         mend = 'Add it as { env = "NAME" } or { file = "PATH" }'
         yield Finding(f"{where}.credentials.{credential}", problem, mend)
+    for name, ours, theirs in (
+        ("per_second", source.quota.per_second, facts.per_second),
+        ("per_day", source.quota.per_day, facts.per_day),
+    ):
+        if ours is not None and theirs is not None and ours > theirs:
+            mend = "Keep it if your contract says more"
+            yield Finding(f"{where}.quota.{name}", f"is more than the product allows, {theirs:g}", mend, stops=False)
 
 
 def _files(checked: Checked) -> Iterator[Finding]:
