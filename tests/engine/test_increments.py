@@ -153,6 +153,23 @@ async def test_a_write_is_in_the_trail_once_however_many_parts_its_answer_has() 
     assert [reading.writes for reading in kept(house)] == [True, False]
 
 
+async def test_a_write_whose_first_answer_is_broken_off_is_in_the_trail_as_unknown() -> None:
+    document = """
+    mutation Solve($input: SolveComplaintInput!) { solveComplaint(input: $input) { status
+      customer { complaints { nodes @stream(initialCount: 1) { comments(first: 1) { nodes { body } } } } } } }
+    """
+    house = a_house(theirs("c1", "z1"))
+    house.sources["complaints"].gates["comments"] = asyncio.Event()
+    asking = asyncio.create_task(house.execute(document, solving("c1"), takes_incremental=True))
+    for _ in range(100):
+        await asyncio.sleep(0)
+    assert "comments" in calls(house)
+    asking.cancel()
+    await asyncio.wait({asking})
+    assert [(reading.outcome, reading.writes) for reading in kept(house)] == [("UNKNOWN", True)]
+    assert asyncio.all_tasks() == {asyncio.current_task()}
+
+
 async def test_a_streamed_list_asks_for_its_first_items_alone_at_first() -> None:
     document = "query Q($ids: [ID!]!) { customers(ids: $ids) @stream(initialCount: 1) { id party { fullName } } }"
     house, given = House(), {"ids": [CUSTOMER, OTHER]}

@@ -99,9 +99,15 @@ class Several:
     ) -> Answer | Parts:
         """Assemble the first answer, and hand on the parts; the whole answer where in the end nothing was put off."""
         run, document = portions.run, asked.document
-        await portions.read_first()
         self._parts.count_fallback()
-        result = await execute_in_parts(self._schema, document.whole, portions, request.operation_name)
+        try:
+            await portions.read_first()
+            result = await execute_in_parts(self._schema, document.whole, portions, request.operation_name)
+        except BaseException:
+            if run.attempts:  # broken off: the write may have been made, and nobody will tell
+                self._leave_trail(run, document, context.caller, outcome="UNKNOWN", is_more=False)
+            await portions.close()
+            raise
 
         def shown(errors: Sequence[GraphQLError]) -> list[FormattedError]:
             return self._shown(asked.moved.placed(errors) if asked.moved else errors, context.language)
