@@ -258,6 +258,13 @@ async def test_a_retry_after_holds_the_next_calls_back() -> None:
     assert system.chain.quota.is_free
 
 
+async def test_a_retry_after_of_one_caller_holds_no_other_back() -> None:
+    system = System(retry={"attempts": 1})
+    system.chain._quota_is_callers = True  # it is asked with its callers' own tokens
+    await system.fail(1, lambda: coded(SourceRefused("429", retry_after=3), 429))
+    assert await system.ask() is OK
+
+
 class Gate:
     """A source that answers when it is let."""
 

@@ -45,7 +45,8 @@ log = structlog.get_logger(__name__)
 class Chain:
     """The links of one source; lives as long as the source, belongs to one event loop.
 
-    `attempt` makes the exchange. `clock` is that of deadlines.
+    `attempt` makes the exchange. `clock` is that of deadlines. `quota_is_callers` says that the source is asked with
+    its callers' own tokens, so that a pause that it asks for is one caller's affair.
     """
 
     def __init__(
@@ -56,8 +57,10 @@ class Chain:
         *,
         clock: Callable[[], float],
         ledger: QuotaLedger | None = None,
+        quota_is_callers: bool = False,
     ) -> None:
         self._name = name
+        self._quota_is_callers = quota_is_callers
         self._attempt = attempt
         self._clock = clock
         self._timeout = settings.timeout
@@ -171,7 +174,7 @@ class Chain:
 
     def _judge(self, breaker: Breaker, problem: SourceError, seconds: float, now: float) -> None:
         """Count a call that went wrong: as the source's failure, as its answer, or as neither."""
-        if problem.status == TOO_MANY_REQUESTS and problem.retry_after is not None:
+        if problem.status == TOO_MANY_REQUESTS and problem.retry_after is not None and not self._quota_is_callers:
             self.quota.pause(problem.retry_after)
         if isinstance(problem, SourceTimeout):
             if seconds >= self._patience:

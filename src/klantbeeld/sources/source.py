@@ -128,7 +128,14 @@ class Source:
         self.health = Health()
         self.identity = credentials.identity
         self.wants_callers_token = credentials.wants_callers_token
-        self.chain = Chain(name, settings, self._exchange, clock=monotonic, ledger=ledger)
+        self.chain = Chain(
+            name,
+            settings,
+            self._exchange,
+            clock=monotonic,
+            ledger=ledger,
+            quota_is_callers=credentials.wants_callers_token,
+        )
         self._transport = transport
         self._credentials = credentials
         self._monotonic = monotonic
