@@ -1,8 +1,8 @@
 """All acceptance tests over gateways that cache: `KLANTBEELD_TEST_CACHE=60 pytest tests/acceptance` keeps for a minute.
 
 A test begins with the systems as they were at their start, which no source tells anybody; so before each one everything
-that was kept is evicted, as a webhook would. Tests that change a system and expect to see it at once say so with
-`live_only`.
+that was kept is evicted, as a webhook would. Tests that change a system, or take it away, and expect to see it at once
+say so with `live_only`.
 """
 
 import asyncio

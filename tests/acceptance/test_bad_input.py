@@ -12,6 +12,7 @@ from klantbeeld.access.issuer import DemoIssuer
 from klantbeeld.sandbox.facts import SYSTEMS, System
 from klantbeeld.sandbox.launcher import Sandbox
 
+from .caching import live_only
 from .running import Ask, Deployment, Gateway, Reply
 
 pytestmark = pytest.mark.xdist_group("acceptance")
@@ -70,6 +71,7 @@ def test_an_unknown_source_is_an_error_at_its_place(ask: Ask) -> None:
 
 @pytest.mark.feature("2 bad input", "A source in trouble costs its own fields, each with an error of its own")
 @pytest.mark.parametrize("trouble", FAULTS)
+@live_only
 def test_a_source_in_trouble_costs_its_own_fields(
     trouble: str, ask: Ask, ids: dict[str, str], call_view: str, sandbox: Sandbox
 ) -> None:
@@ -82,6 +84,7 @@ def test_a_source_in_trouble_costs_its_own_fields(
 
 @pytest.mark.feature("2 bad input", "A source in trouble costs its own fields, whichever source it is")
 @pytest.mark.parametrize("system", SYSTEMS)
+@live_only
 def test_every_source_can_be_missed(
     system: System, ask: Ask, ids: dict[str, str], call_view: str, sandbox: Sandbox
 ) -> None:
@@ -93,6 +96,7 @@ def test_every_source_can_be_missed(
 
 @pytest.mark.feature("2 bad input", "A source whose process is gone costs its own fields")
 @pytest.mark.parametrize("system", SYSTEMS)
+@live_only
 def test_a_source_that_is_down_costs_its_own_fields(
     system: System, ask: Ask, ids: dict[str, str], call_view: str, sandbox: Sandbox
 ) -> None:

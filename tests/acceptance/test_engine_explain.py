@@ -8,6 +8,7 @@ import pytest
 from klantbeeld.cli.views import view
 from klantbeeld.sandbox.facts import SYSTEMS
 
+from .caching import live_only
 from .running import Ask, Calls, Deployment, command
 
 pytestmark = pytest.mark.xdist_group("acceptance")
@@ -56,6 +57,7 @@ def test_explain_names_what_rights_refuse(deployment: Deployment, tmp_path: Path
 
 
 @pytest.mark.feature("3 engine", "A request header brings the plan with timings, for callers with explain:read")
+@live_only
 def test_a_header_brings_the_same_plan_with_timings(
     ask: Ask, ids: dict[str, str], deployment: Deployment, tmp_path: Path
 ) -> None:

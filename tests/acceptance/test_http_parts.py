@@ -6,6 +6,7 @@ import pytest
 
 from klantbeeld.sandbox.launcher import Sandbox
 
+from .caching import live_only
 from .live import EVENTS, MULTIPART, merged, socket_of, streaming
 from .running import Ask, Calls
 
@@ -28,6 +29,7 @@ SLOW = 0.6
 
 @PARTS
 @pytest.mark.feature("3 http", "@defer over multipart and SSE: what is needed first comes first, and the rest in parts")
+@live_only
 def test_deferred_fragments_come_in_parts(accept: str, ask: Ask, ids: dict[str, str], sandbox: Sandbox) -> None:
     whole = ask(WHOLE, {"id": ids[KEY]}).data
     sandbox.set_fault("stripe", {"mode": "latency", "ms": int(SLOW * 1000), "paths": "/v1/invoices"})
@@ -101,6 +103,7 @@ def test_a_client_that_goes_away_stops_the_rest(ask: Ask, ids: dict[str, str], s
 @pytest.mark.feature(
     "3 http", "At the deadline what is pending is completed with an error, and the answer ends properly"
 )
+@live_only
 def test_parts_end_at_the_deadline(accept: str, ask: Ask, ids: dict[str, str], sandbox: Sandbox) -> None:
     ask(WHOLE, {"id": ids[KEY]})  # logged in
     sandbox.set_fault("stripe", {"mode": "hang"})
