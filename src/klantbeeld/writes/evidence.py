@@ -81,10 +81,12 @@ def _plain(text: str | None) -> str:
 
 
 def _consent(act: acts.SetConsent, seen: Mapping[str, Sequence[Any]], _since: datetime) -> bool:
-    return any(
-        (one.purpose, one.channel, one.status) == (act.purpose, act.consent_channel, act.status)
+    asked = [
+        one.status
         for one in seen["consents"]
-    )
+        if one.purpose == act.purpose and act.consent_channel in {None, one.channel}
+    ]
+    return bool(asked) and all(status is act.status for status in asked)
 
 
 def _preference(act: acts.SetPreference, seen: Mapping[str, Sequence[Any]], _since: datetime) -> bool:
@@ -94,8 +96,17 @@ def _preference(act: acts.SetPreference, seen: Mapping[str, Sequence[Any]], _sin
     )
 
 
-def _solved(_act: acts.SolveComplaint, seen: Mapping[str, Sequence[Any]], _since: datetime) -> bool:
-    return any(one.state is ComplaintState.SOLVED for one in seen["complaint"])
+def _attribute(act: acts.SetAttribute, seen: Mapping[str, Sequence[Any]], _since: datetime) -> bool:
+    return any((one.name, one.value) == (act.name, act.value) for one in seen["attributes"])
+
+
+def _is_in(state: ComplaintState) -> Callable[[Any, Mapping[str, Sequence[Any]], datetime], Shown]:
+    """Return what tells that a complaint is in a state."""
+
+    def shows(_act: Any, seen: Mapping[str, Sequence[Any]], _since: datetime) -> Shown:
+        return any(one.state is state for one in seen["complaint"])
+
+    return shows
 
 
 def _said(act: acts.CommentOnComplaint, seen: Mapping[str, Sequence[Any]], since: datetime) -> Shown:
@@ -127,6 +138,8 @@ CLOCKS_DIFFER = timedelta(seconds=30)  # as much as an owner's clock may be behi
 NOTHING: frozenset[str] = frozenset()
 REACHED = frozenset({"kind", "value", "address"})
 
+STATE: Mapping[str, frozenset[str]] = {"complaint": frozenset({"state"})}
+
 SUBJECTS: Mapping[str, Changed] = {
     "change_contact_details": Changed({"party": NOTHING, "contact_media": REACHED}, _contacts),
     "change_billing_details": Changed({"party": frozenset({"full_name"}), "contact_media": REACHED}, _contacts),
@@ -134,7 +147,10 @@ SUBJECTS: Mapping[str, Changed] = {
     "set_preference": Changed(
         {"party": NOTHING, "preferences": frozenset({"topic", "channel", "subscribed"})}, _preference
     ),
-    "solve_complaint": Changed({"complaint": frozenset({"state"})}, _solved, record="complaint"),
+    "set_attribute": Changed({"party": NOTHING, "attributes": frozenset({"name", "value"})}, _attribute),
+    "hold_complaint": Changed(STATE, _is_in(ComplaintState.PENDING), record="complaint"),
+    "reopen_complaint": Changed(STATE, _is_in(ComplaintState.OPEN), record="complaint"),
+    "solve_complaint": Changed(STATE, _is_in(ComplaintState.SOLVED), record="complaint"),
     "comment_on_complaint": Changed(
         {"complaint": NOTHING, "comments": frozenset({"body", "public", "written_at"})},
         _said,

@@ -72,10 +72,14 @@ class Waiting:
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """What a call is sent with, and the step that undoes it where that is known only now."""
+    """What a call is sent with, and the step that undoes it where that is known only now.
+
+    `seen` is the version of what it changes, where that was read along.
+    """
 
     act: Act
     undo: PlannedStep | None = None
+    seen: str | None = None
 
 
 class StepHandler(Protocol):

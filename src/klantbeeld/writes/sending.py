@@ -81,9 +81,10 @@ class Sender:
         """Complete a step by reading what it needs: nothing is changed. Raises SourceError."""
         act = held.act(step)
         more: tuple[StepRow, ...] = ()
+        seen: str | None = None
         if step.prepare is not None:
             prepared = await self._preparers[step.prepare].prepare(held.view.operation, step, act, context)
-            act = replace(prepared.act, key=step.step_key)
+            act, seen = replace(prepared.act, key=step.step_key), prepared.seen
             step = held.seal(step, encoded(replace(prepared.act, key="")))
             if prepared.undo is not None:
                 more = (self._undo(held, step, prepared.undo),)
@@ -95,7 +96,7 @@ class Sender:
             attempts=step.attempts + 1,
             first_sent_at=step.first_sent_at or now,
             last_sent_at=now,
-            expected=await self._expected(source, doing, act, context),
+            expected=await self._expected(source, doing, act, context, seen=seen),
             lock_key=self._lock(source, doing, act),
             code=None,
             reason=None,
@@ -160,13 +161,18 @@ class Sender:
             return verdict_after(error)
         return Verdict(StepState.APPLIED, written.record_id, written.version)
 
-    async def _expected(self, source: Source, doing: Doing, act: Act, context: CallContext) -> str | None:
-        """Return the version that the write is tied to: the caller's, else the present one where that can tie it."""
+    async def _expected(
+        self, source: Source, doing: Doing, act: Act, context: CallContext, *, seen: str | None = None
+    ) -> str | None:
+        """Return the version that the write is tied to: the caller's, else the present one where that can tie it.
+
+        `seen` is the present one where it was read a moment ago.
+        """
         if act.expected is not None:
             return act.expected
         if not is_tied(source, doing):
             return None
-        return await read_version(source, doing.name, act, context)
+        return seen or await read_version(source, doing.name, act, context)
 
     def _lock(self, source: Source, doing: Doing, act: Act) -> bytes | None:
         """Return the lock under which a version is compared by us; None where the owner compares, or nobody asked."""

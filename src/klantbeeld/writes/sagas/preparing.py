@@ -12,7 +12,9 @@ from klantbeeld.sources.source import Source
 from klantbeeld.writes.planning import PlannedStep, Prepared, Preparer
 from klantbeeld.writes.rows import OperationRow, OperationView, StepRow
 from klantbeeld.writes.sagas.planning import compensation
-from klantbeeld.writes.sagas.reading import read_record
+from klantbeeld.writes.sagas.reading import read_together
+
+VERSIONED = "party"  # the record that tells the version of what an act about a customer changes
 
 Find = Callable[[str], Awaitable[OperationView | None]]
 
@@ -41,9 +43,12 @@ class Forward:
         undo = self.step.undo
         if undo is None or undo.reads is None:
             return Prepared(act)
-        before = await read_record(self.sources[step.source or ""], undo.reads, act.customer, context)
+        source = self.sources[step.source or ""]
+        found = await read_together(source, (undo.reads, VERSIONED), act.customer, context)
+        before = found[undo.reads]
+        seen = next((record.version for record in found[VERSIONED] if record.version), None)
         done = PlannedStep(act=step.act, source=step.source, role=step.role, payload=act)
-        return Prepared(act, compensation(self.saga, self.step, done, before, place=step.seq))
+        return Prepared(act, compensation(self.saga, self.step, done, before, place=step.seq), seen)
 
 
 @dataclass(frozen=True, slots=True)

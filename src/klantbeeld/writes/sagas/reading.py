@@ -1,6 +1,7 @@
 """Reads that writing needs: what a record is at this moment, at its source, for the gateway's own use."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -41,7 +42,7 @@ async def read_together(
             by_record=source.readings[asked[0]].by_record,
             everything=True,
         )
-        outcome = await source.ask(question, context)
+        outcome = await source.ask(question, replace(context, fresh=True))
         if outcome.problem is not None:
             raise unsent(outcome.problem)
         found |= {capability: outcome.records.get(capability, {}).get(key, ()) for capability in asked}
