@@ -163,7 +163,6 @@ async def test_a_field_stands_where_it_is_first_selected_when_conditions_are_dec
     assert list(answer["data"]["me"]) == ["id", "links", "party"]
 
 
-@pytest.mark.xfail(strict=True, reason="records that share a call carry the members of all who asked")
 async def test_origins_tell_of_the_members_that_are_selected_beside_them_alone() -> None:
     house = House()
     query = "{ me { marketingEligibility(channel: EMAIL) { allowed } party { fullName origins { field } } } }"

@@ -68,13 +68,15 @@ class PlannedRead:
     """A read with the members that this operation selects and the field's function uses.
 
     `scope` is that of the read's own rule, if it has one beside the field's. `conditions` are those of the selection
-    that it is made for, where it is only made for one; None for a read that the field always needs.
+    that it is made for, where it is only made for one; None for a read that the field always needs. `is_alone` where a
+    field tells of the members of its record: then it gets no members that other reads of the same call brought.
     """
 
     read: Read
     members: frozenset[str]
     scope: str | None = None
     conditions: tuple[Condition, ...] | None = None
+    is_alone: bool = False
 
     @cached_property
     def handed(self) -> tuple[str, ...]:
@@ -211,6 +213,7 @@ class _Above:
     members: dict[Read, set[str]] = field(default_factory=dict)
     selected: dict[str, list[Condition]] = field(default_factory=dict)
     joints: list[Joint] = field(default_factory=list)
+    told: set[type[Any] | None] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.members = {read: set(read.uses) for read in self.reads}
@@ -229,6 +232,7 @@ class _Above:
                 frozenset(self.members[read]),
                 self.rules[read].scope if read in self.rules else None,
                 None if read.only_when is None else tuple(self.selected[read.only_when]),
+                read.role.reads[read.call] in self.told,
             )
             for read in self.reads
             if (read.only_when is None or read.only_when in self.selected)
@@ -323,6 +327,8 @@ class _Compiler:
         name = found.declared.python_name
         computed = next((made for made in found.declared.extensions if isinstance(made, Computed)), None)
         above.note(found.record, computed.uses if computed else (name,))
+        if computed and computed.tells_members:
+            above.told.add(found.record)
         way = ".".join((*(_name(step) for step in at.route if not isinstance(step, Only)), name))
         above.selected.setdefault(way, []).extend(one.condition for one in found.fields)
         resolver = found.declared.base_resolver

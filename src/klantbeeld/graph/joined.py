@@ -43,9 +43,12 @@ def joined(*reads: Read | Ruled, data: Data | None = None) -> Callable[[Callable
     return _field(Joined(*reads), data)
 
 
-def computed(*uses: str, data: Data | None = None) -> Callable[[Callable[..., T]], T]:
-    """Make a field that a pure function makes of its record; `uses` names the members that it needs."""
-    return _field(Computed(*uses), data)
+def computed(*uses: str, data: Data | None = None, tells_members: bool = False) -> Callable[[Callable[..., T]], T]:
+    """Make a field that a pure function makes of its record; `uses` names the members that it needs.
+
+    One that `tells_members` speaks of every member that the record has, which are then those selected beside it alone.
+    """
+    return _field(Computed(*uses, tells_members=tells_members), data)
 
 
 def entered(data: Data | None = None) -> Callable[[Callable[..., Awaitable[T]]], T]:
@@ -88,8 +91,9 @@ class Joined(FieldExtension):
 class Computed(FieldExtension):
     """What `computed` declares."""
 
-    def __init__(self, *uses: str) -> None:
+    def __init__(self, *uses: str, tells_members: bool = False) -> None:
         self.uses = uses
+        self.tells_members = tells_members
 
 
 class Entered(FieldExtension):

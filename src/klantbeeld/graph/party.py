@@ -25,7 +25,7 @@ REGISTERED = Data(owner="CRM", category=Category.REGISTRATION, scope="crm:read")
 class Party(Sourced):
     """Who the customer is."""
 
-    @computed(data=PERSONAL)
+    @computed(data=PERSONAL, tells_members=True)
     def origins(record: Parent[records.Party]) -> list[ValueOrigin] | None:
         """Where each value comes from; select `alternatives` to have the other systems asked and compared."""
         return origins_of(record)
