@@ -34,6 +34,7 @@ from klantbeeld.sdk.connector import Reading
 from klantbeeld.sdk.read import Read
 from klantbeeld.sdk.records import Record
 from klantbeeld.sources.questions import Outcome, Question, SourceState, Subject
+from klantbeeld.writes.outcomes import WriteStatus
 
 CORE = SCHEMA._schema
 SCALARS = SCHEMA.schema_converter.scalar_registry
@@ -101,7 +102,10 @@ class _Naive:
             return next_(source, info, **arguments)
         data = next((one for one in declared.directives if isinstance(one, Data)), None)
         if refusal := data and self._refusal(data):
-            raise Unanswered(refusal)
+            error = Unanswered(refusal)
+            if info.parent_type is CORE.mutation_type:
+                error.write_status = WriteStatus.NOT_APPLIED
+            raise error
         given = convert_arguments(arguments, declared.arguments, scalar_registry=SCALARS, config=SCHEMA.config)
         for extension in declared.extensions:
             if isinstance(extension, Entered):

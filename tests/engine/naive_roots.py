@@ -7,6 +7,7 @@ from typing import Any
 from klantbeeld.errors import RequestError, Unanswered
 from klantbeeld.graph.answers import Answer, Answers, Position
 from klantbeeld.graph.customer import Customer, customer_of
+from klantbeeld.graph.roots import FoundOperation
 from klantbeeld.identity.ids import parse_customer_id
 from klantbeeld.identity.links import Reference
 from klantbeeld.sdk.read import Read
@@ -74,6 +75,30 @@ class NaiveRoots:
         found = self._one(read, wanted, customer)
         owners = {link.record_id for link in customer.known.links if link.source == wanted.source}
         return found.owner if found and found.owner in owners else None
+
+    @property
+    def sagas(self) -> Any:
+        raise Unanswered("NOT_CONFIGURED")  # a house has no room for sagas and tasks
+
+    @property
+    def desk(self) -> Any:
+        raise Unanswered("NOT_CONFIGURED")
+
+    async def run_saga(self, *_: Any, **__: Any) -> Any:
+        raise Unanswered("NOT_CONFIGURED")
+
+    async def register(self, *_: Any, **__: Any) -> Any:
+        raise Unanswered("NOT_CONFIGURED")
+
+    async def operation(self, _operation_id: str) -> FoundOperation | None:
+        return None  # none was begun before the request
+
+    async def parked(self, _first: int) -> list[FoundOperation]:
+        return []
+
+    async def resolve(self, operation_id: str, *_: Any, **__: Any) -> Any:
+        await self.operation(operation_id)
+        raise RequestError("no such operation, or not yours to see", code="OPERATION_UNKNOWN")
 
     def key_of(self, safety: Any) -> Any:
         return safety.idempotency_key
