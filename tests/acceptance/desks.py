@@ -146,7 +146,7 @@ class Answering(BaseHTTPRequestHandler):
         headers = {key.lower(): value for key, value in self.headers.items()}
         if isinstance(self.server, GuardedDesk) and isinstance(self.connection, ssl.SSLSocket):
             shown = self.connection.getpeercert() or {}
-            self.server.seen += [str(value) for ((_, value),) in shown["subject"]]  # type: ignore[misc]  # pairs
+            self.server.seen += [str(value) for ((_, value),) in shown["subject"]]  # type: ignore[misc, str-unpack]  # pairs
         self.server.headers.setdefault(name, []).append(headers)
         self._answer({"entries": [{"id": f"E-{name}", "visitor": visitor, "subject": name}]})
 
