@@ -147,7 +147,8 @@ class SourceSettings(Section):
     timeout: Seconds = 2.0
     """Longest a single call may take, in seconds; the request's deadline may be sooner."""
     deadline_header: str | None = Field(default=None, pattern=r"^[A-Za-z0-9-]{1,64}$")
-    """Header in which the source is told how long its answer is waited for, in milliseconds, if it takes one."""
+    """Header in which the source is told how long its answer is waited for, in milliseconds, if it takes one; without
+    it the one that the connector names."""
     connect_timeout: Seconds = 1.0
     """Longest a connection may take to open, in seconds."""
     max_connections: int = Field(default=32, gt=0)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from klantbeeld.registry import load_connectors
+from klantbeeld.registry import LoadedConnector, load_connectors
 from klantbeeld.sdk.replies import Reply
 from klantbeeld.settings import SourceSettings
 from klantbeeld.sources.opening import open_source
@@ -36,28 +36,42 @@ class ClosingTransport(Transport):
         self.opened.remove(self.address)
 
 
+SETTINGS = SourceSettings.model_validate(
+    {
+        "connector": "dataverse",
+        "base_url": "https://crm.example",
+        "options": {"tenant_id": "t", "authority": "https://login.example"},
+        "importance": "essential",
+        "risk_when_missing": {"nl": "Wijzig niets.", "en": "Change nothing."},
+        "hosted_in": "NL",
+        "processor": "P",
+        "retention": "P7Y",
+    }
+)
+SECRETS = {"client_id": "c", "client_secret": "s"}
+
+
 @pytest.mark.asyncio
 async def test_closing_a_source_closes_its_connections_to_the_token_endpoint_too() -> None:
     opened: set[str] = set()
-    settings = SourceSettings.model_validate(
-        {
-            "connector": "dataverse",
-            "base_url": "https://crm.example",
-            "options": {"tenant_id": "t", "authority": "https://login.example"},
-            "importance": "essential",
-            "risk_when_missing": {"nl": "Wijzig niets.", "en": "Change nothing."},
-            "hosted_in": "NL",
-            "processor": "P",
-            "retention": "P7Y",
-        }
-    )
     source = open_source(
         "crm",
-        settings,
+        SETTINGS,
         load_connectors().load("dataverse"),
-        {"client_id": "c", "client_secret": "s"},
+        SECRETS,
         make_transport=lambda address, _: ClosingTransport(address, opened),
     )
     assert opened == {"https://crm.example", "https://login.example/t/oauth2/v2.0/token"}
     await source.aclose()
     assert opened == set()
+
+
+@pytest.mark.parametrize(("ours", "theirs", "used"), [(None, "X-B", "X-B"), ("X-A", "X-B", "X-A"), (None, None, None)])
+def test_the_header_of_the_deadline_is_the_operators_or_the_connectors(
+    ours: str | None, theirs: str | None, used: str | None
+) -> None:
+    loaded = load_connectors().load("dataverse")
+    limits = loaded.manifest.limits.model_copy(update={"deadline_header": theirs})
+    loaded = LoadedConnector(loaded.manifest.model_copy(update={"limits": limits}), loaded.make)
+    source = open_source("crm", SETTINGS.model_copy(update={"deadline_header": ours}), loaded, SECRETS)
+    assert source.settings.deadline_header == used

@@ -36,6 +36,8 @@ class Limits(Facts):
     """Largest page."""
     keys_per_call: int | None = None
     """Most ids in one call."""
+    deadline_header: str | None = Field(default=None, pattern=r"^[A-Za-z0-9-]{1,64}$")
+    """Header in which it takes how long its answer is waited for, in milliseconds."""
 
 
 class Remembers(Facts):

@@ -46,9 +46,10 @@ def open_source(
     if strange := roles - set(loaded.manifest.roles):
         problem = f"connector {loaded.manifest.name} cannot fill {', '.join(sorted(strange))}"
         raise ConfigurationError(f"sources.{name}.roles", problem, f"It fills {', '.join(loaded.manifest.roles)}")
+    told_in = settings.deadline_header or loaded.manifest.limits.deadline_header
     return Source(
         name,
-        settings,
+        settings.model_copy(update={"deadline_header": told_in}),
         connector=connector,
         roles=roles,
         categories=loaded.manifest.categories,
