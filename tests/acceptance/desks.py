@@ -4,6 +4,7 @@ import json
 import ssl
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qsl
 
 from joserfc.jwk import ECKey
@@ -145,8 +146,8 @@ class Answering(BaseHTTPRequestHandler):
         _, name, visitor = self.path.split("/")
         headers = {key.lower(): value for key, value in self.headers.items()}
         if isinstance(self.server, GuardedDesk) and isinstance(self.connection, ssl.SSLSocket):
-            shown = self.connection.getpeercert() or {}
-            self.server.seen += [str(value) for ((_, value),) in shown["subject"]]  # type: ignore[misc, str-unpack]  # pairs
+            shown: Any = self.connection.getpeercert() or {"subject": ()}
+            self.server.seen += [value for pairs in shown["subject"] for _, value in pairs]
         self.server.headers.setdefault(name, []).append(headers)
         self._answer({"entries": [{"id": f"E-{name}", "visitor": visitor, "subject": name}]})
 
