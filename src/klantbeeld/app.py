@@ -58,14 +58,14 @@ from klantbeeld.sources.opening import MakeTransport, open_source
 from klantbeeld.sources.quarantine import QuarantinedSource
 from klantbeeld.sources.questions import SourceState
 from klantbeeld.sources.quota_sharing import shared_quotas
-from klantbeeld.sources.secrets import Secrets
+from klantbeeld.sources.secrets import secrets_of
 from klantbeeld.sources.source import Source, loop_clock
 from klantbeeld.store import Store, open_store
 from klantbeeld.telemetry.logs import Log, Vocabulary, make_log, through_log
 from klantbeeld.telemetry.metrics import Metrics
 from klantbeeld.telemetry.observe import ObserveRequests
 from klantbeeld.telemetry.request_lines import RequestLines
-from klantbeeld.telemetry.tracing import open_tracing
+from klantbeeld.telemetry.tracing import headers_of, open_tracing
 from klantbeeld.writes.held import Clock
 from klantbeeld.writes.journal import Journal
 from klantbeeld.writes.opening import Around
@@ -178,7 +178,7 @@ async def _observing(
     stack: AsyncExitStack, settings: Settings, given: Outside, vocabulary: Vocabulary, metrics: Metrics
 ) -> Middleware:
     """Note each request in log and metrics, and in traces where they are on."""
-    headers = _headers_of(settings, given.environ)
+    headers = headers_of(settings.traces, given.environ)
     return Middleware(
         ObserveRequests,
         lines=RequestLines(given.log_to, vocabulary),
@@ -211,13 +211,7 @@ async def _open(stack: AsyncExitStack, settings: Settings, given: Outside, metri
         open_feeds(settings, sources, changes=changes, identity=identity, store=store, now=given.now, read=read)
     )
     client = await stack.enter_async_context(httpx.AsyncClient())
-    admission = make_admission(
-        settings.access,
-        get=over_http(client, settings.access.keys_retry),
-        clock=time.time,
-        hands_on_tokens=any(source.wants_callers_token for source in sources.values()),
-    )
-    stack.push_async_callback(admission.close)
+    admission = _open_admission(stack, settings, client, sources)
     recording = Recording(trail)
     writing = await stack.enter_async_context(
         open_writing(
@@ -243,6 +237,19 @@ async def _open(stack: AsyncExitStack, settings: Settings, given: Outside, metri
     )
     metrics.watch("klantbeeld_operations_parked", "Writes that only a person can settle.", lambda: writing.parked.count)
     return Opened(store, ring, identity, sources, trail, recording, admission, changes, feeds, writing)
+
+
+def _open_admission(
+    stack: AsyncExitStack, settings: Settings, client: httpx.AsyncClient, sources: Mapping[str, Source]
+) -> Admission:
+    admission = make_admission(
+        settings.access,
+        get=over_http(client, settings.access.keys_retry),
+        clock=time.time,
+        hands_on_tokens=any(source.wants_callers_token for source in sources.values()),
+    )
+    stack.push_async_callback(admission.close)
+    return admission
 
 
 def _make_engine(
@@ -361,40 +368,13 @@ def _open_source(
         name,
         settings,
         loaded,
-        _secrets_of(name, settings, given.environ),
+        secrets_of(name, settings, given.environ),
         make_transport=given.make_transport,
         now=given.now,
         count=partial(metrics.count_call, name),
         changes=changes,
         sharing=sharing,
     )
-
-
-def _secrets_of(name: str, source: SourceSettings, environ: Mapping[str, str]) -> Secrets:
-    """Read the credentials of a source, to be read again when one of their files changes."""
-
-    def read() -> dict[str, str]:
-        where = f"sources.{name}.credentials"
-        return {
-            credential: value
-            if isinstance(value, str)
-            else read_secret(value, environ, where=f"{where}.{credential}").get_secret_value()
-            for credential, value in source.credentials.items()
-        }
-
-    files = (value.file for value in source.credentials.values() if isinstance(value, Secret))
-    watched = tuple(file for file in files if file is not None)
-    return Secrets(read, files=watched, source=name, every=source.credentials_checked_every)
-
-
-def _headers_of(settings: Settings, environ: Mapping[str, str]) -> dict[str, str]:
-    """Read the headers that the collector of traces wants."""
-    return {
-        name: value
-        if isinstance(value, str)
-        else read_secret(value, environ, where=f"traces.headers.{name}").get_secret_value()
-        for name, value in settings.traces.headers.items()
-    }
 
 
 def _trail_key(settings: Settings, environ: Mapping[str, str]) -> bytes:

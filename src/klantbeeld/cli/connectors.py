@@ -26,7 +26,8 @@ from klantbeeld.sdk.examples import as_expected, members_on_the_wire
 from klantbeeld.sdk.live import Live, translate, understand
 from klantbeeld.sdk.replies import Reply
 from klantbeeld.settings import Settings, SourceSettings
-from klantbeeld.settings_file import closest, read_secret
+from klantbeeld.settings_file import closest
+from klantbeeld.sources.secrets import secrets_of
 from klantbeeld.sources.tls import trust
 
 # How an argument is read, where it is not taken as it stands.
@@ -135,12 +136,7 @@ async def _opened(settings: Settings, name: str) -> AsyncIterator[Live]:
     source = settings.sources[name]
     loaded = load_connectors(settings.connector_folders).load(source.connector)
     connector = loaded.make(_options(name, source, loaded))
-    credentials = {
-        credential: value
-        if isinstance(value, str)
-        else read_secret(value, os.environ, where=f"sources.{name}.credentials.{credential}").get_secret_value()
-        for credential, value in source.credentials.items()
-    }
+    credentials = secrets_of(name, source, os.environ).values
     if missing := [need for need in connector.auth.needs if need not in credentials]:
         problem = f"{' and '.join(missing)} missing"
         raise ConfigurationError(f"sources.{name}.credentials", problem, "Say where it stands; try klantbeeld check")

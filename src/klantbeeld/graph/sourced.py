@@ -61,7 +61,7 @@ def global_id(record: Parent[Record]) -> strawberry.ID:
     assert origin  # noqa: S101 - every record that reaches the graph was labelled
     kind = record.__class__.__name__
     # What is sealed is not wrapped as an ID: that would be a call more for every record.
-    return seal_parts(kind, origin.customer_id, origin.source, record.record_id)  # type: ignore[return-value]
+    return seal_parts(kind, origin.customer_id, origin.source, record.record_id)  # type: ignore[return-value]  # text is an ID
 
 
 @strawberry.interface(description="A record of one source, which can say where it comes from.")

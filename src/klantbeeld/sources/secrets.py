@@ -10,6 +10,8 @@ from pathlib import Path
 import structlog
 
 from klantbeeld.errors import ConfigurationError
+from klantbeeld.settings import Secret, SourceSettings
+from klantbeeld.settings_file import read_secret
 
 Read = Callable[[], Mapping[str, str]]
 Seen = tuple[tuple[int, int, int] | None, ...]
@@ -66,6 +68,23 @@ class Secrets:
 
     def _look(self) -> Seen:
         return tuple(_state(file) for file in self._files)
+
+
+def secrets_of(name: str, source: SourceSettings, environ: Mapping[str, str]) -> Secrets:
+    """Read the credentials of a source, to be read again when one of their files changes. Raises ConfigurationError."""
+
+    def read() -> dict[str, str]:
+        where = f"sources.{name}.credentials"
+        return {
+            credential: value
+            if isinstance(value, str)
+            else read_secret(value, environ, where=f"{where}.{credential}").get_secret_value()
+            for credential, value in source.credentials.items()
+        }
+
+    files = (value.file for value in source.credentials.values() if isinstance(value, Secret))
+    watched = tuple(file for file in files if file is not None)
+    return Secrets(read, files=watched, source=name, every=source.credentials_checked_every)
 
 
 def _state(file: Path) -> tuple[int, int, int] | None:

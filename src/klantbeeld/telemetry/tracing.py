@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 import httpx
 
 from klantbeeld.settings import TracesSettings
+from klantbeeld.settings_file import read_secret
 from klantbeeld.telemetry.logs import Vocabulary
 from klantbeeld.telemetry.otlp import Exporter, Posting, exporting, shown_in_spans
 from klantbeeld.telemetry.spans import Fact, Span, begin_request
@@ -39,6 +40,16 @@ class Tracing:
             if not span.ended:
                 span.end(failed=True)
         self.exporter.take(root.every)
+
+
+def headers_of(settings: TracesSettings, environ: Mapping[str, str]) -> dict[str, str]:
+    """Read the headers that the collector wants. Raises ConfigurationError."""
+    return {
+        name: value
+        if isinstance(value, str)
+        else read_secret(value, environ, where=f"traces.headers.{name}").get_secret_value()
+        for name, value in settings.headers.items()
+    }
 
 
 @asynccontextmanager
