@@ -34,7 +34,11 @@ class Walker:
         self._changed = changed
 
     async def take_up(self, held: Held, context: CallContext) -> None:
-        """Go on with an operation that was left: first settle what is in doubt. Raises Fenced or StoreError."""
+        """Go on with an operation that was left: first settle what is in doubt. Raises Fenced or StoreError.
+
+        Whoever left it may have died after a step was kept and before caches were told, so they are told of all of it.
+        """
+        held.token = await self.seen_again(held.view) or held.token
         doubtful = [step for step in held.view.steps if step.state in DOUBTFUL]
         for place, step in enumerate(doubtful, 1):
             held.keeps_lease = place < len(doubtful)

@@ -10,15 +10,15 @@ from tests.faults.writes.points import Point
 
 FAULTY = 0.3  # of the writes meet a fault at their owner
 FAULTS = (Fault.REFUSED, Fault.UNAVAILABLE, Fault.SLOW, Fault.LOST, Fault.BROKEN, Fault.CUT, Fault.LATE, Fault.LATE)
+PASSING = tuple(fault for fault in FAULTS if fault is not Fault.REFUSED)
+COMPENSATED = 0.3  # of the operations over several systems are refused by the last
 ANSWERED = (Fault.SLOW, Fault.BROKEN)
 LEASE = 1.0  # second; as deployment.toml has it
 STOPPED = (1.5, 10.0)  # leases
 KEYS_FORGOTTEN = 6.5  # seconds; the owners keep keys for five
+PLACES_OF_A_COMPENSATION = 5  # connecting, part sent, sent, executed, answered
 BOTH_DOWN = 0.25  # of the cases lose both replicas at once, as when the power is cut
 FORGOTTEN = 0.3  # of those have no gateway until the owners have forgotten their keys
-
-FIRST_OF_ALL = frozenset({Point.BETWEEN_STEPS, Point.IN_COMPENSATION})
-"""Points that only their first passage is known to be."""
 
 ONE_STEP = tuple(name for name in KINDS if len(KINDS[name].systems) == 1)
 SEVERAL_STEPS = tuple(name for name in KINDS if len(KINDS[name].systems) > 1)
@@ -98,7 +98,7 @@ def case_at(seed: int, point: Point | None, customers: Customers, *, stopped: bo
     return Case(
         seed=seed,
         point=first,
-        passages=1 if second or first in FIRST_OF_ALL else chance.randint(1, len(operations)),
+        passages=_passages(first, len(operations), chance, twice=second is not None),
         after=chance.uniform(0.0, 0.9),
         away=KEYS_FORGOTTEN if both and chance.random() < FORGOTTEN else chance.choice((0.0, 0.2, 0.5, 1.5)),
         both=both,
@@ -106,6 +106,13 @@ def case_at(seed: int, point: Point | None, customers: Customers, *, stopped: bo
         stopped=chance.uniform(*STOPPED) * LEASE if stopped else None,
         operations=operations,
     )
+
+
+def _passages(point: Point | None, operations: int, chance: random.Random, *, twice: bool) -> int:
+    """Choose which passage of a point it is; a compensation passes its own five times, and there are two."""
+    if point is Point.IN_COMPENSATION:
+        return chance.randint(1, 2 * PLACES_OF_A_COMPENSATION)
+    return 1 if twice or point is Point.BETWEEN_STEPS else chance.randint(1, operations)
 
 
 def _kinds_for(point: Point | None) -> Sequence[str]:
@@ -117,9 +124,11 @@ def _kinds_for(point: Point | None) -> Sequence[str]:
 def _operation(mark: str, kind: Kind, point: Point | None, chance: random.Random, customers: Customers) -> Operation:
     number, customer_id = customers()
     faults = {system: _faults(point, chance) for system in kind.systems}
-    if point is Point.IN_COMPENSATION:
+    faults_back = {}
+    if len(kind.systems) > 1 and (point is Point.IN_COMPENSATION or chance.random() < COMPENSATED):
         faults = {kind.systems[-1]: (Fault.REFUSED,)}
-    return Operation(mark, kind, number, customer_id, faults)
+        faults_back = {system: (chance.choice(PASSING),) for system in kind.systems if chance.random() < FAULTY}
+    return Operation(mark, kind, number, customer_id, faults, faults_back)
 
 
 def _faults(point: Point | None, chance: random.Random) -> tuple[Fault, ...]:

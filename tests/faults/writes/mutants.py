@@ -133,6 +133,20 @@ MUTANTS: Mapping[str, Mutant] = {
             ),
         ),
     ),
+    "makes one key for all steps": Mutant(
+        Aim("move", Point.BEFORE_THE_JOURNAL, faults=(Fault.REFUSED,)),
+        (Piece(f"{WRITES}.keys:Keys", "step", (", operation, str(seq), source, act)", ")")),),
+    ),
+    "tells caches only of what it did itself": Mutant(
+        Aim("move", Point.BETWEEN_STEPS),
+        (
+            Piece(
+                f"{WRITES}.walker:Walker",
+                "take_up",
+                ("held.token = await self.seen_again(held.view) or held.token", "pass"),
+            ),
+        ),
+    ),
     "tells no cache": Mutant(
         Aim("key", Point.BEFORE_THE_JOURNAL),
         (Piece(f"{WRITES}.walker:Walker", "_after", ("if step.state is not StepState.NOT_APPLIED:", "if False:")),),

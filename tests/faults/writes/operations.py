@@ -73,18 +73,30 @@ KINDS: Mapping[str, Kind] = {
         lambda mark: {"subject": f"{mark} kapot", "description": "Het is stuk."},
         read="complaints { nodes { subject } }",
     ),
+    "move": Kind(
+        "changeAddress",
+        "ChangeAddressInput",
+        ("crm", "billing", "marketing"),
+        "if_match, then idempotency_key twice",
+        _address,
+        read="contactMedia { address { street } }",
+    ),
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One mutation: its mark is in what is written, its key in what is asked; `faults` are by system."""
+    """One mutation: its mark is in what is written, its key in what is asked.
+
+    `faults` are by system, `faults_back` those of taking back what was done.
+    """
 
     mark: str
     kind: Kind
     customer: str
     customer_id: str
     faults: Mapping[str, Sequence[Fault]] = field(default_factory=dict)
+    faults_back: Mapping[str, Sequence[Fault]] = field(default_factory=dict)
 
     @property
     def request(self) -> Mapping[str, Any]:

@@ -164,8 +164,10 @@ class Pair:
     async def _tell_owners(self, case: Case) -> None:
         faults: dict[str, dict[str, Sequence[str]]] = {}
         for operation in case.operations:
-            for system, of in operation.faults.items():
-                faults.setdefault(system, {})[operation.mark] = [fault.value for fault in of]
+            marked = {operation.mark: operation.faults, f"back {operation.customer}": operation.faults_back}
+            for mark, known in marked.items():
+                for system, of in known.items():
+                    faults.setdefault(system, {})[mark] = [fault.value for fault in of]
         await ask(self.effects.port, "POST", "/control/faults", faults)
 
     async def _settle(self, clients: Sequence[Client], *, since: float) -> None:

@@ -81,6 +81,11 @@ class Armed:
         count: int = _COUNT.unpack_from(self._shared, _COUNTS_AT + _COUNT.size * point)[0]
         return count
 
+    def is_armed(self, point: Point) -> bool:
+        """Tell whether this point is the one that is armed."""
+        armed: int = _ARMED.unpack_from(self._shared, 0)[0]
+        return armed == point
+
     def is_due(self, *points: Point) -> bool:
         """Tell whether the next passage of one of the points is the one that is armed."""
         point, passages, _ = _ARMED.unpack_from(self._shared, 0)

@@ -48,16 +48,20 @@ class BreakableTransport:
             return await self._inner.exchange(method, target, headers, body, **how)
         armed = self._armed
         takes_back = FORMER.search(body) is not None
-        if takes_back and armed.is_due(Point.IN_COMPENSATION):
-            armed.reach(Point.IN_COMPENSATION)
-        if armed.is_due(*ON_THE_WIRE):
+        if armed.is_due(*ON_THE_WIRE) or (takes_back and armed.is_armed(Point.IN_COMPENSATION)):
             reply = await self._byte_by_byte(method, target, headers, body, how["deadline"])
         else:
             for point in ON_THE_WIRE:
                 armed.reach(point)
             reply = await self._inner.exchange(method, target, headers, body, **how)
-        armed.reach(Point.ANSWERED_NOT_JOURNALED)
+        self._reach(Point.ANSWERED_NOT_JOURNALED, body)
         return reply
+
+    def _reach(self, point: Point, sent: bytes) -> None:
+        """Pass a point; with a write that takes something back, that of compensation too."""
+        self._armed.reach(point)
+        if FORMER.search(sent):
+            self._armed.reach(Point.IN_COMPENSATION)
 
     async def aclose(self) -> None:
         """Close every connection."""
@@ -82,15 +86,15 @@ class BreakableTransport:
     async def _sent(self, written: bytes) -> Reply:
         reader, writer = await asyncio.open_connection(self._origin.hostname, self._origin.port)
         try:
-            self._armed.reach(Point.CONNECTING)
+            self._reach(Point.CONNECTING, written)
             writer.write(written[: len(written) // 2])
             await _left(writer)
-            self._armed.reach(Point.PART_SENT)
+            self._reach(Point.PART_SENT, written)
             writer.write(written[len(written) // 2 :])
             await _left(writer)
-            self._armed.reach(Point.SENT)
+            self._reach(Point.SENT, written)
             first = await reader.readexactly(1)
-            self._armed.reach(Point.EXECUTED_ANSWER_LOST)
+            self._reach(Point.EXECUTED_ANSWER_LOST, written)
             return await _reply(first, reader)
         finally:
             writer.close()

@@ -20,7 +20,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 def system(clock: Clock) -> System:
-    return System("crm", memory=5.0, clock=clock)
+    return System("crm", memory=5.0, compares=True, clock=clock)
 
 
 def test_a_write_without_protection_is_done_each_time(system: System) -> None:

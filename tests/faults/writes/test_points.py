@@ -3,16 +3,17 @@
 import asyncio
 
 import pytest
-from tests.faults.writes.cases import Aim, case_at, points
+from tests.faults.writes.cases import Aim, points
+from tests.faults.writes.owners.faults import Fault
 from tests.faults.writes.pair import Pair, Verdict
 from tests.faults.writes.points import Point
 from tests.faults.writes.stage import staging
 from tests.faults.writes.start import Writer
 from tests.faults.writes.trials import aimed
 
-LATE = (Point.SENT, Point.EXECUTED_ANSWER_LOST, Point.ANSWERED_NOT_JOURNALED, Point.ANSWER_HALF_SENT)
+LATE = (Point.SENT, Point.ANSWER_HALF_SENT)
 CONTROLS = ("naive", "look")
-MOST = 60
+MOST = 12
 QUICK = ("version", "key", "reference", "seen")  # kinds of which is known soon what came of them
 
 
@@ -33,13 +34,18 @@ async def once(pair: Pair, seed: int) -> Verdict:
     """Kill at a point, while one operation is under way and nothing else is wrong."""
     point = points()[seed]
     kind = QUICK[seed % len(QUICK)]
-    aim = Aim(kind, Point.SENT, second=point) if point is Point.IN_RECOVERY else Aim(kind, point)
-    return await aimed(aim)(pair, seed)
+    aims = {
+        Point.IN_RECOVERY: Aim(kind, Point.SENT, second=point),
+        Point.BETWEEN_STEPS: Aim("move", point),
+        Point.IN_COMPENSATION: Aim("move", point, (Fault.REFUSED,)),
+    }
+    return await aimed(aims.get(point) or Aim(kind, point))(pair, seed)
 
 
 async def late(pair: Pair, seed: int) -> Verdict:
-    """Kill at a point behind which the owner may have done it."""
-    return await pair.run(case_at(seed, LATE[seed % len(LATE)], pair.customer))
+    """Kill at a point behind which the owner may have done it, or will."""
+    fault = (Fault.LATE, Fault.LOST)[seed % 2]
+    return await aimed(Aim("seen", LATE[seed % len(LATE)], (fault,)))(pair, seed)
 
 
 @pytest.mark.xdist_group("crash")
