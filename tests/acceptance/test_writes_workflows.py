@@ -11,6 +11,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from klantbeeld.sandbox.launcher import Sandbox
@@ -18,14 +19,16 @@ from klantbeeld.sandbox.launcher import Sandbox
 from .acting import act
 from .running import Ask, Deployment, Gateway, deploy, free_port, running
 from .test_part_7_mutations import MILA, read, writes
+from .test_writes_customers import REGISTER, identify
 from .test_writes_sagas import credit, steps, wait_for
 from .test_writes_tasks import CLOSE, Person, states
+from .variants import doubled, link
 
 pytestmark = pytest.mark.xdist_group("acceptance")
 
 SECRET = b"e" * 32
 PATIENCE_SECONDS, POLL_SECONDS = 15.0, 0.05
-DAAN, EMMA = "daan-van-dijk", "emma-visser"
+DAAN = "daan-van-dijk"
 SETTINGS = """
 [writes.sagas]
 declared = ["declared:RETURN_GOODS"]
@@ -120,9 +123,14 @@ def deployed(servers: Sandbox, listener: Listener, tmp_path_factory: pytest.Temp
     def change(text: str) -> str:
         engine = '"tasks:read", "tasks:decide", "tasks:engine"'
         more = SETTINGS.format(port=listener.port, secret=secret.as_posix())
-        return text.replace('"tasks:read", "tasks:decide"', engine) + more
+        two = doubled(text, {"sap_customer_data_cloud": "abroad"})
+        return two.replace('"tasks:read", "tasks:decide"', engine) + more
 
-    return deploy(folder, servers, change=change)
+    deployment = deploy(folder, servers, change=change)
+    daan = next(member for member in servers.population.cast if member.key == DAAN)
+    (record,) = (person.records["sap_customer_data_cloud"][0].record_id for person in daan.persons)
+    link(deployment, DAAN, {"abroad": record})
+    return deployment
 
 
 @pytest.fixture(scope="module")
@@ -260,6 +268,43 @@ def test_an_engine_that_is_silent_is_too_late(there: Ask, customers: dict[str, s
     assert act(there, "recordInteraction", given).data["recordInteraction"]["status"] == "PENDING_APPROVAL"
     wait_for(lambda: act(there, "recordInteraction", given), "recordInteraction", "NOT_APPLIED")
 
+
+@pytest.mark.feature("5 what", "withdrawConsent goes to every source that holds that consent")
+def test_a_consent_is_withdrawn_everywhere(there: Ask, customers: dict[str, str], sandbox: Sandbox) -> None:
+    given = {"customerId": customers[DAAN], "purpose": "marketing", "idempotencyKey": "workflow-consent"}
+    payload = wait_for(lambda: act(there, "withdrawConsent", given, who=DAAN), "withdrawConsent", "APPLIED")
+    assert {step["source"]: step["status"] for step in payload["steps"]} == {
+        "abroad": "APPLIED",
+        "sap_customer_data_cloud": "APPLIED",
+    }
+    assert len(writes(sandbox, "sap_customer_data_cloud")) == 2
+
+
+@pytest.mark.feature("5 what", "registerCustomer: a crash between making and linking ends in one customer, linked once")
+def test_a_crash_between_making_and_linking(
+    workflows: Gateway, there: Ask, deployed: Deployment, sandbox: Sandbox
+) -> None:
+    given = {"familyName": "Kraak", "email": "kraak@example.nl", "channel": "SHOP", "idempotencyKey": "workflow-kraak"}
+    sandbox.set_fault("dataverse", {"mode": "hang", "when": "after", "times": 1, "paths": [CONTACT]})
+    lost = threading.Thread(target=_registered_and_lost, args=(there, given))
+    lost.start()
+    until(lambda: [one for one in sandbox.log("dataverse") if one["method"] == "PATCH" and one["executed"]])
+    workflows.kill()
+    lost.join()
+    workflows.start()
+    made = wait_for(lambda: there(REGISTER, {"input": given}), "registerCustomer", "APPLIED")
+    assert made["registration"] == "CREATED"
+    assert identify(there, email="kraak@example.nl") == {"outcome": "ONE", "customer": {"id": made["customer"]["id"]}}
+    paths = {one["path"] for one in sandbox.log("dataverse") if one["method"] == "PATCH"}
+    assert len(paths) == 1
+
+
+def _registered_and_lost(ask: Ask, given: dict[str, Any]) -> None:
+    with pytest.raises(httpx.TransportError):
+        ask(REGISTER, {"input": given})
+
+
+CONTACT = "/api/data/v9.2/contacts("  # a contact by its id: looking asks for the list
 
 RUN = "mutation Run($input: RunSagaInput!) { runSaga(input: $input) { status operationId steps { source status } } }"
 SIGNAL = """
