@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
 
 from klantbeeld.errors import StoreError
 from klantbeeld.settings import RedisSettings, StoreSettings
@@ -151,3 +151,24 @@ async def test_a_server_that_lost_its_data_has_another_epoch(redis_url: str) -> 
     assert after.newest == 0
     assert after.epoch != before.epoch
     await log.aclose()
+
+
+async def test_a_connection_that_listens_and_is_lost_is_replaced(postgresql_store: str) -> None:
+    end = (
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'LISTEN%' AND pid <> pg_backend_pid()"
+    )
+    async with stored(postgresql_store) as log:
+        number = await log.append(notice())
+        await log.wait(number - 1)
+        waiting = asyncio.create_task(log.wait(number))
+        await asyncio.sleep(0)
+        async with log._store.read() as connection:
+            assert (await connection.execute(text(end))).all()
+        with pytest.raises(StoreError):
+            await asyncio.wait_for(waiting, 4)
+
+        await log.wait(number)  # listening anew, it looks once
+        waiting = asyncio.create_task(log.wait(number))
+        await asyncio.sleep(0)
+        await log.append(notice())
+        await asyncio.wait_for(waiting, 4)
