@@ -22,12 +22,19 @@ from klantbeeld.sandbox.launcher import Sandbox
 KEY = "lotte-jansen"
 NUMBER, WARM = 200, 30
 AIM_MS = 5.0
+BEYOND_A_READ_MS = 1.5
 TICKS = os.sysconf("SC_CLK_TCK")
 MOVE = """
 mutation Move($input: ChangeAddressInput!) { changeAddress(input: $input) { status steps { source status } } }
 """
 PHONE = """
 mutation Phone($input: ChangeBillingDetailsInput!) { changeBillingDetails(input: $input) { status } }
+"""
+CONTACT = """
+mutation Contact($input: ChangeContactDetailsInput!) { changeContactDetails(input: $input) { status } }
+"""
+READ_ONE = """
+query One($id: ID!) { customer(id: $id) { billingAccounts { id } } }
 """
 READ = """
 query Read($id: ID!) {
@@ -56,17 +63,33 @@ def main() -> int:
                 given = {"customerId": customer, "name": f"Lotte {count}", "channel": "PHONE"}
                 return ask(PHONE, {"input": {**given, "idempotencyKey": f"b-{count}"}}, token=token)
 
+            def contact(count: int) -> Reply:
+                given = {"customerId": customer, "phone": f"+316{count:08d}", "channel": "PHONE"}
+                return ask(CONTACT, {"input": {**given, "idempotencyKey": f"c-{count}"}}, token=token)
+
+            def read_one(_: int) -> Reply:
+                return ask(READ_ONE, {"id": customer}, token=token)
+
             def read(_: int) -> Reply:
                 return ask(READ, {"id": customer}, token=token)
 
             costs = {
                 name: cost_ms(gateway.process.pid, one, number)
-                for name, one in (("read of three systems", read), ("write to one", billing), ("saga over three", move))
+                for name, one in (
+                    ("read of one system", read_one),
+                    ("write to one, by key", billing),
+                    ("write to one, by version", contact),
+                    ("read of three systems", read),
+                    ("saga over three", move),
+                )
             }
     for name, cost in costs.items():
-        sys.stdout.write(f"{name:24} {cost:6.2f} ms\n")
+        sys.stdout.write(f"{name:26} {cost:6.2f} ms\n")
+    beyond = costs["write to one, by key"] - costs["read of one system"]
+    verdict = "kept" if beyond <= BEYOND_A_READ_MS else "missed"
+    sys.stdout.write(f"{'write beyond a read':26} {beyond:6.2f} ms, aim {BEYOND_A_READ_MS:.2f}: {verdict}\n")
     saga = costs["saga over three"]
-    sys.stdout.write(f"{'aim for the saga':24} {AIM_MS:6.2f} ms: {'kept' if saga <= AIM_MS else 'missed'}\n")
+    sys.stdout.write(f"{'aim for the saga':26} {AIM_MS:6.2f} ms: {'kept' if saga <= AIM_MS else 'missed'}\n")
     return 0
 
 
