@@ -53,6 +53,9 @@ class MemoryTransactions:
         self._connection.execute("COMMIT")
         return result
 
+    async def look(self, unit: Unit[T], *, wait: float) -> T:
+        return await self.run(unit, wait=wait)
+
     def all(self, table: str) -> list[dict[str, Any]]:
         """Give every row of a table."""
         cursor = self._connection.execute(f"SELECT * FROM {table}")

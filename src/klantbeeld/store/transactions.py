@@ -53,6 +53,9 @@ class Transactions(Protocol):
         leaves open whether it was written.
         """
 
+    async def look(self, unit: Unit[T], *, wait: float) -> T:
+        """Carry out a unit that only reads, and waits for nobody who writes; raises StoreError."""
+
 
 @asynccontextmanager
 async def open_transactions(store: Store) -> AsyncIterator[Transactions]:
@@ -61,7 +64,7 @@ async def open_transactions(store: Store) -> AsyncIterator[Transactions]:
         yield PostgresqlTransactions(store.reader)
         return
     file = Path(store.reader.execute("PRAGMA database_list").fetchone()[2])
-    transactions = SqliteTransactions(await asyncio.to_thread(_open_writer, file))
+    transactions = SqliteTransactions(await asyncio.to_thread(_open_writer, file), store.reader)
     try:
         yield transactions
     finally:
@@ -77,10 +80,14 @@ class _Job:
 
 
 class SqliteTransactions:
-    """Runs units in one thread over one connection, and commits those that wait together."""
+    """Runs units in one thread over one connection, and commits those that wait together.
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    `reader` answers in the event loop.
+    """
+
+    def __init__(self, connection: sqlite3.Connection, reader: sqlite3.Connection) -> None:
         self._connection = connection
+        self._reader = reader
         self._waiting: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._work, name="klantbeeld-transactions", daemon=True)
         self._thread.start()
@@ -100,6 +107,11 @@ class SqliteTransactions:
         except asyncio.CancelledError:
             job.future.cancel()
             raise
+
+    async def look(self, unit: Unit[T], *, wait: float) -> T:  # noqa: ARG002 - it waits for nobody
+        """Carry out a unit that only reads, in the event loop: that takes microseconds."""
+        with as_store_error("reading"):
+            return _drive(self._reader, unit)
 
     def close(self) -> None:
         """End the thread when all that waits is written, and close the connection."""
@@ -150,7 +162,7 @@ class SqliteTransactions:
         execute = self._connection.execute
         execute("SAVEPOINT unit")
         try:
-            job.result = self._drive(job.unit)
+            job.result = _drive(self._connection, job.unit)
         except Exception as error:
             if isinstance(error, sqlite3.OperationalError):  # the disk, not this unit
                 raise
@@ -158,22 +170,23 @@ class SqliteTransactions:
             job.error = StoreError("the store refused a statement") if is_foreign(error) else error
         execute("RELEASE unit")
 
-    def _drive(self, unit: Unit[T]) -> T:
-        rows: Rows | None = None
-        while True:
-            try:
-                statement, values = unit.send(rows) if rows is not None else next(unit)
-            except StopIteration as end:
-                result: T = end.value
-                return result
-            given = [utc_text(value) if isinstance(value, datetime) else value for value in values]
-            rows = self._connection.execute(statement, given).fetchall()
-
     def _roll_back(self) -> None:
         try:
             self._connection.rollback()
         except sqlite3.Error:  # the disk is gone: the file has what was committed
             return
+
+
+def _drive(connection: sqlite3.Connection, unit: Unit[T]) -> T:
+    rows: Rows | None = None
+    while True:
+        try:
+            statement, values = unit.send(rows) if rows is not None else next(unit)
+        except StopIteration as end:
+            result: T = end.value
+            return result
+        given = [utc_text(value) if isinstance(value, datetime) else value for value in values]
+        rows = connection.execute(statement, given).fetchall()
 
 
 class PostgresqlTransactions:
@@ -186,15 +199,24 @@ class PostgresqlTransactions:
         """Carry a unit out; raises StoreError when it did not end in time."""
         with as_store_error("writing a transaction"):
             async with asyncio.timeout(wait), self._pool.acquire() as connection, connection.transaction():
-                rows: Rows | None = None
-                while True:
-                    try:
-                        statement, values = unit.send(rows) if rows is not None else next(unit)
-                    except StopIteration as end:
-                        result: T = end.value
-                        return result
-                    found = await connection.fetch(numbered(statement), *values)
-                    rows = [tuple(row) for row in found]
+                return await _fetch(connection, unit)
+
+    async def look(self, unit: Unit[T], *, wait: float) -> T:
+        """Carry out a unit that only reads, without a transaction around it."""
+        with as_store_error("reading"):
+            async with asyncio.timeout(wait), self._pool.acquire() as connection:
+                return await _fetch(connection, unit)
+
+
+async def _fetch(connection: Any, unit: Unit[T]) -> T:
+    rows: Rows | None = None
+    while True:
+        try:
+            statement, values = unit.send(rows) if rows is not None else next(unit)
+        except StopIteration as end:
+            result: T = end.value
+            return result
+        rows = [tuple(row) for row in await connection.fetch(numbered(statement), *values)]
 
 
 @lru_cache(maxsize=256)

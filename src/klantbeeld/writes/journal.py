@@ -146,27 +146,27 @@ class Journal:
 
     async def due(self, now: datetime, *, most: int) -> list[str]:
         """Find operations that want attention, and that nobody holds; the longest waiting first."""
-        return await self._run(_ids(DUE, (now, now, most)))
+        return await self._look(_ids(DUE, (now, now, most)))
 
     async def find(self, operation_id: str) -> OperationView | None:
         """Find an operation by its id."""
-        return await self._run(_view(OPERATION_BY_ID, operation_id))
+        return await self._look(_view(OPERATION_BY_ID, operation_id))
 
     async def find_by_key(self, scope_key: bytes) -> OperationView | None:
         """Find an operation by the key of its caller."""
-        return await self._run(_view(OPERATION_BY_KEY, scope_key))
+        return await self._look(_view(OPERATION_BY_KEY, scope_key))
 
     async def parked(self, *, first: int, after: str | None = None) -> list[OperationView]:
         """List operations that only a person can settle, by id."""
-        return await self._run(_listed(PARKED, (after or "00000000-0000-0000-0000-000000000000", first)))
+        return await self._look(_listed(PARKED, (after or "00000000-0000-0000-0000-000000000000", first)))
 
     async def latest(self, *, first: int) -> list[OperationView]:
         """List the latest operations, the newest first."""
-        return await self._run(_listed(LATEST, (first,)))
+        return await self._look(_listed(LATEST, (first,)))
 
     async def count_parked(self) -> int:
         """Count the operations that only a person can settle."""
-        return await self._run(_count("SELECT count(*) FROM operations WHERE parked", ()))
+        return await self._look(_count("SELECT count(*) FROM operations WHERE parked", ()))
 
     async def wake(self, operation_id: str, now: datetime) -> None:
         """Have the worker look at an operation now, if it is not over."""
@@ -190,6 +190,9 @@ class Journal:
 
     async def _run(self, unit: Unit[T]) -> T:
         return await self._transactions.run(unit, wait=self._wait)
+
+    async def _look(self, unit: Unit[T]) -> T:
+        return await self._transactions.look(unit, wait=self._wait)
 
 
 def ended(view: OperationView) -> OperationView:
