@@ -40,8 +40,8 @@ MUTANTS: dict[str, tuple[Any, str, str, str]] = {
     "shares a record between customers": (
         _Calls,
         "call_for",
-        "known = (lane, key, subject.customer_id, position)",
-        "known = (lane, key, position)",
+        "known = (lane, key, subject.customer_id, at)",
+        "known = (lane, key, at)",
     ),
     "shares a call between arguments": (lanes, "_handed", "return repr(given) if given else None", "return None"),
     "takes the members of the first alias": (

@@ -334,10 +334,9 @@ class Engine(Several):
         if not run.customers:
             return
         name = run.plan.operation.name.value if run.plan.operation.name else "anonymous"
-        asked = {
-            answer.source for answers in run.asked.values() for answer in answers if answer.delivered and answer.source
-        }
-        asked |= {step.source for attempt in run.attempts if attempt.outcome for step in attempt.outcome.steps}
+        asked = {one.source for answers in run.asked.values() for one in answers if one.source and one.delivered}
+        if run.attempts:
+            asked |= {step.source for attempt in run.attempts if attempt.outcome for step in attempt.outcome.steps}
         reading = Reading(
             customers=tuple(run.customers),
             fields=run.plan.released,
@@ -346,7 +345,7 @@ class Engine(Several):
             document=document.digest,
             outcome=outcome,
             writes=not is_more and any(attempt.may_have_changed for attempt in run.attempts),
-            channel=" ".join(sorted({attempt.channel.value for attempt in run.attempts})),
+            channel=" ".join(sorted({attempt.channel.value for attempt in run.attempts})) if run.attempts else "",
         )
         self._parts.trail.read(caller, reading)
 
@@ -366,7 +365,7 @@ class Engine(Several):
             self._encode(response),
             is_partial=bool(shown),
             document=document.digest,
-            waited=max((answer.seconds for asked in run.asked.values() for answer in asked), default=0.0),
+            waited=max([answer.seconds for asked in run.asked.values() for answer in asked], default=0.0),
             headers=headers_of(run.context.ageing, is_whole=not shown),
         )
 

@@ -106,13 +106,16 @@ class _Calls:
         """Return the call that takes a key of one customer; a position is that of one key, so it is asked alone."""
         lane = spot.lane
         assert lane is not None  # noqa: S101 - what has no lane is not asked
-        known = (lane, key, subject.customer_id, position)
+        at = None if position is START else position  # nearly always, and it costs no hash
+        known = (lane, key, subject.customer_id, at)
         call = self._known.get(known)
         if call is None:
-            call = self._open.get((lane, position))
-            if call is None or len(call.subjects) >= (lane.most if position is START else 1) or key in call.subjects:
-                handed = {name: value for name in spot.handed if (value := arguments[name]) is not None}
-                call = self._open[lane, position] = _Call(lane, position.token, handed)
+            call = self._open.get((lane, at))
+            if call is None or len(call.subjects) >= (lane.most if at is None else 1) or key in call.subjects:
+                handed: Arguments = NOTHING
+                if spot.handed:
+                    handed = {name: value for name in spot.handed if (value := arguments[name]) is not None}
+                call = self._open[lane, at] = _Call(lane, position.token, handed)
                 self.every.append(call)
             self._known[known] = call
         return call

@@ -137,12 +137,15 @@ class Answers(Struct, Generic[R], frozen=True):
     @property
     def records(self) -> list[Any]:
         """All records that arrived; a field hands them on as the GraphQL type that publishes them."""
+        if len(self.every) == 1:
+            return list(self.every[0].records)
         return [record for answer in self.every for record in answer.records]
 
     @property
     def missing(self) -> list[Answer[R]]:
         """Answers of sources that did not deliver and should have."""
-        return [answer for answer in self.every if answer.state not in EXPECTED]
+        # What is well is the most that there is, and a look into a set of enums costs a call.
+        return [one for one in self.every if one.state is not SourceState.OK and one.state not in EXPECTED]
 
     def one(self) -> Any:
         """Return the record that arrived, None if there is none; raises Unanswered when no source could say."""
@@ -153,8 +156,9 @@ class Answers(Struct, Generic[R], frozen=True):
 
         False means that no source knows the customer, which is nobody's failure.
         """
-        if any(answer.delivered or answer.position.ended for answer in self.every):
-            return True
+        for answer in self.every:
+            if answer.state is SourceState.OK or answer.delivered or answer.position.ended:
+                return True
         self.demand_all()
         return False
 
