@@ -22,7 +22,7 @@ from typing import Any
 
 import msgspec
 import uvloop
-from tests.benchmarks.alone import HERE, SOURCES, Anybody, plain_engine
+from tests.benchmarks.alone import HERE, SOURCES, Anybody, collect_less, plain_engine
 from tests.benchmarks.upstream.bodies import write_bodies
 
 from klantbeeld.engine.ports import Answer
@@ -96,6 +96,7 @@ async def measure(asked: argparse.Namespace, replies: Mapping[str, Mapping[str, 
         assert isinstance(answer, Answer)
         return answer.body
 
+    collect_less()
     first = json.loads(await whole(0))
     if first.get("errors"):
         raise SystemExit(json.dumps(first["errors"], indent=1))

@@ -26,7 +26,7 @@ EXPECTED = DELIVERED | {SourceState.NOT_LINKED, SourceState.NOT_ASKED}
 TROUBLED = frozenset({SourceState.TIMEOUT, SourceState.UNAVAILABLE, SourceState.DENIED})
 
 
-class Position(Struct, frozen=True):
+class Position(Struct, frozen=True, gc=False):
     """Where a page begins in one source: its own token, and the key of the last record that was delivered.
 
     `size` is the size in which the source gave the page behind the token: within a page it is asked again in that size.
@@ -39,7 +39,7 @@ class Position(Struct, frozen=True):
     ended: bool = False
 
 
-class Answer(Struct, Generic[R]):
+class Answer(Struct, Generic[R], gc=False):
     """What one source said to one read, for one parent; a struct, because every request makes many."""
 
     source: str

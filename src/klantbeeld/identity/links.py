@@ -23,7 +23,7 @@ class Reference(NamedTuple):
     record_id: str
 
 
-class Link(msgspec.Struct, frozen=True):
+class Link(msgspec.Struct, frozen=True, gc=False):
     """One record of a customer (TMF632 ExternalReference); a struct, because every request makes a few.
 
     `evidence` holds codes, never values; `score` is between 0 and 1, None where nothing was scored.
@@ -38,7 +38,7 @@ class Link(msgspec.Struct, frozen=True):
     evidence: tuple[str, ...]
 
 
-class Links(msgspec.Struct, frozen=True):
+class Links(msgspec.Struct, frozen=True, gc=False):
     """All links of a customer, by source and record id.
 
     `customer_id` is the id that stands now, `asked_id` the one that was asked for; `redirected_from` are all ids that

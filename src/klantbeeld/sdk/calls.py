@@ -78,7 +78,7 @@ class Call(msgspec.Struct, Generic[W], frozen=True, kw_only=True):
 Dialogue = Generator[Call[Any], Reply, Call[W]]
 
 
-class Ask(msgspec.Struct, frozen=True, kw_only=True):
+class Ask(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What a reading is asked for.
 
     `keys` are the source's ids: of customers, or of records where the reading goes by record; never more than the

@@ -3,7 +3,7 @@
 A connector's mapping fills these; the graph publishes them member by member, with the docstring under each member as
 its description. Every member may be missing: it was not asked for, or the source does not have it. Records are msgspec
 structs, which are made three times as quickly as pydantic models; what comes from outside is checked before, when a
-reply is decoded into the connector's wire structs.
+reply is decoded into the connector's wire structs. None can be part of a cycle, so the collector does not look at them.
 """
 
 from datetime import date, datetime
@@ -31,7 +31,7 @@ from klantbeeld.sdk.words import (
 )
 
 
-class Origin(Struct, frozen=True):
+class Origin(Struct, frozen=True, gc=False):
     """Where a record came from; set by the gateway, never by a connector."""
 
     source: str
@@ -41,14 +41,14 @@ class Origin(Struct, frozen=True):
     stale: bool = False
 
 
-class Alternative(Struct, frozen=True):
+class Alternative(Struct, frozen=True, gc=False):
     """A value that was not chosen: what another record says of a member, as text."""
 
     source: str
     value: str | None
 
 
-class Choice(Struct, frozen=True):
+class Choice(Struct, frozen=True, gc=False):
     """How the value of one member was chosen among several records: whose it is, by which rule, instead of what."""
 
     member: str
@@ -57,7 +57,7 @@ class Choice(Struct, frozen=True):
     alternatives: tuple[Alternative, ...] = ()
 
 
-class Record(Struct, kw_only=True):
+class Record(Struct, kw_only=True, gc=False):
     """What every record carries beside its members.
 
     `record_id` is the source's own id. `owner` is the source's id of the customer to whom the record belongs, and is
@@ -72,7 +72,7 @@ class Record(Struct, kw_only=True):
     choices: tuple[Choice, ...] = ()
 
 
-class Money(Struct, frozen=True):
+class Money(Struct, frozen=True, gc=False):
     """An amount in a currency."""
 
     amount: Decimal
@@ -114,7 +114,7 @@ class Party(Record, kw_only=True):
     """First day as a customer."""
 
 
-class PostalAddress(Struct, frozen=True, kw_only=True):
+class PostalAddress(Struct, frozen=True, kw_only=True, gc=False):
     """A postal address (TM Forum 673)."""
 
     street: str | None = None
@@ -167,7 +167,7 @@ class Product(Record, kw_only=True):
     """What the price is for, as an ISO 8601 duration; null when it was paid once."""
 
 
-class OrderLine(Struct, frozen=True, kw_only=True):
+class OrderLine(Struct, frozen=True, kw_only=True, gc=False):
     """One line of an order."""
 
     description: str | None = None
@@ -180,7 +180,7 @@ class OrderLine(Struct, frozen=True, kw_only=True):
     """The billing source's id of the product, where the order names one."""
 
 
-class Delivery(Struct, frozen=True, kw_only=True):
+class Delivery(Struct, frozen=True, kw_only=True, gc=False):
     """One delivery of an order."""
 
     status: DeliveryStatus | None = None
@@ -227,7 +227,7 @@ class BillingAccount(Record, kw_only=True):
     """Day on which the account was opened."""
 
 
-class InvoiceLine(Struct, frozen=True, kw_only=True):
+class InvoiceLine(Struct, frozen=True, kw_only=True, gc=False):
     """One line of an invoice."""
 
     description: str | None = None

@@ -3,7 +3,7 @@
 import msgspec
 
 
-class Reply(msgspec.Struct, frozen=True):
+class Reply(msgspec.Struct, frozen=True, gc=False):
     """An HTTP answer, whole and decompressed; header names are in lower case."""
 
     status: int

@@ -14,7 +14,7 @@ from klantbeeld.sdk.calls import Call
 ITEMS = "items_"
 
 
-class Decoded(msgspec.Struct, frozen=True):
+class Decoded(msgspec.Struct, frozen=True, gc=False):
     """The items of one answer and the position of the next page, None on the last."""
 
     items: list[Any]
@@ -49,6 +49,7 @@ def narrow(record: Any, select: frozenset[str]) -> Any:
         [_field(found) for found in fields],
         rename={found.name: found.encode_name for found in fields},
         kw_only=True,
+        gc=False,
     )
 
 

@@ -32,7 +32,7 @@ class SourceState(StrEnum):
 DELIVERED = frozenset({SourceState.OK, SourceState.CACHED, SourceState.STALE})
 
 
-class Subject(Struct, frozen=True):
+class Subject(Struct, frozen=True, gc=False):
     """Whom a key is about: the customer, and the ids under which this source knows that customer."""
 
     customer_id: str
