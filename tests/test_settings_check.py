@@ -83,6 +83,12 @@ def test_a_credential_that_the_connector_needs_is_named(sound: dict[str, Any]) -
     assert "needs this credential" in _only(sound, "sources.crm.credentials.client_secret").problem
 
 
+def test_a_header_for_the_collector_of_traces_that_cannot_be_read_is_named(sound: dict[str, Any]) -> None:
+    sound["traces"] = {"headers": {"authorization": {"env": "NOWHERE"}}}
+    sound["traces"]["endpoint"] = "http://127.0.0.1:4318/v1/traces"
+    assert "NOWHERE" in _only(sound, "traces.headers.authorization").problem
+
+
 def test_an_unknown_connector_gets_a_suggestion(sound: dict[str, Any]) -> None:
     sound["sources"]["crm"]["connector"] = "dataverze"
     assert _only(sound, "sources.crm.connector").mend == "Did you mean `dataverse`?"

@@ -135,7 +135,18 @@ def _is_loopback(address: SplitResult) -> bool:
 def _credentials(where: str, source: SourceSettings, environ: Mapping[str, str]) -> Iterator[Finding]:
     secrets = {f"credentials.{name}": credential for name, credential in source.credentials.items()}
     secrets |= {f"feed.secrets.{name}": secret for name, secret in source.feed.secrets.items()}
-    for name, credential in secrets.items():
+    yield from _readable_secrets(where, secrets, environ)
+
+
+def _traces(checked: Checked) -> Iterator[Finding]:
+    """Headers for the collector of traces have to be there, where a collector is named."""
+    traces = checked.settings.traces
+    if traces.endpoint is not None:
+        yield from _readable_secrets("traces.headers", traces.headers, checked.environ)
+
+
+def _readable_secrets(where: str, named: Mapping[str, Secret | str], environ: Mapping[str, str]) -> Iterator[Finding]:
+    for name, credential in named.items():
         if isinstance(credential, Secret):
             place = f"{where}.{name}"
             try:
@@ -251,6 +262,7 @@ CHECKS: tuple[Callable[[Checked], Iterator[Finding]], ...] = (
     _keys,
     _issuers,
     _sources,
+    _traces,
     _files,
     _store,
     _shared,
