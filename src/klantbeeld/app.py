@@ -150,6 +150,7 @@ async def build_app(settings: Settings, outside: Outside | None = None) -> Async
         opened = await _open(stack, settings, given, metrics)
         streams = Streams(settings.gateway.max_streams)
         stack.callback(streams.close)
+        metrics.watch("klantbeeld_streams_open", "Answers in parts and sockets under way.", lambda: len(streams))
         door = _open_door(stack, settings, opened, metrics)
         documents = trusted_documents(settings.gateway)
         parts = GatewayParts(

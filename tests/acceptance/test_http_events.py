@@ -1,8 +1,10 @@
 """Issue 3, the HTTP side: subscriptions over `graphql-transport-ws`, event streams and multipart."""
 
 import asyncio
+import time
 from datetime import UTC, datetime
 
+import httpx
 import pytest
 from websockets.exceptions import ConnectionClosed
 
@@ -13,7 +15,7 @@ from klantbeeld.store import open_store
 
 from .acting import act, done
 from .live import APOLLO_EVENTS, EVENTS, WITHIN, Part, socket_of, streaming
-from .running import Ask, Calls, Deployment
+from .running import POLL_SECONDS, Ask, Calls, Deployment, Gateway
 
 pytestmark = pytest.mark.xdist_group("acceptance")
 
@@ -110,6 +112,27 @@ def test_nobody_listens_to_another(whose: str | None, ask: Ask, ids: dict[str, s
     assert (refused["type"], refused["payload"][0]["extensions"]["code"]) == ("error", "CUSTOMER_UNKNOWN")
     reply = ask(LISTEN, {"id": customer_id}, who=KEY, headers={"Accept": EVENTS})
     assert reply.codes == ["CUSTOMER_UNKNOWN"]
+
+
+@pytest.mark.feature("3 http", "What is under way is in the metrics, and is over when its client has gone")
+def test_streams_are_counted_while_they_are_open(ask: Ask, ids: dict[str, str], gateway: Gateway) -> None:
+    assert open_streams(gateway) == 0
+    with (
+        socket_of(ask, who=KEY) as socket,
+        streaming(ask, LISTEN, {"id": ids[KEY]}, accept=EVENTS, who=KEY),
+    ):
+        socket.subscribe("1", LISTEN, {"id": ids[KEY]})
+        assert open_streams(gateway) == 2
+    deadline = time.monotonic() + WITHIN
+    while open_streams(gateway):
+        assert time.monotonic() < deadline
+        time.sleep(POLL_SECONDS)
+
+
+def open_streams(gateway: Gateway) -> int:
+    text = httpx.get(f"{gateway.address}/metrics").text
+    (line,) = (line for line in text.splitlines() if line.startswith("klantbeeld_streams_open "))
+    return int(float(line.split()[1]))
 
 
 @pytest.mark.feature("3 http", "A subscription of a client that reads no events is refused with 406 and a code")
