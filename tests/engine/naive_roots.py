@@ -131,31 +131,6 @@ class NaiveRoots:
         )
         return await self.house.writer.write(intent, CallContext(asyncio.get_running_loop().time() + 60))
 
-    # What the house writes is settled at once, and no id in a case is that of an operation.
-
-    async def operation(self, operation_id: str) -> None:
-        return None
-
-    async def parked(self, first: int) -> list[Any]:
-        return []
-
-    async def resolve(self, *_: Any, **__: Any) -> Any:
-        raise RequestError("no such operation", code="OPERATION_UNKNOWN")
-
-    @property
-    def desk(self) -> Any:
-        raise Unanswered("NOT_CONFIGURED")  # the house has no work over several systems
-
-    @property
-    def sagas(self) -> Any:
-        return self.desk
-
-    async def run_saga(self, *_: Any) -> Any:
-        return self.desk
-
-    async def register(self, *_: Any) -> Any:
-        return self.desk
-
     def seal(self, place: int, binding: tuple[str, str]) -> str:
         sealed: str = self.naive.cursors.seal({"": Position(token=str(place))}, repr(binding).encode())
         return sealed
