@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from datetime import datetime
 
 from klantbeeld.writes.rows import OperationView
 
@@ -27,13 +26,13 @@ class ProgressFeed:
         event = asyncio.Event()
         self._watched.setdefault(operation_id, set()).add(event)
         try:
-            seen: tuple[datetime, int] | None = None
+            seen: object = None
             while True:
                 event.clear()
                 view = await self._find(operation_id)
                 if view is None:
                     return
-                stands = (view.operation.updated_at, view.operation.token)
+                stands = (view.operation.updated_at, view.operation.state, [step.state for step in view.steps])
                 if stands != seen:
                     seen = stands
                     yield
