@@ -205,7 +205,7 @@ class Fetch:
         places = [Gathering(parent, str(customer.id), NOTHING) for parent, customer in asked]
         for place, (_, customer) in zip(places, asked, strict=True):
             for spot in spots:
-                _want(place, spot, customer, NOTHING, calls)
+                _want(place, spot, customer.subjects or _subjects(customer), NOTHING, calls)
         if calls.every:
             await calls.settle(context)
         return [_filled(place) for place in places]
@@ -288,9 +288,10 @@ class Fetch:
         if joint.scope and not covers(joint.scope, joint.coordinate):
             place.value = Unanswered("NOT_GRANTED")
             return
+        subjects = customer.subjects or _subjects(customer)
         for spot in laned.spots:
             if spot.scope is None or covers(spot.scope, joint.coordinate):
-                _want(place, spot, customer, positions, calls)
+                _want(place, spot, subjects, positions, calls)
 
     async def _deeper(self, run: Run, laned: Laned, places: Sequence[Place]) -> None:
         """Read what is below the values of a joint, once its own calls are back."""
@@ -315,20 +316,21 @@ def _values(places: Iterable[Place]) -> Values:
 
 
 def _subjects(customer: Customer) -> dict[str, Subject]:
-    """Return under which ids each source knows a customer; made once for a customer of a request."""
-    if customer.subjects is None:
-        owners: dict[str, list[str]] = {}
-        for link in customer.known.links:
-            owners.setdefault(link.source, []).append(link.record_id)
-        customer_id = str(customer.id)
-        owners[OwnRegister.name] = [customer_id, *customer.known.redirected_from]  # we know them by their own ids
-        customer.subjects = {source: Subject(customer_id, frozenset(found)) for source, found in owners.items()}
+    """Find under which ids each source knows a customer, and remember it for the request."""
+    owners: dict[str, list[str]] = {}
+    for link in customer.known.links:
+        owners.setdefault(link.source, []).append(link.record_id)
+    customer_id = str(customer.id)
+    owners[OwnRegister.name] = [customer_id, *customer.known.redirected_from]  # we know them by their own ids
+    customer.subjects = {source: Subject(customer_id, frozenset(found)) for source, found in owners.items()}
     return customer.subjects
 
 
-def _want(place: Gathering, spot: Spot, customer: Customer, positions: Mapping[str, Position], calls: _Calls) -> None:
+def _want(
+    place: Gathering, spot: Spot, subjects: Mapping[str, Subject], positions: Mapping[str, Position], calls: _Calls
+) -> None:
     """Note one read of a place in the calls, or say at once what came of it."""
-    subject = _subjects(customer).get(spot.source)
+    subject = subjects.get(spot.source)
     if subject is None or spot.lane is None:
         state = SourceState.NOT_LINKED if subject is None else spot.state
         place.answers.append(_unasked(spot, state, place))

@@ -26,18 +26,16 @@ class RecordId:
 
 def seal_record_id(found: RecordId) -> str:
     """Return the id as the graph shows it: URL-safe text without meaning for a client."""
-    return seal_parts(found.kind, found.customer_id, found.source, found.record_id)
-
-
-def seal_parts(kind: str, customer_id: str, source: str, record_id: str) -> str:
-    """Return the id of a record by its parts; none but the last may hold a slash."""
-    sealed = b2a_base64(record_id.encode(), newline=False).translate(URL_SAFE, b"=")
-    return f"{_sealed_prefix(kind, customer_id, source)}{sealed.decode()}"
+    sealed = b2a_base64(found.record_id.encode(), newline=False).translate(URL_SAFE, b"=").decode()
+    return sealed_prefix(found.kind, found.customer_id, found.source) + sealed
 
 
 @lru_cache(maxsize=4096)
-def _sealed_prefix(kind: str, customer_id: str, source: str) -> str:
-    """Seal what records of one kind, customer and source have in common; padded so that what follows stands alone."""
+def sealed_prefix(kind: str, customer_id: str, source: str) -> str:
+    """Seal what records of one kind, customer and source have in common; padded so that what follows stands alone.
+
+    None of the parts may hold a slash.
+    """
     prefix = f"{kind}/{customer_id}/{source}/".encode()
     padded = b" " * (-len(prefix) % 3) + prefix
     return b2a_base64(padded, newline=False).translate(URL_SAFE).decode("ascii")
