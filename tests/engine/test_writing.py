@@ -9,7 +9,7 @@ import pytest
 from tests.engine.house import CUSTOMER, House, complaint, four_sources, links_of, three_customers
 
 from klantbeeld.engine.ports import Reading
-from klantbeeld.graph.ids import seal_parts
+from klantbeeld.graph.ids import RecordId, seal_record_id
 from klantbeeld.sdk import words
 from klantbeeld.sdk.acts import Act
 from klantbeeld.sdk.connector import Doing
@@ -59,7 +59,7 @@ def kept(house: House) -> list[Reading]:
 
 def solving(record_id: str, source: str = "complaints") -> dict[str, Any]:
     """Give the variables that solve a complaint of the customer's, or one that is said to be."""
-    named = seal_parts("Complaint", CUSTOMER, source, record_id)
+    named = seal_record_id(RecordId("Complaint", CUSTOMER, source, record_id))
     return {"input": {"complaintId": named, "resolution": "done", "channel": "APP", "idempotencyKey": "k"}}
 
 
