@@ -11,9 +11,10 @@ from tests.faults.writes.operations import Operation
 from tests.faults.writes.wire import PATIENCE, Answer, Unanswered, ask
 
 FINAL = frozenset({"APPLIED", "NOT_APPLIED", "COMPENSATED"})
+LISTED = "query Listed($id: ID!) { operation(id: $id) { status parked } }"
 OK = 200
 TOKEN = "klantbeeld-consistency-token"
-GIVES_UP = 5.0  # seconds after which it believes that nobody knows
+GIVES_UP = 2.0  # seconds after which it believes that nobody knows
 LONGEST_PAUSE = 0.4  # seconds between two tries
 
 
@@ -45,6 +46,7 @@ class Client:
     chance: random.Random
     told: list[Told] = field(default_factory=list)
     told_otherwise: Told | None = None
+    is_listed: bool = False
     unseen_by: list[int] = field(default_factory=list)
     waits: float = PATIENCE
 
@@ -86,6 +88,15 @@ class Client:
     async def ask_otherwise(self, replica: Asked) -> None:
         """Ask for something else under the same key, once, to be refused."""
         self.told_otherwise = await self._post(replica, self.operation.other_request)
+
+    async def look_up(self, replica: Asked) -> None:
+        """Ask whether its operation is listed as one that only a person can settle."""
+        if self.last is None:
+            return
+        request = {"query": LISTED, "variables": {"id": self.last.operation_id}}
+        answer = await self._send(replica, request)
+        found = ((answer.body or {}).get("data") or {}).get("operation") if answer else None
+        self.is_listed = bool(found and found["status"] == "UNKNOWN" and found["parked"])
 
     async def read(self, replica: Asked) -> bool | None:
         """Read what it changed, with the token that it got: whether it is there; None where nothing can be read."""

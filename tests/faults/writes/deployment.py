@@ -29,7 +29,7 @@ from klantbeeld.store.migrate import migrate
 HERE = Path(__file__).parent
 SCOPES = (
     *("customer:read", "crm:read", "billing:read", "complaints:read", "marketing:read", "sources:read"),
-    *("crm:write", "billing:write", "billing:credit", "complaints:write", "marketing:write"),
+    *("crm:write", "billing:write", "billing:credit", "complaints:write", "marketing:write", "operations:read"),
 )
 LIFETIME = 12 * 60 * 60.0  # seconds
 TIMEOUT = 0.4  # seconds that a call to a source may take; the owners are silent for longer

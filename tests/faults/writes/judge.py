@@ -84,6 +84,8 @@ def _untrue(client: Client, holds: Counter[str]) -> Iterator[str]:
         yield f"no answer told what came of it (last: {client.told[-1].code if client.told else 'none'})"
     elif status in {"NOT_APPLIED", "COMPENSATED"} and holds:
         yield f"told {status}, and done in {', '.join(sorted(holds))}"
+    elif status == "UNKNOWN" and not client.is_listed:
+        yield "not known, and not listed as such"
     elif status not in FINAL | {"UNKNOWN"}:
         yield f"left {status}"
 

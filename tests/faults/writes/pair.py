@@ -19,7 +19,6 @@ from tests.faults.writes.wire import ask
 PATIENCE = 25.0  # seconds that a client insists
 SETTLE_POLL = 0.25
 IMPATIENCE = 1.2  # seconds that a client waits for a replica that may have been stopped
-RESTS_AFTER = 6.0  # seconds; leases, late executions and what owners remember are shorter
 AGAIN = 10  # tries, for an operation that is in somebody's hands
 STOP_POLL = 0.02
 AWAKE = 0.6  # seconds in which whoever was stopped does what it was about to do
@@ -171,15 +170,14 @@ class Pair:
         await ask(self.effects.port, "POST", "/control/faults", faults)
 
     async def _settle(self, clients: Sequence[Client], *, since: float) -> None:
-        """Ask on, until nothing is under way any more; what stays unknown longer than anything may take is at rest."""
+        """Ask on, until nothing is under way any more; what is listed for people to settle is at rest."""
         loop = asyncio.get_running_loop()
-        while loop.time() < since + SETTLES_WITHIN:
-            is_late = loop.time() > since + RESTS_AFTER
-            waiting = [client for client in clients if not client.is_told and not (is_late and client.is_unknown)]
-            if not waiting:
+        while waiting := [client for client in clients if not client.is_told and not client.is_listed]:
+            if loop.time() > since + SETTLES_WITHIN:
                 return
             await asyncio.sleep(SETTLE_POLL)
             await asyncio.gather(*(client.ask(self.replicas[0]) for client in waiting))
+            await asyncio.gather(*(client.look_up(self.replicas[0]) for client in waiting if client.is_unknown))
 
     async def wait_for_owners(self) -> None:
         """Wait until the owners are doing nothing any more, and read what they did."""

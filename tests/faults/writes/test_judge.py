@@ -31,6 +31,7 @@ APPLIED, NOT_APPLIED = Told(2.0, "APPLIED", "1"), Told(2.0, "NOT_APPLIED", "1")
         ([DONE], [Told(2.0, "COMPENSATED", "1")], "told COMPENSATED, and done in crm"),
         ([DONE], [Told(2.0, code="INTERNAL")], "no answer told what came of it (last: INTERNAL)"),
         ([DONE], [], "no answer told what came of it (last: none)"),
+        ([DONE], [Told(2.0, "UNKNOWN", "1")], "not known, and not listed as such"),
         ([], [Told(2.0, "PENDING_APPROVAL", "1")], "left PENDING_APPROVAL"),
         ([DONE], [NOT_APPLIED, Told(3.0, "APPLIED", "1")], "told NOT_APPLIED after it was done"),
         ([DONE], [APPLIED, Told(3.0, "APPLIED", "2")], "one key, 2 operations"),
@@ -49,12 +50,21 @@ def test_each_fault_is_seen(effects: list[dict[str, Any]], told: list[Told], fau
         ([], [NOT_APPLIED]),
         ([entry(None, MARK, at=3.0)], [NOT_APPLIED, Told(4.0, "APPLIED", "1")]),
         ([DONE, BACK], [Told(2.0, "COMPENSATED", "1")]),
-        ([DONE], [Told(2.0, "UNKNOWN", "1")]),
-        ([], [Told(2.0, "UNKNOWN", "1")]),
     ],
 )
 def test_what_is_right_is_let_pass(effects: list[dict[str, Any]], told: list[Told]) -> None:
     assert judged(effects, told) == []
+
+
+@pytest.mark.parametrize("effects", [[], [DONE]])
+def test_what_is_not_known_may_be_listed_as_such(effects: list[dict[str, Any]]) -> None:
+    client = Client(Operation(MARK, KINDS["version"], "C1", "id"), "token", random.Random(1))
+    client.told.append(Told(2.0, "UNKNOWN", "1"))
+    client.is_listed = True
+    seen = Effects(0)
+    seen.of_customer["C1"] = list(effects)
+
+    assert judge(client, seen) == []
 
 
 def test_another_input_under_the_same_key_must_not_be_taken() -> None:
