@@ -28,6 +28,7 @@ KINDS = ("complaints", "interactions", "reports")
 
 CARELESS = "billing"  # gives the first answer to a key, whatever comes with it
 MEMORY = 5.0  # seconds for which a key is remembered
+REST_WITHIN = 1.0  # seconds in which a request that has begun has to be there, as every server has it
 SLOW = 0.15
 SILENCE = 1.0  # longer than the gateway waits
 LATE = 1.0  # a write that is done late is done so long after it came
@@ -153,11 +154,17 @@ async def _carried_out(
 
 
 async def read_request(reader: asyncio.StreamReader) -> Request | None:
-    """Read one request; None where the connection has ended."""
+    """Read one request; None where the connection has ended, or the rest of a request does not come."""
     try:
-        head = await reader.readuntil(b"\r\n\r\n")
-    except asyncio.IncompleteReadError:
+        first = await reader.readexactly(1)
+        async with asyncio.timeout(REST_WITHIN):
+            return await _read_rest(first, reader)
+    except (asyncio.IncompleteReadError, TimeoutError):
         return None
+
+
+async def _read_rest(first: bytes, reader: asyncio.StreamReader) -> Request:
+    head = first + await reader.readuntil(b"\r\n\r\n")
     line, *lines = head.decode("latin-1").rstrip().split("\r\n")
     method, target, _ = line.split(" ")
     headers = {name.lower(): value.strip() for name, _, value in (one.partition(":") for one in lines)}
