@@ -14,6 +14,7 @@ import pytest
 
 from klantbeeld.sandbox.launcher import Sandbox
 
+from .caching import live_only
 from .running import Ask, Calls, Gateway
 
 pytestmark = pytest.mark.xdist_group("acceptance")
@@ -142,6 +143,7 @@ def test_harmless_queries_sent_meanwhile_are_all_answered(ask: Ask, gateway: Gat
 
 
 @pytest.mark.feature("3 bad input", "A source that answers wrong types costs that field, and the error names both")
+@live_only
 def test_a_source_that_answers_wrong_types_costs_that_field(ask: Ask, ids: dict[str, str], sandbox: Sandbox) -> None:
     fields = "party { fullName } invoices { nodes { number } } consents { status }"
     document = f"query Q($id: ID!) {{ customer(id: $id) {{ {fields} }} }}"

@@ -9,6 +9,7 @@ import pytest
 from klantbeeld.cli.views import view
 from klantbeeld.sandbox.launcher import Sandbox
 
+from .caching import live_only
 from .running import ANSWER_SECONDS, Ask, Gateway, deploy, running
 
 pytestmark = pytest.mark.xdist_group("acceptance")
@@ -80,6 +81,7 @@ def test_documents_that_share_a_plan_tell_errors_at_their_own_places(ask: Ask, i
 
 
 @pytest.mark.feature("3 engine", "A document is compiled when it recurs, and answers the same before and after")
+@live_only
 def test_a_document_answers_the_same_the_first_time_and_later(ask: Ask, gateway: Gateway, ids: dict[str, str]) -> None:
     text = view("service-call").replace("query ServiceCall", "query OnceAndAgain")
     fallbacks = counted(ask, gateway, "klantbeeld_assembler_fallbacks_total")

@@ -11,6 +11,7 @@ from klantbeeld.sandbox.facts import SYSTEMS
 from klantbeeld.sandbox.launcher import Sandbox
 
 from .acting import INPUTS
+from .caching import live_only
 from .running import Ask, Calls
 
 pytestmark = pytest.mark.xdist_group("acceptance")
@@ -37,6 +38,7 @@ fragment Sourcing on Sourced { provenance { source freshness fetchedAt } version
 
 
 @pytest.mark.feature("3 engine", "All calls that depend on nothing start at once: the time of the slowest, not the sum")
+@live_only
 def test_calls_that_depend_on_nothing_start_at_once(ask: Ask, ids: dict[str, str], sandbox: Sandbox) -> None:
     fields = "party { fullName } invoices { nodes { number } } complaints { nodes { id } } consents { status }"
     document = f"query Together($id: ID!) {{ customer(id: $id) {{ {fields} }} }}"
@@ -78,6 +80,7 @@ def test_no_source_is_asked_for_what_is_not_selected(ask: Ask, ids: dict[str, st
     "The whole language: variables with defaults, conditions, fragments on objects and interfaces, aliases, type "
     "names, lists, enums, scalars, computed fields, nested connections",
 )
+@live_only
 def test_the_whole_language_is_understood(ask: Ask, ids: dict[str, str]) -> None:
     first, second = (ask(LANGUAGE, {"id": ids["fatima-el-amrani"], "open": None}).data for _ in range(2))
     for answer in (first, second):
