@@ -18,7 +18,6 @@ pytestmark = pytest.mark.xdist_group("acceptance")
 
 MILA = "mila-hendriks"
 FILE = f"mutation File($input: FileComplaintInput!) {{ fileComplaint(input: $input) {{ {PAYLOAD} expiresAt }} }}"
-PAIRS = 40
 
 
 def complaint(customer_id: str, **more: Any) -> dict[str, Any]:
@@ -128,17 +127,16 @@ def test_a_passing_failure_is_not_frozen(ask: Ask, ids: dict[str, str], sandbox:
     assert again["operationId"] == refused["operationId"]
 
 
-@pytest.mark.feature(
-    "5 figures", "Racing pairs on two replicas: one effect, one answer, another input 422 (short form)"
-)
+@pytest.mark.feature("5 figures", "Racing pairs on two replicas: one effect, one answer, another input 422")
+@pytest.mark.parametrize("pairs", [40, pytest.param(1_000, marks=pytest.mark.slow)])
 def test_racing_pairs_on_two_replicas(
-    ask: Ask, deployment: Deployment, ids: dict[str, str], sandbox: Sandbox, http: httpx.Client
+    pairs: int, ask: Ask, deployment: Deployment, ids: dict[str, str], *, sandbox: Sandbox, http: httpx.Client
 ) -> None:
     with running(Gateway(deployment.file, free_port(), name="racing")) as second:
         there = Ask(second.address, deployment.issuer, deployment.settings, http)
         tokens = {one: one.token(MILA) for one in (ask, there)}
         with ThreadPoolExecutor(2) as pool:
-            for number in range(PAIRS):
+            for number in range(pairs):
                 given = complaint(ids[MILA], subject=f"Race {number}", idempotencyKey=f"race-{uuid.uuid4()}")
                 pair = list(pool.map(lambda one, given=given: sent(one, given, token=tokens[one]), (ask, there)))
                 answers = [told(reply) for reply in pair if reply.status == 200]
@@ -147,4 +145,4 @@ def test_racing_pairs_on_two_replicas(
                 assert all(answer == answers[0] for answer in answers)
                 other = sent(there, {**given, "subject": "anders"}, token=tokens[there])
                 assert other.status == 422
-    assert tickets(sandbox) == PAIRS
+    assert tickets(sandbox) == pairs
