@@ -50,7 +50,7 @@ def tell(transactions: Transactions, clock: Clock) -> Teller:
 
 @pytest.fixture
 def people(tasks: Tasks, tell: Teller, clock: Clock) -> People:
-    return People(tasks, tell, now=clock, new_id=new_id)
+    return People(tasks, tell, now=clock, new_id=new_id, keep=7 * DAY)
 
 
 def encoded(payload: object) -> bytes:
@@ -109,6 +109,16 @@ async def test_what_a_person_decided_is_what_comes_of_the_step(
     assert task is not None
     await tasks.complete(task, decision, SECOND, BEGAN)
     assert await people.take(ROW, APPROVE, encoded(APPROVAL)) == came
+
+
+async def test_a_new_task_makes_room_for_what_was_decided_long_ago(people: People, tasks: Tasks, clock: Clock) -> None:
+    await people.take(ROW, APPROVE, encoded(APPROVAL))
+    task = await tasks.of_step(OPERATION, 1)
+    assert task is not None
+    await tasks.complete(task, Decision.APPROVED, SECOND, BEGAN)
+    clock.pass_by(days=8)
+    await people.take(ROW, step(2, "approve", "approve"), encoded(APPROVAL))
+    assert await tasks.find(task.id) is None
 
 
 async def test_an_escalation_is_a_task_that_nobody_waits_for(people: People, tasks: Tasks) -> None:

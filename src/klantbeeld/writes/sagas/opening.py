@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import httpx
 
@@ -85,7 +85,7 @@ def _handlers(parts: SagaParts, tasks: Tasks) -> Mapping[str, StepHandler]:
     writes = parts.settings.writes
     source = writes.events.source if writes.events else OURS
     tell = Teller(parts.transactions, source=source, wait=writes.journal_wait, now=parts.now)
-    people = People(tasks, tell, now=parts.now, new_id=parts.new_id)
+    people = People(tasks, tell, now=parts.now, new_id=parts.new_id, keep=timedelta(days=writes.keep_days))
     renewal = KeyRenewal(parts.identity, parts.transactions, wait=writes.journal_wait)
     return {
         APPROVE: people,

@@ -14,18 +14,23 @@ ESCALATED = "task-escalated"  # what those who listen are told
 
 
 class People:
-    """The handler of steps that people do; lives as long as the app."""
+    """The handler of steps that people do; lives as long as the app. `keep` is how long what was decided is kept."""
 
-    def __init__(self, tasks: Tasks, tell: Teller, *, now: Callable[[], datetime], new_id: Callable[[], str]) -> None:
+    def __init__(
+        self, tasks: Tasks, tell: Teller, *, now: Callable[[], datetime], new_id: Callable[[], str], keep: timedelta
+    ) -> None:
         self._tasks = tasks
         self._tell = tell
         self._now = now
         self._new_id = new_id
+        self._keep = keep
 
     async def take(self, operation: OperationRow, step: StepRow, payload: bytes, /) -> Done | Waiting:
         """Make the task, or see what came of it; what nobody decided in time goes to those above."""
         asked = opened(payload, Approval)
         task = await self._tasks.ensure(self._new(operation, step, asked))
+        if not step.attempts:  # a new task makes room: whatever was decided long ago goes
+            await self._tasks.forget(self._now() - self._keep)
         if not asked.awaited:
             await self._tell.tell(operation, step, "task-made")
             return Done(applied=True)
