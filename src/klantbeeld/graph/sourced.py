@@ -62,7 +62,8 @@ def global_id(record: Parent[Record]) -> strawberry.ID:
     assert origin  # noqa: S101 - every record that reaches the graph was labelled
     # Written out, as every record comes here: it is `seal_record_id`, and is not wrapped as an ID.
     sealed = b2a_base64(record.record_id.encode(), newline=False).translate(URL_SAFE, b"=").decode()
-    return sealed_prefix(record.__class__.__name__, origin.customer_id, origin.source) + sealed  # type: ignore[return-value]
+    prefix = sealed_prefix(record.__class__.__name__, origin.customer_id, origin.source)
+    return prefix + sealed  # type: ignore[return-value]  # an ID is a text to whoever does not check types
 
 
 @strawberry.interface(description="A record of one source, which can say where it comes from.")
