@@ -106,7 +106,7 @@ class Operation:
     @property
     def reading(self) -> Mapping[str, Any]:
         """What a client sends to read what it changed."""
-        document = f"query Read($id: ID!) {{ customer(id: $id) {{ {self.kind.read} }} }}"
+        document = f"query Read($id: ID!) {{ customer(id: $id) {{ {self.kind.read} sources {{ state }} }} }}"
         return {"query": document, "variables": {"id": self.customer_id}}
 
     @property

@@ -98,6 +98,7 @@ class Pair:
         settled_in = asyncio.get_running_loop().time() - recovered
         if self.has_journal:
             await asyncio.gather(*(self._ask_again(client) for client in clients if client.last))
+            await self._settle(clients, since=asyncio.get_running_loop().time())  # a refusal may have been tried again
         await self.wait_for_owners()
         return Verdict(
             seed=0,
