@@ -10,6 +10,25 @@ from klantbeeld.settings_section import Bilingual, Seconds, Secret, Section
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
+class ConnectionSettings(Section):
+    """The source's kept-alive connections, and the most that is read of an answer's head."""
+
+    idle: Seconds = 30.0
+    """A connection that is unused for so long is closed, in seconds."""
+    age: Seconds = 300.0
+    """A connection older than this takes no new call, in seconds, so that a name that leads elsewhere now is followed:
+    each opening resolves it anew. Of `wire`; with `httpx` only `idle` ends a connection."""
+    waiting: int = Field(default=1_024, gt=0)
+    """Most calls that wait for a connection; the next one fails. Of `wire`."""
+    head: int = Field(default=65_536, gt=0)
+    """Largest head of an answer, in bytes, informational answers before it included; also the most of trailers and
+    chunk sizes. Of `wire`; `httpx` has a limit of its own, 100 KiB."""
+    headers: int = Field(default=100, gt=0)
+    """Most header lines of an answer. Of `wire`."""
+    interim: int = Field(default=8, ge=0)
+    """Most informational answers (1xx) before the real one. Of `wire`."""
+
+
 class BulkheadSettings(Section):
     """How many calls to the source may be under way: as many as it answers without slowing down."""
 
@@ -146,6 +165,9 @@ class SourceSettings(Section):
     """How long the system keeps what it has, as an ISO 8601 duration or in words."""
     timeout: Seconds = 2.0
     """Longest a single call may take, in seconds; the request's deadline may be sooner."""
+    first_byte_timeout: Seconds | None = None
+    """Longest until the first byte of an answer, in seconds, and with `httpx` between any two parts of it; without it
+    `timeout` alone counts."""
     deadline_header: str | None = Field(default=None, pattern=r"^[A-Za-z0-9-]{1,64}$")
     """Header in which the source is told how long its answer is waited for, in milliseconds, if it takes one; without
     it the one that the connector names."""
@@ -163,6 +185,8 @@ class SourceSettings(Section):
     """Our certificate for a source that demands one (mTLS): a PEM file with its chain and, mostly, its key."""
     client_key: Path | None = None
     """The unencrypted key of the client certificate, if it has a file of its own."""
+    connections: ConnectionSettings = ConnectionSettings()
+    """Its connections."""
     share_calls: bool = True
     """Callers with the same rights and purpose who ask the same at the same time share one call."""
     feed: FeedSettings = FeedSettings()

@@ -20,6 +20,7 @@ from klantbeeld.sandbox.launcher import Sandbox
 from .caching import evict_all
 from .linked import ACCOUNTS, COMPLAINTS, HEALTH, PARTY, Keys, Linked, linked
 from .running import ANSWER_SECONDS, Ask, Calls, Deployment, Gateway, deploy, running
+from .wired import Wired, wired
 
 CROWD = 24
 LAST = "test_promise_1_nothing_copied.py"
@@ -138,3 +139,19 @@ def linked_gateway(served: tuple[Deployment, Gateway], sandbox: Sandbox, http: h
     for system in SYSTEMS:
         sandbox.clear_log(system)
     return found
+
+
+@pytest.fixture(scope="session")
+def wayward(servers: Sandbox, http: httpx.Client, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Wired]:
+    """Serve the four systems through others that may answer in any way."""
+    with wired(tmp_path_factory.mktemp("wired"), servers, http) as found:
+        yield found
+
+
+@pytest.fixture
+def wired_gateway(wayward: Wired, sandbox: Sandbox) -> Wired:
+    """Give it with every system well, and no connection open but those of one reading of each."""
+    for system in SYSTEMS:
+        wayward.systems[system].forget()
+    assert wayward.read().data
+    return wayward

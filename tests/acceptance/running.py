@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
+from urllib.parse import urlsplit
 
 import httpx
 
@@ -223,3 +224,14 @@ class Ask:
             response.json(),
             response.elapsed.total_seconds(),
         )
+
+
+def send_and_leave(ask: Ask, body: Mapping[str, Any]) -> socket.socket:
+    """Send an agent's request over a connection of its own, which the caller closes."""
+    content = httpx.Request("POST", ask.url, json=body).content
+    address = urlsplit(ask.url)
+    connection = socket.create_connection((address.hostname, address.port))
+    head = f"POST {address.path} HTTP/1.1\r\nHost: gateway\r\nContent-Type: application/json\r\n"
+    head += f"Authorization: Bearer {ask.token('agent')}\r\nContent-Length: {len(content)}\r\n\r\n"
+    connection.sendall(head.encode() + content)
+    return connection

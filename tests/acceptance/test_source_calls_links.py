@@ -1,10 +1,7 @@
 """The links that hold calls in time and in number: deadline, bulkhead, quota, and what `sources` shows of all."""
 
-import socket
 import threading
 import time
-from typing import Any
-from urllib.parse import urlsplit
 
 import httpx
 import pytest
@@ -12,7 +9,7 @@ import pytest
 from klantbeeld.sandbox.facts import System
 
 from .linked import ACCOUNTS, COMPLAINTS, CONSENTS, DAY, KEY, PARTY, Linked, spread, together
-from .running import Ask, Deployment, Gateway, command, free_port
+from .running import Ask, Deployment, Gateway, command, free_port, send_and_leave
 
 pytestmark = pytest.mark.xdist_group("acceptance")
 
@@ -69,23 +66,12 @@ def test_no_call_starts_after_the_deadline(linked_gateway: Linked) -> None:
     assert linked_gateway.sandbox.log("stripe") == []
 
 
-def send_and_leave(linked: Linked, body: dict[str, Any]) -> socket.socket:
-    """Send a request over a connection of its own, which the caller closes."""
-    content = httpx.Request("POST", linked.ask.url, json=body).content
-    address = urlsplit(linked.gateway.address)
-    connection = socket.create_connection((address.hostname, address.port))
-    head = "POST /graphql HTTP/1.1\r\nHost: gateway\r\nContent-Type: application/json\r\n"
-    head += f"Authorization: Bearer {linked.ask.token('agent')}\r\nContent-Length: {len(content)}\r\n\r\n"
-    connection.sendall(head.encode() + content)
-    return connection
-
-
 @pytest.mark.feature("4 links", "Deadline: a client that goes away cancels its reads within 200 ms")
 def test_a_client_that_goes_away_cancels_its_reads(linked_gateway: Linked) -> None:
     linked_gateway.sandbox.set_fault("stripe", {"mode": "hang"})
     document = f"query Q($id: ID!) {{ customer(id: $id) {{ {PARTY} {ACCOUNTS} }} }}"
     variables = {"id": linked_gateway.deployment.customers[KEY]}
-    connection = send_and_leave(linked_gateway, {"query": document, "variables": variables})
+    connection = send_and_leave(linked_gateway.ask, {"query": document, "variables": variables})
     linked_gateway.until("source_calls_under_way", 1, source="stripe", within=1)
     time.sleep(0.15)
     connection.close()
@@ -104,7 +90,7 @@ def test_a_client_that_goes_away_leaves_its_write_alone(linked_gateway: Linked) 
         "idempotencyKey": f"gone-{time.time()}",
     }
     document = "mutation M($input: ChangeBillingDetailsInput!) { changeBillingDetails(input: $input) { status } }"
-    connection = send_and_leave(linked_gateway, {"query": document, "variables": {"input": given}})
+    connection = send_and_leave(linked_gateway.ask, {"query": document, "variables": {"input": given}})
     linked_gateway.until("source_calls_under_way", 1, source="stripe", within=1)
     connection.close()
     linked_gateway.until("source_calls_under_way", 0, source="stripe", within=2)

@@ -13,6 +13,7 @@ from tests.sources.wire.conftest import Peer, Serve, serve, soon
 
 from klantbeeld.errors import ConfigurationError, SourceError, SourceInvalid, SourceTimeout, SourceUnavailable
 from klantbeeld.settings import Bilingual, SourceSettings
+from klantbeeld.settings_source import ConnectionSettings
 from klantbeeld.sources.transport import HttpxTransport, open_transport
 from klantbeeld.sources.wire import Limits, Origin, Wire
 
@@ -205,6 +206,34 @@ async def test_another_address_of_the_same_system_has_a_transport_of_its_own(ser
     transport = open_transport(settings(), address=f"http://127.0.0.1:{upstream.port}/oauth2/token")
     assert (await transport.exchange("POST", "/oauth2/token", (), b"a=b", deadline=soon())).body == b"hello"
     await transport.aclose()
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize(
+    ("more", "answer"),
+    [
+        (
+            {"connections": ConnectionSettings(headers=2)},
+            b"HTTP/1.1 200 OK\r\nX: y\r\nX: y\r\nContent-Length: 0\r\n\r\n",
+        ),
+        (
+            {"connections": ConnectionSettings(head=50)},
+            b"HTTP/1.1 200 OK\r\nX: %b\r\nContent-Length: 0\r\n\r\n" % (b"y" * 50),
+        ),
+        ({"connections": ConnectionSettings(interim=0)}, b"HTTP/1.1 103 Hints\r\n\r\n" + HELLO),
+        ({"max_body_bytes": 4}, HELLO),
+        ({"first_byte_timeout": 0.05}, b""),
+    ],
+)
+async def test_settings_set_the_limits_of_the_wire(serve: Serve, more: dict[str, Any], answer: bytes) -> None:
+    address = f"http://127.0.0.1:{(await serve(answer)).port}"
+    usual, limited = open_transport(settings(base_url=address)), open_transport(settings(base_url=address, **more))
+    if answer:
+        assert (await usual.exchange("GET", "/", (), deadline=soon())).status == 200
+    with pytest.raises((SourceInvalid, SourceTimeout)):
+        await limited.exchange("GET", "/", (), deadline=soon())
+    for transport in (usual, limited):
+        await transport.aclose()
 
 
 def test_a_wrong_bundle_or_address_is_said_before_anything_starts(tmp_path: Path) -> None:

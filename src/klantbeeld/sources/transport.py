@@ -62,18 +62,23 @@ def open_transport(source: SourceSettings, *, address: str | None = None) -> Tra
     It reaches the source's own origin, or that of another `address` of the same system, such as where it gives tokens.
     """
     origin = Origin.of(address or source.base_url)
-    limits = Limits(
-        connect=source.connect_timeout,
-        first_byte=source.timeout,
-        whole=source.timeout,
-        connections=source.max_connections,
-        body=source.max_body_bytes,
-        content=source.max_body_bytes,
-    )
+    limits = _limits(source)
     tls = None
     if origin.scheme == "https":
         tls = trust(source.ca_bundle, certificate=source.client_certificate, key=source.client_key)
     return Wire(origin, limits, tls=tls) if source.transport == "wire" else HttpxTransport(origin, limits, tls=tls)
+
+
+def _limits(source: SourceSettings) -> Limits:
+    return Limits(
+        connect=source.connect_timeout,
+        first_byte=source.first_byte_timeout or source.timeout,
+        whole=source.timeout,
+        connections=source.max_connections,
+        body=source.max_body_bytes,
+        content=source.max_body_bytes,
+        **source.connections.model_dump(),
+    )
 
 
 class HttpxTransport:
