@@ -22,8 +22,11 @@ from klantbeeld.graph.search import FOUND
 from klantbeeld.sdk.connector import Doing, Reading
 from klantbeeld.sdk.read import Read
 from klantbeeld.sdk.roles import ROLES
+from klantbeeld.sdk.sagas import Do, Saga
+from klantbeeld.settings_saga import ApprovalSettings
 from klantbeeld.settings_sharing import CacheSettings
 from klantbeeld.texts import codes, say
+from klantbeeld.writes.sagas.catalogue import built_in
 
 # Root fields that may ask sources before the fields below them, by name.
 ASKED_AT_THE_ROOT: Mapping[str, tuple[Read, ...]] = {
@@ -34,6 +37,9 @@ ASKED_AT_THE_ROOT: Mapping[str, tuple[Read, ...]] = {
 
 # Acts behind mutations that are not called as their act is.
 ACTS: Mapping[str, str] = {"give_consent": "set_consent", "withdraw_consent": "set_consent"}
+
+# Mutations over several systems; what is asked here of approvals is only that there may be one.
+SAGAS: Mapping[str, Saga] = built_in(ApprovalSettings(), "en")
 
 # Arguments of a page are the engine's own, and do not keep two calls apart.
 PAGING = frozenset({"first", "after"})
@@ -144,8 +150,7 @@ class _Drawing:
     def root(self, above: Branch, joint: Joint) -> None:
         """Draw a field at the root, and what is below it."""
         if joint.type_name == "Mutation":
-            owner, mark = self._owner(joint)
-            branch = above.add(f"{_field(joint)}: writes, {owner}", mark)
+            branch = self._writing(above, joint)
         else:
             branch = above.add(f"{_field(joint)}: {_way_in(joint)}")
         for read in ASKED_AT_THE_ROOT.get(joint.node.name.value, ()):
@@ -199,8 +204,23 @@ class _Drawing:
             members = ", ".join(sorted(planned.members)) or "ids alone"
             yield f"{role} {source.name}.{call}: {members}{_pages(planned.read, source.readings[call])}", "plain"
 
-    def _owner(self, joint: Joint) -> tuple[str, Mark]:
-        act, role = act_of(joint), _role(joint)
+    def _writing(self, above: Branch, joint: Joint) -> Branch:
+        """Draw what a mutation writes: by one owner, step by step over several, or by what its input names."""
+        saga, act = SAGAS.get(joint.node.name.value), act_of(joint)
+        if saga is not None:
+            branch = above.add(f"{_field(joint)}: writes over several systems, one step after another")
+            for step in saga.steps:
+                if isinstance(step, Do):
+                    branch.add(*self._owner(step.act, step.role.name))
+                else:
+                    branch.add(f"{step.name}: waits for a person, where it is needed", "note")
+            return branch
+        if all(act not in role.acts for role in ROLES.values()):
+            return above.add(f"{_field(joint)}: writes what its input names decides")
+        owner, mark = self._owner(act, _role(joint))
+        return above.add(f"{_field(joint)}: writes, {owner}", mark)
+
+    def _owner(self, act: str, role: str) -> tuple[str, Mark]:
         able = [source for source in self.scene.sources if role in source.roles and act in source.doings]
         named = self.scene.owners.get(act)
         chosen = [source for source in self.scene.sources if source.name == named] if named else able
