@@ -150,3 +150,12 @@ def test_closed_again_it_takes_as_many_failures_as_before() -> None:
     for _ in range(10):
         breaker.fail(111)
     assert breaker.is_closed
+
+
+def test_closed_again_it_does_not_hold_what_went_before_against_the_source() -> None:
+    breaker = an_open_one(100)
+    for number in range(3):
+        probe(breaker, 105 + number / 10, works=True)
+    assert breaker.is_closed
+    breaker.fail(106)  # well within the ten seconds of those that opened it
+    assert breaker.is_closed

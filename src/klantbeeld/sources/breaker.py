@@ -87,6 +87,7 @@ class Breaker:
             self._proved += 1
             if self._proved >= self._settings.probes:
                 self.is_closed = True
+                traffic.forgive()  # or the next failure, whenever it comes, would open it for those of before
                 self._changed(BreakerState.CLOSED)
 
     def fail(self, now: float) -> None:

@@ -37,6 +37,11 @@ class Traffic:
             self._turn(now)
         return self.calls + sum(calls for calls, _ in self._past), self._failures + sum(bad for _, bad in self._past)
 
+    def forgive(self) -> None:
+        """Forget the failures: what they were held against is over."""
+        self._failures = 0
+        self._past = deque(((calls, 0) for calls, _ in self._past), maxlen=STEPS - 1)
+
     @property
     def total(self) -> int:
         """All calls that were ever counted."""
