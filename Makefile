@@ -39,7 +39,7 @@ nightly: .venv/.tested  ## compare three executors on 20,000 generated operation
 	@KLANTBEELD_CASES=$${KLANTBEELD_CASES:-20000} $(PYTEST) tests/engine/test_properties.py -k block -rP $(ARGS)
 
 faults: .venv/.tested  ## break sources and processes, and see what is promised still hold
-	@$(BIN)/python tests/faults/writes/run.py $(ARGS)
+	@$(BIN)/python tests/faults/run.py $(ARGS)
 
 docs: .venv/.tested  ## write the generated pages anew
 	@$(BIN)/python scripts/docs.py

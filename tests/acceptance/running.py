@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 import tomllib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -116,6 +116,7 @@ class Gateway:
     port: int
     environ: Mapping[str, str] = field(default_factory=dict)
     name: str = "gateway"
+    program: Sequence[str | Path] = (KLANTBEELD,)
     process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -139,7 +140,7 @@ class Gateway:
         scratch.mkdir(exist_ok=True)
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [KLANTBEELD, "serve", "--config", self.file, "--port", str(self.port)],
+                [*self.program, "serve", "--config", self.file, "--port", str(self.port)],
                 cwd=scratch,
                 env={"PATH": os.environ["PATH"], "HOME": str(scratch), "TMPDIR": str(scratch), **self.environ},
                 stdout=log,

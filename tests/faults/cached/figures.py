@@ -17,6 +17,7 @@ from unittest.mock import patch
 
 import httpx
 from tests.acceptance.running import Deployment, deploy
+from tests.faults.figure import Figure
 
 from klantbeeld.app import Outside, build_app
 from klantbeeld.cli.demo_tokens import token_for
@@ -43,17 +44,6 @@ query Read($id: ID!) { customer(id: $id) {
 } }
 """
 SEED = 20_261_126
-
-
-@dataclass(frozen=True)
-class Figure:
-    """One row: what is promised, how it was tried, what is aimed at, what was measured."""
-
-    promise: str
-    test: str
-    aim: str
-    measured: str
-    is_met: bool
 
 
 @dataclass

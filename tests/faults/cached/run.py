@@ -9,7 +9,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.faults.cached.figures import Figure, deduplication, isolation, staleness, world
+from tests.faults.cached.figures import deduplication, isolation, staleness, world
+from tests.faults.figure import Figure, table
 
 from klantbeeld.sandbox.launcher import Sandbox
 
@@ -32,10 +33,7 @@ def main() -> int:
     for name, default in (("requests", 10_000), ("reads", 1_000), ("rounds", 20)):
         parser.add_argument(f"--{name}", type=int, default=default)
     figures = asyncio.run(measure(**vars(parser.parse_args())))
-    print("| promise | test | aim | measured | |\n|---|---|---|---|---|")  # noqa: T201 - what the script is for
-    for one in figures:
-        mark = "holds" if one.is_met else "**does not hold**"
-        print(f"| {one.promise} | {one.test} | {one.aim} | {one.measured} | {mark} |")  # noqa: T201 - as above
+    sys.stdout.write(f"{table(figures)}\n")
     return 0 if all(one.is_met for one in figures) else 1
 
 
