@@ -7,7 +7,7 @@ import base64
 import json
 import secrets
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -59,17 +59,23 @@ class Deployment:
         return self.folder / "ids.txt"
 
 
-async def deploy(folder: Path) -> Deployment:
-    """Write the settings and fill the map, as far as that was not done before."""
+async def deploy(
+    folder: Path,
+    *,
+    customers: int = LINKS // len(SOURCES),
+    asked: int = ASKED,
+    upstreams: Mapping[str, str] = UPSTREAMS,
+) -> Deployment:
+    """Write the settings and fill the map, as far as that was not done before; `asked` customers will be asked for."""
     issuer = _issuer(folder)
     (folder / "secrets").mkdir(exist_ok=True)
     for name in ("match_key", "trail_key"):
         if not (folder / "secrets" / name).exists():
             (folder / "secrets" / name).write_text(base64.b64encode(secrets.token_bytes(32)).decode())
-    for upstreams, address in UPSTREAMS.items():
-        Deployment(folder, "", ()).config(upstreams).write_text(_filled(folder, issuer, address))
-    settings = load_settings(Deployment(folder, "", ()).config("at once"), {})
-    ids = await _settle(settings)
+    for name, address in upstreams.items():
+        Deployment(folder, "", ()).config(name).write_text(_filled(folder, issuer, address))
+    settings = load_settings(Deployment(folder, "", ()).config(next(iter(upstreams))), {})
+    ids = await _settle(settings, customers, asked)
     scopes = settings.access.classes["agent"].scopes
     token = issuer.token("agent-1", "bench", caller_class="agent", scopes=scopes, lifetime=LIFETIME)
     made = Deployment(folder, token, ids)
@@ -96,21 +102,21 @@ def _filled(folder: Path, issuer: DemoIssuer, upstreams: str) -> str:
     )
 
 
-async def _settle(settings: Settings) -> tuple[str, ...]:
+async def _settle(settings: Settings, customers: int, asked: int) -> tuple[str, ...]:
     """Fill the map unless it is full; returns the ids of the customers that are asked for."""
     async with open_store(settings.store) as store:
         ring = load_key_ring(settings.identity, lambda secret, where: read_secret(secret, {}, where=where))
         identity = StoredIdentityMap(store, ring, region=settings.identity.default_region)
-        if await identity.by_reference("crm", f"C{LINKS // len(SOURCES):05d}") is None:
-            await import_references(_lines(), identity, decided_by="benchmark", namespace="benchmark")
-        asked = [Reference("crm", f"C{number:05d}") for number in range(1, ASKED + 1)]
-        found = await identity.by_references(asked)
-    return tuple(found[one] for one in asked)
+        if await identity.by_reference("crm", f"C{customers:05d}") is None:
+            await import_references(_lines(customers), identity, decided_by="benchmark", namespace="benchmark")
+        records = [Reference("crm", f"C{number:05d}") for number in range(1, asked + 1)]
+        found = await identity.by_references(records)
+    return tuple(found[one] for one in records)
 
 
-def _lines() -> Iterator[tuple[int, ImportLine]]:
-    """Make the lines of a million records, four of each customer."""
-    for number in range(1, LINKS // len(SOURCES) + 1):
+def _lines(customers: int) -> Iterator[tuple[int, ImportLine]]:
+    """Make the lines of four records of each customer."""
+    for number in range(1, customers + 1):
         key = f"C{number:05d}"
         for place, source in enumerate(SOURCES):
             yield number * len(SOURCES) + place, ImportLine(customer=key, source=source, record_id=key)
