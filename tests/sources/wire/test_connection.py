@@ -52,6 +52,8 @@ MALFORMED = {
     "bare CR in a header": OK + b"X-Cr: a\rb\r\nContent-Length: 2\r\n\r\nhi",
     "no HTTP": b"SSH-2.0-OpenSSH_9.2\r\n",
     "HTTP/2": b"HTTP/2.0 200 OK\r\nContent-Length: 2\r\n\r\nhi",
+    "HTTP/2 behind an informational answer": b"HTTP/1.1 100 Continue\r\n\r\n"
+    b"HTTP/2.0 200 OK\r\nContent-Length: 2\r\n\r\nhi",
     "a status of two digits": b"HTTP/1.1 20 OK\r\nContent-Length: 2\r\n\r\nhi",
     "a status beyond 599": b"HTTP/1.1 600 What\r\nContent-Length: 2\r\n\r\nhi",
     "a status below 100": b"HTTP/1.1 099 What\r\nContent-Length: 2\r\n\r\nhi",
@@ -100,6 +102,16 @@ async def test_a_malformed_answer_is_refused_and_its_connection_closed(
         await wire.exchange("GET", "/", (), deadline=soon())
     assert raised.value.sent
     await upstream.peers[0].lost
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("case", ["HTTP/2", "no HTTP", "HTTP/2 behind an informational answer"])
+async def test_another_protocol_is_refused_though_it_arrives_byte_by_byte(
+    serve: Serve, wire_to: MakeWire, case: str
+) -> None:
+    wire = wire_to(await serve(lambda peer, _: drip(peer, MALFORMED[case])))
+    with pytest.raises(SourceInvalid):
+        await wire.exchange("GET", "/", (), deadline=soon())
 
 
 @pytest.mark.asyncio

@@ -63,6 +63,7 @@ class Connection(asyncio.Protocol):
         "_framed",
         "_headers",
         "_interim",
+        "_is_http_1",
         "_keep",
         "_limits",
         "_origin",
@@ -90,7 +91,7 @@ class Connection(asyncio.Protocol):
         self.exchange: Exchange | None = None
         self.opened_at = self.idle_since = self.first_byte_by = 0.0
         self.received = self._size = self._interim = 0
-        self._complete = False
+        self._complete = self._is_http_1 = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Take the transport (asyncio)."""
@@ -182,6 +183,8 @@ class Connection(asyncio.Protocol):
         if self._complete:
             return
         limits = self._limits
+        if not self._is_http_1 and self._parser.get_http_version()[0] != "1":
+            raise SourceInvalid(f"{self._origin}: the answer is not HTTP/1")
         self._status = status = self._parser.get_status_code()
         if len(self._headers) > limits.headers or (
             self.received > limits.head and sum(len(name) + len(value) for name, value in self._headers) > limits.head
@@ -224,8 +227,10 @@ class Connection(asyncio.Protocol):
             return False
 
     def _feed(self, data: bytes) -> None:
-        if not self.received and data[:7] != _START and not _START.startswith(data):
-            raise SourceInvalid(f"{self._origin}: the answer is not HTTP/1")
+        if not self.received:
+            self._is_http_1 = data[:7] == _START
+            if not self._is_http_1 and not _START.startswith(data):
+                raise SourceInvalid(f"{self._origin}: the answer is not HTTP/1")
         self.received += len(data)
         self._parser.feed_data(data)
         if not self._complete and self.received > self._limits.head + _DEAREST_FRAMING * self._size:
@@ -254,6 +259,7 @@ class Connection(asyncio.Protocol):
 
     def _take_interim(self, status: int) -> None:
         self._interim += 1
+        self._is_http_1 = False  # what comes next says its version anew
         if status not in _INFORMATIONAL or self._framed:
             raise SourceInvalid(f"{self._origin}: informational answer {status} that was not asked for, or with a body")
         if self._interim > self._limits.interim:
