@@ -12,6 +12,7 @@ import threading
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 
@@ -92,6 +93,20 @@ async def well(line: Line, good: Good) -> None:
     await line.say(good.framed())
 
 
+async def join(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, host: str, port: int) -> None:
+    """Pass on what comes, byte for byte, both ways, until both ends are closed."""
+    there, here = await asyncio.open_connection(host, port)
+    await asyncio.gather(_pass(reader, here), _pass(there, writer))
+
+
+async def _pass(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    with contextlib.suppress(OSError):
+        while data := await reader.read(65_536):
+            writer.write(data)
+            await writer.drain()
+    writer.close()
+
+
 class Wayward:
     """The system; `tls` may be changed at any time, and holds for connections that come then."""
 
@@ -103,6 +118,7 @@ class Wayward:
         self.says_at_once = b""
         self.is_mute = False
         self.answers_early = False
+        self.passes_on = False
         self.lines: list[Line] = []
         self.port = 0
         self._behind = behind
@@ -120,7 +136,8 @@ class Wayward:
 
     def forget(self) -> None:
         """Behave well again, and close every connection."""
-        self.behave, self.says_at_once, self.is_mute, self.answers_early = well, b"", False, False
+        self.behave, self.says_at_once, self.is_mute = well, b"", False
+        self.answers_early = self.passes_on = False
         asyncio.run_coroutine_threadsafe(self._hang_up(), self._loop).result(5)
 
     @contextlib.contextmanager
@@ -172,6 +189,9 @@ class Wayward:
             line.certificate = line.writer.get_extra_info("peercert")
         if self.says_at_once:
             await line.say(self.says_at_once)
+        if self.passes_on:
+            behind = urlsplit(self._behind())
+            await join(line.reader, line.writer, str(behind.hostname), behind.port or 80)
 
     async def _answer(self, line: Line) -> None:
         if self.answers_early:

@@ -19,7 +19,7 @@ from klantbeeld.sandbox.facts import SYSTEMS, System
 from klantbeeld.sandbox.launcher import Sandbox
 
 from .running import Ask, Deployment, Gateway, Reply, deploy
-from .wayward import Wayward
+from .wayward import Wayward, join
 
 KEY = "fatima-el-amrani"
 QUESTIONS: Mapping[System, str] = {
@@ -125,17 +125,8 @@ class Proxy:
             first = (await reader.readuntil(b"\r\n\r\n")).split(b"\r\n", 1)[0].decode()
             self.tunnels.append(first)
             host, _, port = first.split(" ")[1].rpartition(":")
-            there, here = await asyncio.open_connection(host, int(port))
             writer.write(b"HTTP/1.1 200 Connected\r\n\r\n")
-            await asyncio.gather(_pass(reader, here), _pass(there, writer))
-
-
-async def _pass(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    with contextlib.suppress(OSError):
-        while data := await reader.read(65_536):
-            writer.write(data)
-            await writer.drain()
-    writer.close()
+            await join(reader, writer, host, int(port))
 
 
 @contextlib.contextmanager
