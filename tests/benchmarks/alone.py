@@ -23,7 +23,7 @@ from starlette.applications import Starlette
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from klantbeeld.cli.serve import YOUNG
+from klantbeeld.cli.serve import COLLECT
 from klantbeeld.engine.engine import Engine, EngineParts
 from klantbeeld.engine.ports import Answer, Reading
 from klantbeeld.gateway import errors as gateway_errors
@@ -241,7 +241,7 @@ def collect_less() -> None:
     """Have the garbage collector look where and when `klantbeeld serve` has it look."""
     gc.collect()
     gc.freeze()
-    gc.set_threshold(YOUNG, *gc.get_threshold()[1:])
+    gc.set_threshold(*COLLECT)
 
 
 def main() -> None:

@@ -41,8 +41,9 @@ def serve(config: Path | None, *, host: str | None, port: int | None) -> None:
         uvloop.run(serving.run(listener, then=lambda: console.print(f"Klantbeeld answers at {address}")))
 
 
-# Objects that were made and not let go before the collector looks for cycles among them.
-YOUNG = 10_000
+# Objects that were made and not let go before the collector looks for cycles among them, and after how many looks it
+# looks further: an error and its traceback are a cycle, so what failed would otherwise stay for long.
+COLLECT = (5_000, 5, 5)
 
 
 class Serving:
@@ -99,7 +100,7 @@ class Serving:
         gc.collect()
         gc.freeze()  # what was made for the start stays, and is not looked through for garbage again
         # What a request makes goes with it, by reference counts; only what does not is worth looking for.
-        gc.set_threshold(YOUNG, *gc.get_threshold()[1:])
+        gc.set_threshold(*COLLECT)
 
     def _times(self) -> tuple[float, float]:
         stopping = self._settings.gateway.stopping
