@@ -108,6 +108,9 @@ def billing_lacks(keys: BillingKeys) -> dict[str, Lack]:
             is_right=bool,
         ),
         "credit_invoice": Lack(asks=credit, because="it has no credit notes, and says 404"),
+        "withdraw_credit": Lack(
+            asks=writing("withdraw_credit", customer=keys.payer, credit="cn_1"), because="as for credit_invoice"
+        ),
     }
 
 
@@ -160,6 +163,13 @@ def crm_lacks(keys: CrmKeys) -> dict[str, Lack]:
     """Return what the OData server cannot show, by what it is."""
     no_upsert = "a row that is not there is not made by PATCH (OData v4, part 1, section 11.4.4), but is 404"
     contact = {"customer": keys.customer, "direction": "INBOUND", "subject": "Waar blijft mijn pakket?"}
+    learned = {
+        "name": "language",
+        "value": "nl",
+        "learned_from": "app",
+        "learned_at": "2026-11-01T12:00:00Z",
+        "consent": "profile",
+    }
     report = {"customer": keys.customer, "field": "birthDate", "description": "Dag en maand verwisseld."}
     return {
         "search": Lack(
@@ -174,6 +184,14 @@ def crm_lacks(keys: CrmKeys) -> dict[str, Lack]:
         ),
         "record_interaction": Lack(asks=writing("record_interaction", **contact), because=no_upsert),
         "report_data_error": Lack(asks=writing("report_data_error", **report), because=no_upsert),
+        "register_customer": Lack(
+            asks=writing("register_customer", customer="", given_name="Noor", family_name="Nieuwenhuis"),
+            because=no_upsert,
+        ),
+        "set_attribute": Lack(
+            asks=writing("set_attribute", customer=keys.customer, **learned),
+            because="it is written whatever the version, as below",
+        ),
         "change whatever the version": Lack(
             asks=writing("change_contact_details", customer=keys.customer, email="nieuw@example.nl"),
             because="If-Match: * (RFC 9110, section 13.1.1) is taken for a version, and says 412",

@@ -21,8 +21,8 @@ from .questions import Lack, billing_lacks, crm_lacks
 
 pytestmark = [pytest.mark.real, needs_install]
 
-BILLING_LACKS = ("search", "changes", "purchases", "credit_invoice")
-CRM_LACKS = ("search", "record_interaction", "report_data_error")
+BILLING_LACKS = ("search", "changes", "purchases", "credit_invoice", "withdraw_credit")
+CRM_LACKS = ("search", "record_interaction", "report_data_error", "register_customer", "set_attribute")
 
 
 class OverRecorded(ConnectorTests):
