@@ -11,8 +11,7 @@ from sqlalchemy import create_engine
 from klantbeeld.errors import StoreError
 from klantbeeld.settings import WriteSettings
 from klantbeeld.sources.source import loop_clock
-from klantbeeld.store.columns import utc_text
-from klantbeeld.store.transactions import Rows, Unit
+from klantbeeld.store.transactions import Unit, drive
 from klantbeeld.writes.held import Clock
 from klantbeeld.writes.journal import Journal
 from klantbeeld.writes.opening import Around, make_writer
@@ -46,7 +45,7 @@ class MemoryTransactions:
             raise StoreError("made up")
         self._connection.execute("BEGIN")
         try:
-            result = self._drive(unit)
+            result = drive(self._connection, unit)
         except BaseException:
             self._connection.execute("ROLLBACK")
             raise
@@ -64,17 +63,6 @@ class MemoryTransactions:
 
     def close(self) -> None:
         self._connection.close()
-
-    def _drive(self, unit: Unit[T]) -> T:
-        rows: Rows | None = None
-        while True:
-            try:
-                statement, values = unit.send(rows) if rows is not None else next(unit)
-            except StopIteration as end:
-                result: T = end.value
-                return result
-            given = [utc_text(value) if isinstance(value, datetime) else value for value in values]
-            rows = self._connection.execute(statement, given).fetchall()
 
 
 def _statements(table: Any, connection: Any) -> list[str]:

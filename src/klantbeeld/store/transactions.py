@@ -111,7 +111,7 @@ class SqliteTransactions:
     async def look(self, unit: Unit[T], *, wait: float) -> T:  # noqa: ARG002 - it waits for nobody
         """Carry out a unit that only reads, in the event loop: that takes microseconds."""
         with as_store_error("reading"):
-            return _drive(self._reader, unit)
+            return drive(self._reader, unit)
 
     def close(self) -> None:
         """End the thread when all that waits is written, and close the connection."""
@@ -162,7 +162,7 @@ class SqliteTransactions:
         execute = self._connection.execute
         execute("SAVEPOINT unit")
         try:
-            job.result = _drive(self._connection, job.unit)
+            job.result = drive(self._connection, job.unit)
         except Exception as error:
             if isinstance(error, sqlite3.OperationalError):  # the disk, not this unit
                 raise
@@ -177,7 +177,8 @@ class SqliteTransactions:
             return
 
 
-def _drive(connection: sqlite3.Connection, unit: Unit[T]) -> T:
+def drive(connection: sqlite3.Connection, unit: Unit[T]) -> T:
+    """Carry a unit out over a connection, within whatever transaction is open there."""
     rows: Rows | None = None
     while True:
         try:
