@@ -2,14 +2,17 @@
 
 import asyncio
 import contextlib
+import gc
 import gzip
 import socket
 import struct
+from collections.abc import Iterator
 
 import pytest
 from tests.sources.wire.conftest import MakeWire, Peer, Serve, soon
 
 from klantbeeld.errors import SourceInvalid, SourceUnavailable
+from klantbeeld.sources.wire.connection import Connection, Exchange
 
 OK = b"HTTP/1.1 200 OK\r\n"
 HELLO = OK + b"Content-Length: 5\r\n\r\nhello"
@@ -343,3 +346,39 @@ def reset(peer: Peer) -> None:
 
 
 END = {"close": Peer.close, "half-close": lambda peer: peer.transport.write_eof(), "reset": reset}
+
+
+BROKEN = {
+    "refused": OK + b"Transfer-Encoding: chunked\r\n\r\n" + b"FFFF\r\n%b\r\n" % (b"x" * 0xFFFF) * 16,
+    "cut": OK + b"Content-Length: 900000\r\n\r\n" + b"x" * 800_000,
+}
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("case", BROKEN)
+async def test_a_large_answer_that_failed_does_not_wait_for_the_garbage_collector(
+    serve: Serve, wire_to: MakeWire, case: str
+) -> None:
+    def answer(peer: Peer, _: bytes) -> None:
+        peer.say(BROKEN[case])
+        peer.close()
+
+    upstream = await serve(answer)
+    wire = wire_to(upstream, body=1_000_000)
+    with without_collector():
+        with pytest.raises((SourceInvalid, SourceUnavailable)):
+            await wire.exchange("GET", "/", (), deadline=soon())
+        await upstream.peers[0].lost
+        await asyncio.sleep(0)
+        assert not [one for one in gc.get_objects() if isinstance(one, Connection | Exchange)]
+
+
+@contextlib.contextmanager
+def without_collector() -> Iterator[None]:
+    """Find nothing of what was before, and let cycles lie as long as the block."""
+    gc.collect()
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()

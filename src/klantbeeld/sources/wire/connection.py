@@ -37,7 +37,7 @@ class Exchange:
         """End the exchange with an error, unless it has ended; the error says whether anything was sent."""
         if not self.answer.done():
             error.sent = self.sent
-            self.answer.set_exception(error)
+            self.answer.set_exception(error.with_traceback(None))  # it holds the frames that hold this: a cycle
 
 
 class Owner(Protocol):
@@ -122,6 +122,7 @@ class Connection(asyncio.Protocol):
     def abandon(self) -> None:
         """Close at once and forget the exchange: an answer that still comes must reach nobody."""
         self.exchange = None
+        self._start_message()  # what came of the answer goes now, and not when the connection does
         self.transport.abort()
         self._owner.forget(self)
 
@@ -156,6 +157,8 @@ class Connection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Be told that the connection is gone (asyncio)."""
         self.is_lost = True
+        self._start_message()
+        del self._parser  # it knows this connection, and as a cycle both would wait for the collector
         exchange, self.exchange = self.exchange, None
         if exchange is not None and not exchange.answer.done():
             when = "in the middle of the answer" if self.received else "without an answer"

@@ -72,6 +72,8 @@ class Wire(httpx.AsyncBaseTransport):
         except asyncio.CancelledError:
             self._pool.cancel(exchange)
             raise
+        finally:
+            del exchange  # it holds the error whose traceback holds this frame: a cycle
 
     def begin(
         self,
