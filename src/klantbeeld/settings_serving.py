@@ -13,12 +13,15 @@ class DoorSettings(Section):
 
     most: int = Field(default=256, gt=0)
     """Most requests that are answered at once."""
-    least: int = Field(default=16, gt=0)
-    """So many are let in even where `adaptive` finds the process busy."""
+    least: int = Field(default=64, gt=0)
+    """So many are let in even where `adaptive` finds the process busy.
+
+    With so many at once a busy process still answers each within a tenth of a second.
+    """
     adaptive: bool = True
-    """Let fewer in while the process is so busy that its event loop comes late, and more again when it does not."""
+    """Let fewer in while the process is so busy that its event loop keeps coming late, and more when it does not."""
     lag: Seconds = 0.05
-    """Lateness of the event loop that counts as busy, in seconds."""
+    """Lateness of the event loop that counts as busy, in seconds; half a second of it in a row lets fewer in."""
     waiting: int = Field(default=64, ge=0)
     """Most requests that wait for a place; a more important one takes the place of a less important."""
     wait: Seconds = 0.01

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 import pytest
 
 from klantbeeld.errors import Overloaded
-from klantbeeld.gateway.door import Door
+from klantbeeld.gateway.door import BUSY, Door
 from klantbeeld.settings import DoorSettings
 
 pytestmark = pytest.mark.asyncio
@@ -159,11 +159,12 @@ async def test_after_a_pause_without_a_refusal_everybody_is_alike_again() -> Non
     await opened.enter(PARTNER)
 
 
-async def test_a_loop_that_comes_late_lets_fewer_in_and_one_in_time_more_again() -> None:
+async def test_a_loop_that_keeps_coming_late_lets_fewer_in_and_one_in_time_more_again() -> None:
     opened = door(most=100, least=10, lag=0.05)
     for _ in range(60):
         await opened.enter(AGENT)
-    opened.adapt(0.2)
+    for _ in range(BUSY):
+        opened.adapt(0.2)
     assert opened.limit == 54
     for _ in range(40):
         opened.adapt(0.2)
@@ -171,6 +172,16 @@ async def test_a_loop_that_comes_late_lets_fewer_in_and_one_in_time_more_again()
     opened.adapt(0.0)
     assert opened.limit == 11
     for _ in range(80):
+        opened.adapt(0.0)
+    assert opened.limit == 100
+
+
+async def test_a_loop_that_comes_late_now_and_then_refuses_nobody() -> None:
+    opened = door(most=100, least=10, lag=0.05)
+    await opened.enter(AGENT)
+    for _ in range(20):
+        for _ in range(BUSY - 1):
+            opened.adapt(0.2)
         opened.adapt(0.0)
     assert opened.limit == 100
 

@@ -2,8 +2,8 @@
 
 A request that finds no place waits for one, very shortly and in a short queue; then it is refused, before anything was
 read of it. Whoever is more important takes the place of whoever is less, and while requests are refused the capacity is
-shared out by importance (`shares`). Where the process itself is the bottleneck, the event loop comes late, and fewer
-are let in.
+shared out by importance (`shares`). Where the process itself is the bottleneck, the event loop comes late again and
+again, and fewer are let in. That it comes late once says nothing: a collection of garbage does that too.
 """
 
 import asyncio
@@ -18,6 +18,7 @@ from klantbeeld.settings import DoorSettings
 
 LEVELS: Final = 4  # of importance: agents, apps, partners, all others
 TICK: Final = 0.1  # seconds between two looks at how late the loop comes
+BUSY: Final = 5  # looks at a loop that came late, one after another, until fewer are let in
 SLOWER: Final = 0.9
 FASTER: Final = 1.05
 
@@ -54,6 +55,7 @@ class Door:
         self._last_refusal = float("-inf")
         self._timer: asyncio.TimerHandle | None = None
         self._expected = 0.0
+        self._late = 0  # looks, one after another
 
     @property
     def is_overrun(self) -> bool:
@@ -179,10 +181,14 @@ class Door:
         self._was_full = False
 
     def adapt(self, lateness: float) -> None:
-        """Let fewer in after a loop that came late, by seconds, and more after one that did not."""
+        """Let fewer in after a loop that keeps coming late, by seconds, and more after one that did not."""
         settings = self._settings
         if lateness > settings.lag:
-            self.limit = max(min(settings.least, settings.most), int(min(self.limit, self.inside or 1) * SLOWER))
-        elif self.limit < settings.most:
+            self._late += 1
+            if self._late >= BUSY:
+                self.limit = max(min(settings.least, settings.most), int(min(self.limit, self.inside or 1) * SLOWER))
+            return
+        self._late = 0
+        if self.limit < settings.most:
             self.limit = min(settings.most, int(self.limit * FASTER) + 1)
             self._let_in()
