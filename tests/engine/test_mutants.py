@@ -12,8 +12,9 @@ from tests.mutation import mutated
 
 from klantbeeld.engine import fetch, lanes, plan, run
 from klantbeeld.engine.assembly import _Writer
+from klantbeeld.engine.calls import Calls
 from klantbeeld.engine.engine import Engine
-from klantbeeld.engine.fetch import Fetch, _Calls
+from klantbeeld.engine.fetch import Fetch
 from klantbeeld.engine.lanes import Lane
 from klantbeeld.engine.plan import _Above, _Compiler
 from klantbeeld.engine.roots import RunRoots
@@ -38,7 +39,7 @@ MUTANTS: dict[str, tuple[Any, str, str, str]] = {
     ),
     "reorders the answers": (fetch, "_filled", "sort(key=ORDER)", "sort(key=ORDER, reverse=True)"),
     "shares a record between customers": (
-        _Calls,
+        Calls,
         "call_for",
         "known = (lane, key, subject.customer_id, at)",
         "known = (lane, key, at)",

@@ -12,7 +12,8 @@ from typing import Any
 import msgspec
 from graphql import GraphQLError
 
-from klantbeeld.engine.lanes import Askable, Lane, Laned, Level, Spot, level_of, spots_of
+from klantbeeld.engine.calls import NOTHING, START, Call, Calls
+from klantbeeld.engine.lanes import Askable, Laned, Level, Spot, level_of, spots_of
 from klantbeeld.engine.plan import Joint, Plan, PlannedRead, Shape
 from klantbeeld.engine.register import OwnRegister
 from klantbeeld.engine.run import Arguments, Gathering, Place, Run
@@ -32,117 +33,11 @@ from klantbeeld.sources.translation import NO_KEY
 Values = Sequence[tuple[Any, str]]
 """Objects, each with the id of the customer on whose behalf it is there."""
 
-START = Position()
-NOTHING: Mapping[str, Any] = {}
 NOT_ASKED = Outcome(SourceState.NOT_ASKED)
 NOBODY = Subject("", frozenset())
 
 # The order in which a field's function gets its answers.
 ORDER = attrgetter("source", "call", "key")
-
-
-class _Call:
-    """One call of a lane that is being put together, and then under way; `outcome` is there when it has come back."""
-
-    __slots__ = ("after", "arguments", "first", "lane", "mask", "outcome", "size", "subjects", "task")
-
-    outcome: Outcome
-    task: "asyncio.Task[Outcome] | None"
-
-    def __init__(self, lane: Lane, after: str | None, arguments: Arguments) -> None:
-        self.lane = lane
-        self.after = after
-        self.arguments = arguments
-        self.subjects: dict[str, Subject] = {}
-        self.mask = 0
-        self.first: int | None = None
-        self.size: int | None = None
-        self.task = None
-
-    def take(self, spot: Spot, key: str, subject: Subject, size: int | None) -> None:
-        """Let a read of one key take part."""
-        self.subjects[key] = subject
-        self.mask |= spot.bit
-        if size is not None and (self.first is None or size > self.first):
-            self.first = size
-
-    def question(self) -> Question:
-        """Settle how it is paged: keys that share a call share its page, so they are read whole."""
-        shared = self.lane.shared(self.mask)
-        everything = shared.everything or (self.first is not None and len(self.subjects) > 1)
-        self.size = None if everything else self.first
-        return Question(
-            self.subjects,
-            shared.members,
-            self.arguments,
-            self.lane.by_record,
-            self.size,
-            self.after,
-            everything,
-            shared.fresh,
-        )
-
-    async def ask(self, context: CallContext) -> Outcome:
-        """Ask, and keep what came of it."""
-        self.outcome = await self.lane.source.ask(self.question(), context)
-        return self.outcome
-
-    async def back(self) -> Outcome:
-        """Wait until it is back."""
-        return self.outcome if self.task is None else await self.task
-
-
-class _Calls:
-    """The calls of one level: a read goes where its key is asked already, or where there is room."""
-
-    __slots__ = ("_known", "_open", "every")
-
-    def __init__(self) -> None:
-        self.every: list[_Call] = []
-        self._known: dict[tuple[Any, ...], _Call] = {}
-        self._open: dict[tuple[Any, ...], _Call] = {}
-
-    def call_for(self, spot: Spot, key: str, subject: Subject, *, position: Position, arguments: Arguments) -> _Call:
-        """Return the call that takes a key of one customer; a position is that of one key, so it is asked alone."""
-        lane = spot.lane
-        assert lane is not None  # noqa: S101 - what has no lane is not asked
-        at = None if position is START else position  # nearly always, and it costs no hash
-        known = (lane, key, subject.customer_id, at)
-        call = self._known.get(known)
-        if call is None:
-            call = self._open.get((lane, at))
-            if call is None or len(call.subjects) >= (lane.most if at is None else 1) or key in call.subjects:
-                handed: Arguments = NOTHING
-                if spot.handed:
-                    handed = {name: value for name in spot.handed if (value := arguments[name]) is not None}
-                call = self._open[lane, at] = _Call(lane, position.token, handed)
-                self.every.append(call)
-            self._known[known] = call
-        return call
-
-    async def settle(self, context: CallContext) -> None:
-        """Start them all, and wait for all."""
-        *others, last = self.every
-        self.start(others, context)
-        try:
-            await last.ask(context)  # by this very task: the others are under way as soon as it waits
-            for call in others:
-                await call.back()
-        except BaseException:
-            self.leave()
-            raise
-
-    def start(self, calls: Iterable[_Call], context: CallContext) -> None:
-        """Start some of them."""
-        create_task = asyncio.get_running_loop().create_task
-        for call in calls:
-            call.task = create_task(call.ask(context))
-
-    def leave(self) -> None:
-        """End those that are under way: nobody waits for them any more."""
-        for call in self.every:
-            if call.task is not None:
-                call.task.cancel()
 
 
 class Fetch:
@@ -177,7 +72,7 @@ class Fetch:
         calls = []
         spots = [spot for spot in spots_of((planned,), self._by_role, {}) if spot.lane]
         for spot in spots:
-            call = _Call(spot.lane, None, arguments)  # type: ignore[arg-type]  # those without a lane are left out
+            call = Call(spot.lane, None, arguments)  # type: ignore[arg-type]  # those without a lane are left out
             call.mask, call.first = spot.bit, arguments.get("first")
             call.size = call.first
             calls.append(call)
@@ -201,7 +96,7 @@ class Fetch:
         spots = [
             spot for spot in spots_of((planned,), self._by_role, {}) if source in {None, spot.source} or not spot.lane
         ]
-        calls = _Calls()
+        calls = Calls()
         places = [Gathering(parent, str(customer.id), NOTHING) for parent, customer in asked]
         for place, (_, customer) in zip(places, asked, strict=True):
             for spot in spots:
@@ -211,7 +106,7 @@ class Fetch:
         return [_filled(place) for place in places]
 
     async def _level(self, run: Run, level: Level, values: Values) -> None:
-        calls = _Calls()
+        calls = Calls()
         opened = self._open(run, level, values, calls)
         deeper = [(laned, places) for laned, places in opened if laned.below and places]
         if not deeper:
@@ -230,7 +125,7 @@ class Fetch:
             going.cancel()
             calls.leave()
 
-    def _open(self, run: Run, level: Level, values: Values, calls: _Calls) -> list[tuple[Laned, list[Place]]]:
+    def _open(self, run: Run, level: Level, values: Values, calls: Calls) -> list[tuple[Laned, list[Place]]]:
         """Find the places of joints, and what has to be asked for each.
 
         A joint without reads has its value at once, so what is below it is opened too, and asked with the rest.
@@ -249,7 +144,7 @@ class Fetch:
                 opened.append((laned, places))
         return opened
 
-    def _places(self, run: Run, laned: Laned, values: Values, calls: _Calls) -> list[Place]:
+    def _places(self, run: Run, laned: Laned, values: Values, calls: Calls) -> list[Place]:
         """Find the parents of a joint, and what has to be asked for each."""
         joint = laned.joint
         if joint.route:
@@ -272,7 +167,7 @@ class Fetch:
                 self._prepare(run, laned, place, customer, calls)
         return places
 
-    def _prepare(self, run: Run, laned: Laned, place: Place, customer: Customer, calls: _Calls) -> None:
+    def _prepare(self, run: Run, laned: Laned, place: Place, customer: Customer, calls: Calls) -> None:
         """Settle what can be said without a call, and note what has to be asked."""
         joint = laned.joint
         positions: Mapping[str, Position] = NOTHING
@@ -327,7 +222,7 @@ def _subjects(customer: Customer) -> dict[str, Subject]:
 
 
 def _want(
-    place: Gathering, spot: Spot, subjects: Mapping[str, Subject], positions: Mapping[str, Position], calls: _Calls
+    place: Gathering, spot: Spot, subjects: Mapping[str, Subject], positions: Mapping[str, Position], calls: Calls
 ) -> None:
     """Note one read of a place in the calls, or say at once what came of it."""
     subject = subjects.get(spot.source)

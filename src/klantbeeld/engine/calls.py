@@ -1,0 +1,118 @@
+"""The calls of a level: what its reads ask of one source in one call is put together, started, and waited for."""
+
+import asyncio
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from klantbeeld.engine.lanes import Lane, Spot
+from klantbeeld.engine.run import Arguments
+from klantbeeld.graph.answers import Position
+from klantbeeld.sources.context import CallContext
+from klantbeeld.sources.questions import Outcome, Question, Subject
+
+START = Position()
+NOTHING: Mapping[str, Any] = {}
+
+
+class Call:
+    """One call of a lane that is being put together, and then under way; `outcome` is there when it has come back."""
+
+    __slots__ = ("after", "arguments", "first", "lane", "mask", "outcome", "size", "subjects", "task")
+
+    outcome: Outcome
+    task: "asyncio.Task[Outcome] | None"
+
+    def __init__(self, lane: Lane, after: str | None, arguments: Arguments) -> None:
+        self.lane = lane
+        self.after = after
+        self.arguments = arguments
+        self.subjects: dict[str, Subject] = {}
+        self.mask = 0
+        self.first: int | None = None
+        self.size: int | None = None
+        self.task = None
+
+    def take(self, spot: Spot, key: str, subject: Subject, size: int | None) -> None:
+        """Let a read of one key take part."""
+        self.subjects[key] = subject
+        self.mask |= spot.bit
+        if size is not None and (self.first is None or size > self.first):
+            self.first = size
+
+    def question(self) -> Question:
+        """Settle how it is paged: keys that share a call share its page, so they are read whole."""
+        shared = self.lane.shared(self.mask)
+        everything = shared.everything or (self.first is not None and len(self.subjects) > 1)
+        self.size = None if everything else self.first
+        return Question(
+            self.subjects,
+            shared.members,
+            self.arguments,
+            self.lane.by_record,
+            self.size,
+            self.after,
+            everything,
+            shared.fresh,
+        )
+
+    async def ask(self, context: CallContext) -> Outcome:
+        """Ask, and keep what came of it."""
+        self.outcome = await self.lane.source.ask(self.question(), context)
+        return self.outcome
+
+    async def back(self) -> Outcome:
+        """Wait until it is back."""
+        return self.outcome if self.task is None else await self.task
+
+
+class Calls:
+    """The calls of one level: a read goes where its key is asked already, or where there is room."""
+
+    __slots__ = ("_known", "_open", "every")
+
+    def __init__(self) -> None:
+        self.every: list[Call] = []
+        self._known: dict[tuple[Any, ...], Call] = {}
+        self._open: dict[tuple[Any, ...], Call] = {}
+
+    def call_for(self, spot: Spot, key: str, subject: Subject, *, position: Position, arguments: Arguments) -> Call:
+        """Return the call that takes a key of one customer; a position is that of one key, so it is asked alone."""
+        lane = spot.lane
+        assert lane is not None  # noqa: S101 - what has no lane is not asked
+        at = None if position is START else position  # nearly always, and it costs no hash
+        known = (lane, key, subject.customer_id, at)
+        call = self._known.get(known)
+        if call is None:
+            call = self._open.get((lane, at))
+            if call is None or len(call.subjects) >= (lane.most if at is None else 1) or key in call.subjects:
+                handed: Arguments = NOTHING
+                if spot.handed:
+                    handed = {name: value for name in spot.handed if (value := arguments[name]) is not None}
+                call = self._open[lane, at] = Call(lane, position.token, handed)
+                self.every.append(call)
+            self._known[known] = call
+        return call
+
+    async def settle(self, context: CallContext) -> None:
+        """Start them all, and wait for all."""
+        *others, last = self.every
+        self.start(others, context)
+        try:
+            await last.ask(context)  # by this very task: the others are under way as soon as it waits
+            for call in others:
+                await call.back()
+        except BaseException:
+            self.leave()
+            raise
+
+    def start(self, calls: Iterable[Call], context: CallContext) -> None:
+        """Start some of them."""
+        create_task = asyncio.get_running_loop().create_task
+        for call in calls:
+            call.task = create_task(call.ask(context))
+
+    def leave(self) -> None:
+        """End those that are under way: nobody waits for them any more."""
+        for call in self.every:
+            if call.task is not None:
+                call.task.cancel()
