@@ -1,7 +1,7 @@
 """One sandbox of real processes and one gateway over it, asked over HTTP.
 
-Every test begins with the sandbox as it was at its start: its stores, its logs, no faults. The tests that share them
-carry `xdist_group("acceptance")`, so that one worker runs them, one after another.
+Every test begins with the sandbox as it was at its start: its stores, its logs, no faults. Where several workers run
+them, each has a sandbox and gateways of its own, and a file's tests run on one of them, one after another.
 """
 
 import re
@@ -153,5 +153,6 @@ def wired_gateway(wayward: Wired, sandbox: Sandbox) -> Wired:
     """Give it with every system well, and no connection open but those of one reading of each."""
     for system in SYSTEMS:
         wayward.systems[system].forget()
+        wayward.proxy.wait_until_shut(wayward.systems[system].port)
     assert wayward.read().data
     return wayward

@@ -15,8 +15,6 @@ from klantbeeld.sandbox.launcher import Sandbox
 from .caching import live_only
 from .running import Ask, Deployment, Gateway, Reply
 
-pytestmark = pytest.mark.xdist_group("acceptance")
-
 NAME = "query Name($id: ID!) { customer(id: $id) { id party { fullName } } }"
 NOBODY = "01900000-0000-7000-8000-000000000000"
 

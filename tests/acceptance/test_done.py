@@ -12,8 +12,6 @@ from klantbeeld.sandbox.launcher import Sandbox
 from .measuring import UNIFIED, Footprint, measure
 from .running import Ask, Calls, Deployment, Gateway, free_port
 
-pytestmark = pytest.mark.xdist_group("acceptance")
-
 KEY = "fatima-el-amrani"
 
 # What one of each kind of record takes: party and contact media are one row, and a bill and an account one call each.

@@ -17,8 +17,6 @@ from klantbeeld.sandbox.launcher import Sandbox
 from .caching import live_only
 from .running import Ask, Calls, Gateway
 
-pytestmark = pytest.mark.xdist_group("acceptance")
-
 HARMLESS = "query Harmless { me { id } }"
 MOST_CPU_SECONDS = 0.05
 

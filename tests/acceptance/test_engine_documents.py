@@ -12,8 +12,6 @@ from klantbeeld.sandbox.launcher import Sandbox
 from .caching import live_only
 from .running import ANSWER_SECONDS, Ask, Gateway, deploy, running
 
-pytestmark = pytest.mark.xdist_group("acceptance")
-
 # So little that it is spent by the first documents, and comes back to nobody within a test.
 LITTLE = "\n[documents]\nnew_share = 0.0001\nnew_burst = 0.001\n"
 KNOWN = "query Known($id: ID!) { customer(id: $id) { party { fullName } } }"

@@ -11,8 +11,6 @@ from klantbeeld.sandbox.facts import SYSTEMS
 from .caching import live_only
 from .running import Ask, Calls, Deployment, command
 
-pytestmark = pytest.mark.xdist_group("acceptance")
-
 EXPLAIN = {"Klantbeeld-Explain": "1"}
 
 

@@ -14,8 +14,6 @@ from .acting import INPUTS
 from .caching import live_only
 from .running import Ask, Calls
 
-pytestmark = pytest.mark.xdist_group("acceptance")
-
 SLOW_MS = 300
 
 LANGUAGE = """

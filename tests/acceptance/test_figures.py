@@ -26,8 +26,6 @@ from .running import Gateway, free_port, running
 
 __all__ = ["bodies"]
 
-pytestmark = pytest.mark.xdist_group("figures")
-
 LEAVES = {"q1": 269, "q2": 4, "q3-50": 50 * 61}
 NOBODY_IN_FRONT = {"KLANTBEELD__GATEWAY__STOPPING__ACCEPT": "0"}  # who would have to notice that it stops
 HERE = "here"  # the upstreams of this page, among those of the benchmark

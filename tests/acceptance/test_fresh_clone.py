@@ -30,7 +30,6 @@ LAST_LINE = "Ctrl-C"
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.xdist_group("fresh-clone"),
     pytest.mark.skipif(not (ROOT / ".git").exists(), reason="needs a git checkout to clone"),
 ]
 

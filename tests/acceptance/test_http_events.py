@@ -17,8 +17,6 @@ from .acting import act, done
 from .live import APOLLO_EVENTS, EVENTS, WITHIN, Part, socket_of, streaming
 from .running import POLL_SECONDS, Ask, Calls, Deployment, Gateway
 
-pytestmark = pytest.mark.xdist_group("acceptance")
-
 KEY = "mila-hendriks"
 LISTEN = """
 subscription Open($id: ID!) {

@@ -10,8 +10,6 @@ from .caching import live_only
 from .live import EVENTS, MULTIPART, merged, socket_of, streaming
 from .running import Ask, Calls
 
-pytestmark = pytest.mark.xdist_group("acceptance")
-
 KEY = "fatima-el-amrani"
 SCREEN = """
 query Screen($id: ID!) {

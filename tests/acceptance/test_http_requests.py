@@ -13,8 +13,6 @@ from klantbeeld.cli.views import view, views_folder
 
 from .running import PURPOSES, Ask
 
-pytestmark = pytest.mark.xdist_group("acceptance")
-
 KEY = "fatima-el-amrani"
 HELLO = "{ __typename }"
 GRAPHQL = "application/graphql-response+json"

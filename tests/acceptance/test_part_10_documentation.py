@@ -13,8 +13,6 @@ from klantbeeld.texts import error_codes
 
 from .running import Ask
 
-pytestmark = pytest.mark.xdist_group("acceptance")
-
 ROOT = Path(__file__).resolve().parents[2]
 README = ROOT / "README.md"
 SCREEN = 60  # lines

@@ -14,8 +14,6 @@ import pytest
 from .printed import requests_in, send
 from .running import KLANTBEELD
 
-pytestmark = pytest.mark.xdist_group("acceptance")
-
 ROOT = Path(__file__).resolve().parents[2]
 LAST_LINE = "Ctrl-C"
 

@@ -14,8 +14,6 @@ from klantbeeld.sandbox.population import make_population
 
 from .running import Ask
 
-pytestmark = pytest.mark.xdist_group("acceptance")
-
 TODAY = date(2026, 11, 23)
 # A path of each product's own API that needs a caller's proof.
 GUARDED = {

@@ -12,8 +12,6 @@ from klantbeeld.sdk.examples import load_examples
 
 from .running import Ask, Deployment, command
 
-pytestmark = pytest.mark.xdist_group("acceptance")
-
 ROOT = Path(__file__).resolve().parents[2]
 EVERYONE_CAN = {"party", "find", "search", "everyone", "changes", "contact_media"}
 CONNECTORS = sorted(load_connectors().manifests)

@@ -11,8 +11,6 @@ from klantbeeld.sandbox.launcher import Sandbox
 
 from .running import Ask, Deployment, Gateway, command, deploy, free_port, running
 
-pytestmark = pytest.mark.xdist_group("acceptance")
-
 KEY = "fatima-el-amrani"
 OF = "query Of($s: String!, $r: String!) { customerByReference(source: $s, recordId: $r) { id } }"
 GOOD = '{"customer": "N-1", "source": "zendesk", "record_id": "91%d", "email": "nieuw%d@example.com"}'

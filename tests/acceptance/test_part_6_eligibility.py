@@ -13,8 +13,6 @@ from klantbeeld.settings import EligibilitySettings
 from .acting import act, done
 from .running import Ask, Gateway, command
 
-pytestmark = pytest.mark.xdist_group("acceptance")
-
 DAAN = "daan-van-dijk"
 MAY = """
 query May($id: ID!, $channel: Channel!) {

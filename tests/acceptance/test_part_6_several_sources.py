@@ -13,8 +13,6 @@ from .acting import act
 from .running import Ask, Deployment, Gateway, deploy, free_port
 from .variants import doubled, link, only
 
-pytestmark = pytest.mark.xdist_group("acceptance")
-
 KEY = "fatima-el-amrani"
 OTHER = "sanne-de-wit"  # whose records are found in the second systems, as if they were the same person's
 

@@ -14,8 +14,6 @@ from klantbeeld.sandbox.launcher import Sandbox
 from .acting import act, done
 from .running import Ask
 
-pytestmark = pytest.mark.xdist_group("acceptance")
-
 MILA = "mila-hendriks"
 INVOICES = "invoices { nodes { id number state due { amount } } }"
 COMPLAINTS = "complaints { nodes { id number subject state channel version comments { nodes { body public } } } }"

@@ -14,8 +14,6 @@ from klantbeeld.sandbox.launcher import Sandbox
 
 from .running import Ask, Deployment, Gateway, command, free_port
 
-pytestmark = pytest.mark.xdist_group("acceptance")
-
 KEY = "fatima-el-amrani"
 SOURCE_KEYS = ("importance", "risk_when_missing", "hosted_in", "processor", "retention")
 

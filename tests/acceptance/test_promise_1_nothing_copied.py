@@ -30,8 +30,6 @@ from .acting import act, done
 from .canaries import canaries_of, found_below, found_in
 from .running import Ask, Deployment, Gateway, deploy, free_port, running
 
-pytestmark = pytest.mark.xdist_group("acceptance")
-
 COUNT = 200
 # What callers say, in words of their own that nothing else has.
 SPOKEN = {

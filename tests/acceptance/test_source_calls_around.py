@@ -30,8 +30,6 @@ from klantbeeld.sandbox.launcher import Sandbox
 from .desks import PROOFS, Desk, GuardedDesk
 from .running import ANSWER_SECONDS, Ask, Deployment, Gateway, Reply, command, deploy, free_port, running
 
-pytestmark = pytest.mark.xdist_group("acceptance")
-
 KEY = "fatima-el-amrani"
 VISITOR = "mila-hendriks"  # of the desks
 BILLING = "query Bills($id: ID!) { customer(id: $id) { balances { amount } } }"
@@ -390,7 +388,7 @@ def test_what_finds_no_room_is_refused_early(asking: Ask, own: Gateway, sandbox:
     assert len(refused) >= 8
     assert {tuple(reply.codes) for reply in refused} == {("OVERLOADED",)}
     assert {reply.headers["Retry-After"] for reply in refused} == {"1"}
-    assert sorted(reply.seconds for reply in refused)[len(refused) // 2] < 0.2  # the client's threads share a core
+    assert sorted(reply.seconds for reply in refused)[len(refused) // 2] < 0.4  # sooner than any answer
     assert asking.http.get(f"{own.address}/live").status_code == 200
     sandbox.set_fault("stripe", {"mode": "none"})
     wait_for_room(asking, who)

@@ -12,8 +12,6 @@ from klantbeeld.sandbox.launcher import Sandbox
 from .acting import act, done
 from .running import Ask, Calls, Deployment, Gateway, deploy, free_port, running
 
-pytestmark = pytest.mark.xdist_group("acceptance")
-
 SANNE = "sanne-de-wit"
 CACHE = """
 [cache]

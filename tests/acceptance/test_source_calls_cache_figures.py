@@ -7,7 +7,7 @@ from tests.faults.cached.figures import deduplication, isolation, staleness, wor
 
 from klantbeeld.sandbox.launcher import Sandbox
 
-pytestmark = [pytest.mark.asyncio, pytest.mark.xdist_group("acceptance")]
+pytestmark = pytest.mark.asyncio
 
 
 @pytest.mark.feature("4 figures", "Concurrent equal reads are 1 call, and those of two callers with different rights 2")

@@ -8,8 +8,6 @@ import pytest
 from .acting import act
 from .linked import ACCOUNTS, KEY, PARTY, QUICK, Keys, Linked, spread, together
 
-pytestmark = pytest.mark.xdist_group("acceptance")
-
 
 @pytest.mark.feature("4 links", "Breaker: 20 failures open it, and while it is open nothing reaches the source")
 def test_a_source_that_fails_is_left_alone(linked_gateway: Linked) -> None:

@@ -16,8 +16,6 @@ from klantbeeld.sandbox.launcher import Sandbox
 
 from .running import Ask, Deployment, Gateway, deploy, free_port, running
 
-pytestmark = pytest.mark.xdist_group("acceptance")
-
 SECRET = "whsec_of_the_demo"
 FEEDS = """
 [cache]

@@ -19,8 +19,6 @@ from tests.faults.sources.overload import narrow_door, overload
 from tests.faults.sources.rows import Kind, setting, warm
 from tests.faults.sources.soak import soak
 
-pytestmark = pytest.mark.xdist_group("source-figures")
-
 MOST = 2
 KINDS = (
     Kind("[sources.stripe.breaker]\nopen = 0.3\n"),

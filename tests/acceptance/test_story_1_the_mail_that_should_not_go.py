@@ -14,8 +14,6 @@ from klantbeeld.sandbox.launcher import Sandbox
 
 from .running import Ask
 
-pytestmark = pytest.mark.xdist_group("acceptance")
-
 MAY_WE = """
 query MayWe($id: ID!, $product: ID) {
   customer(id: $id) {

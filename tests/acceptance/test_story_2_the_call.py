@@ -10,8 +10,6 @@ from klantbeeld.sandbox.launcher import Sandbox
 
 from .running import Ask
 
-pytestmark = pytest.mark.xdist_group("acceptance")
-
 SCREEN = """
 query TheCall($phone: String!) {
   identify(by: { phone: $phone }) {

@@ -21,8 +21,6 @@ from klantbeeld.store import open_store
 
 from .running import Ask, Calls, Deployment, Reply
 
-pytestmark = pytest.mark.xdist_group("acceptance")
-
 PAYMENTS = """
 query Payments($id: ID!) {
   customer(id: $id) { id balances { amount currency } invoices { nodes { number } } party { fullName } }

@@ -22,8 +22,6 @@ from .running import Ask, Deployment, Gateway, deploy, free_port, running
 from .test_part_7_mutations import read, writes
 from .variants import link
 
-pytestmark = pytest.mark.xdist_group("acceptance")
-
 KEY = "lotte-jansen"
 NEW = {"street": "Singel", "houseNumber": "250", "addition": "B", "postcode": "1016 AB", "city": "Amsterdam"}
 HOME = "query Home { me { id contactMedia { kind address { street houseNumber addition postcode city } } } }"

@@ -13,8 +13,6 @@ from klantbeeld.sandbox.launcher import Sandbox
 
 from .running import Ask
 
-pytestmark = pytest.mark.xdist_group("acceptance")
-
 WHO = """
 query Who($by: IdentifyInput!) {
   identify(by: $by) { outcome customer { id redirectedFrom party { fullName } } candidates { maskedName asks } }

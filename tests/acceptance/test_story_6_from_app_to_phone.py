@@ -15,8 +15,6 @@ from .acting import act, done, done_everywhere
 from .live import Socket, socket_of
 from .running import Ask
 
-pytestmark = pytest.mark.xdist_group("acceptance")
-
 KEY = "mila-hendriks"
 CHAT = "Barst in het scherm van de tablet die gisteren kwam"
 WHO = """

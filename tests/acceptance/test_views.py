@@ -10,8 +10,6 @@ from klantbeeld.cli.views import view, views_folder
 
 from .running import Ask, Calls, Gateway
 
-pytestmark = pytest.mark.xdist_group("acceptance")
-
 REFUSALS = {"PURPOSE_NOT_ALLOWED", "SCOPE_MISSING"}
 
 # Whom each serves and for what; and who is refused, with the fields that they do not get.

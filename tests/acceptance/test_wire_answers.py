@@ -13,8 +13,6 @@ from .linked import together
 from .wayward import OK, Behave, Good, Line, in_chunks
 from .wired import BODY, FIRST, WHOLE, Wired
 
-pytestmark = pytest.mark.xdist_group("acceptance")
-
 BOTH: tuple[System, ...] = ("stripe", "zendesk")  # over the wire, and over httpx
 INVALID, UNAVAILABLE, TIMEOUT = "SOURCE_INVALID_ANSWER", "SOURCE_UNAVAILABLE", "SOURCE_TIMEOUT"
 GIANT = b"x" * 300_000

@@ -21,8 +21,6 @@ from .running import Deployment, deploy, send_and_leave
 from .wayward import Good, Line, Wayward, well
 from .wired import CONNECT, MOST, QUESTIONS, Wired
 
-pytestmark = pytest.mark.xdist_group("acceptance")
-
 PLAIN: tuple[System, ...] = ("stripe", "zendesk")  # over the wire, and over httpx
 SECURE: tuple[System, ...] = ("sap_customer_data_cloud", "dataverse")
 ALL = (*PLAIN, *SECURE)

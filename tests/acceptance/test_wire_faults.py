@@ -6,8 +6,6 @@ from klantbeeld.sandbox.facts import System
 
 from .wired import BODY, Wired
 
-pytestmark = pytest.mark.xdist_group("acceptance")
-
 INVALID, UNAVAILABLE, TIMEOUT = "SOURCE_INVALID_ANSWER", "SOURCE_UNAVAILABLE", "SOURCE_TIMEOUT"
 FAULTS = (
     ({"mode": "hang"}, TIMEOUT),

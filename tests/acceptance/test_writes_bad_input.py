@@ -13,8 +13,6 @@ from klantbeeld.sandbox.launcher import Sandbox
 from .acting import act
 from .running import Ask, Deployment, Reply
 
-pytestmark = pytest.mark.xdist_group("acceptance")
-
 MILA = "mila-hendriks"
 
 

@@ -10,8 +10,6 @@ from .acting import PAYLOAD, act, done
 from .running import Ask, Deployment, Reply
 from .test_part_7_mutations import MILA, read, writes
 
-pytestmark = pytest.mark.xdist_group("acceptance")
-
 REGISTER = f"""
 mutation Register($input: RegisterCustomerInput!) {{
   registerCustomer(input: $input) {{

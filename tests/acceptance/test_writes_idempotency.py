@@ -14,8 +14,6 @@ from klantbeeld.sandbox.launcher import Sandbox
 from .acting import PAYLOAD, act, done
 from .running import Ask, Deployment, Gateway, Reply, free_port, running
 
-pytestmark = pytest.mark.xdist_group("acceptance")
-
 MILA = "mila-hendriks"
 FILE = f"mutation File($input: FileComplaintInput!) {{ fileComplaint(input: $input) {{ {PAYLOAD} expiresAt }} }}"
 

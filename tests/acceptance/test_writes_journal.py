@@ -23,8 +23,6 @@ from .running import Ask, Deployment, Gateway, command, deploy, free_port, runni
 from .test_part_7_mutations import read, writes
 from .test_writes_outcomes import operation
 
-pytestmark = pytest.mark.xdist_group("acceptance")
-
 MILA = "mila-hendriks"
 SETTLES_SECONDS, POLL_SECONDS = 20.0, 0.05
 CANARY = "Kwikstaartenpad"

@@ -14,8 +14,6 @@ from .acting import act, done
 from .running import Ask, Gateway, deploy, running
 from .test_part_7_mutations import read, writes
 
-pytestmark = pytest.mark.xdist_group("acceptance")
-
 MILA = "mila-hendriks"
 WRITERS = 8
 SECOND = """

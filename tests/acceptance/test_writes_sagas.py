@@ -13,8 +13,6 @@ from .acting import act, done_everywhere
 from .running import Ask, Deployment, Reply
 from .test_part_7_mutations import read, writes
 
-pytestmark = pytest.mark.xdist_group("acceptance")
-
 LOTTE, MILA, DAAN = "lotte-jansen", "mila-hendriks", "daan-van-dijk"
 NEW = {"street": "Singel", "houseNumber": "250", "addition": "B", "postcode": "1016 AB", "city": "Amsterdam"}
 MEDIA = "contactMedia { kind value address { street houseNumber addition postcode city } }"

@@ -11,8 +11,6 @@ from .running import Ask, Deployment, Reply
 from .test_part_7_mutations import read, writes
 from .test_writes_sagas import MILA, credit, steps
 
-pytestmark = pytest.mark.xdist_group("acceptance")
-
 CLOSE = "closeComplaintWithCredit"
 TASKS = """
 query Tasks($states: [TaskState!]) {

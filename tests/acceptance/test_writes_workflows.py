@@ -24,8 +24,6 @@ from .test_writes_sagas import credit, steps, wait_for
 from .test_writes_tasks import CLOSE, Person, states
 from .variants import doubled, link
 
-pytestmark = pytest.mark.xdist_group("acceptance")
-
 SECRET = b"e" * 32
 PATIENCE_SECONDS, POLL_SECONDS = 15.0, 0.05
 DAAN = "daan-van-dijk"

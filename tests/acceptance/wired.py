@@ -7,6 +7,7 @@ certificate, and the CRM through the environment's proxy.
 import asyncio
 import contextlib
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -90,6 +91,7 @@ class Wired:
         """Let a system show another certificate, from now on and on new connections."""
         self.systems[system].tls = served(certificate, demands=self.authority.bundle)
         self.systems[system].forget()
+        self.proxy.wait_until_shut(self.systems[system].port)
 
 
 @dataclass(slots=True)
@@ -98,6 +100,7 @@ class Proxy:
 
     tunnels: list[str] = field(default_factory=list)
     port: int = 0
+    _ours: list[tuple[int, asyncio.StreamWriter]] = field(default_factory=list)  # with the port behind, to the gateway
 
     @contextlib.contextmanager
     def serve(self) -> Iterator["Proxy"]:
@@ -113,6 +116,13 @@ class Proxy:
         thread.join()
         loop.close()
 
+    def wait_until_shut(self, behind: int) -> None:
+        """Wait until each tunnel to a port is shut towards the gateway, as happens once the other end hung up."""
+        deadline = time.monotonic() + 5
+        while not all(writer.is_closing() for port, writer in self._ours if port == behind):
+            assert time.monotonic() < deadline, "a tunnel stays open"
+            time.sleep(0.001)
+
     async def _close(self, server: asyncio.Server) -> None:
         server.close()
         talking = asyncio.all_tasks() - {asyncio.current_task()}
@@ -125,6 +135,7 @@ class Proxy:
             first = (await reader.readuntil(b"\r\n\r\n")).split(b"\r\n", 1)[0].decode()
             self.tunnels.append(first)
             host, _, port = first.split(" ")[1].rpartition(":")
+            self._ours.append((int(port), writer))
             writer.write(b"HTTP/1.1 200 Connected\r\n\r\n")
             await join(reader, writer, host, int(port))
 

@@ -33,7 +33,6 @@ def questions() -> list[tuple[Fence, Fence]]:
     ]
 
 
-@pytest.mark.xdist_group("docs")
 @pytest.mark.asyncio
 @pytest.mark.parametrize(("question", "answer"), questions(), ids=str)
 async def test_the_printed_answer_is_the_one_that_comes(question: Fence, answer: Fence, demo: Demo) -> None:

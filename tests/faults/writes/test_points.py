@@ -48,7 +48,6 @@ async def late(pair: Pair, seed: int) -> Verdict:
     return await aimed(Aim("seen", LATE[seed % len(LATE)], (fault,)))(pair, seed)
 
 
-@pytest.mark.xdist_group("crash")
 @pytest.mark.parametrize("point", points(), ids=lambda point: point.words)
 def test_a_write_that_is_killed_here_is_done_once_or_said_not_to_be(
     point: Point, verdicts: dict[str, list[Verdict]]
@@ -59,7 +58,6 @@ def test_a_write_that_is_killed_here_is_done_once_or_said_not_to_be(
     assert verdict.violations == []
 
 
-@pytest.mark.xdist_group("crash")
 @pytest.mark.parametrize("name", CONTROLS)
 def test_a_writer_without_a_journal_fails_the_driver(name: str, verdicts: dict[str, list[Verdict]]) -> None:
     assert any(map(doubles, verdicts[name])), "the driver finds nothing wrong with a writer that must be wrong"
