@@ -77,11 +77,14 @@ class RetrySettings(Section):
     """Longest wait, in seconds; each wait is drawn evenly between the two, so that callers do not come back together.
     A `Retry-After` is waited out beside it."""
     budget: Share = 0.1
-    """Retries, as a share of recent calls: what a source that is down gets more than its callers send."""
-    seconds: Seconds = 10.0
-    """What is recent, in seconds: how much of the budget can be saved."""
-    reserve: int = Field(default=3, ge=0)
-    """Retries in hand at the start, so that a source that is seldom called gets one too."""
+    """Retries, as a share of the calls of callers: the most that a source that is down gets beside these."""
+    seconds: Seconds = 60.0
+    """The share holds for any calls in a row within so many seconds."""
+    reserve: int = Field(default=10, gt=0)
+    """Retries within `seconds` that are possible whatever the share is worth, since a source that is seldom called
+    would else get none. They count towards the share, which so holds from `reserve / budget` calls on: with the
+    defaults from 100 calls a minute. Ten more calls a minute are little to any source, and enough for what fails now
+    and then."""
 
 
 class HedgingSettings(Section):

@@ -237,7 +237,7 @@ async def test_a_refusal_in_the_body_of_a_good_answer_counts_as_an_answer() -> N
 
 
 async def test_retries_of_a_source_that_is_down_are_at_most_a_tenth() -> None:
-    system = System(breaker={"calls": 1_000_000}, retry={"reserve": 0, "least_wait": 0, "most_wait": 0.0001})
+    system = System(breaker={"calls": 1_000_000}, retry={"least_wait": 0, "most_wait": 0.0001})
     callers = 500
     for _ in range(callers):
         system.outcomes = [down(503), down(503)]

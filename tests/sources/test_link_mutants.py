@@ -13,14 +13,15 @@ from tests.sources import test_bulkhead as bulkheads
 from tests.sources import test_chain as chains
 from tests.sources import test_quota as quotas
 from tests.sources import test_retry as retries
+from tests.sources import test_retry_budget as budgets
 from tests.sources import test_uninterrupted as writes
 
 from klantbeeld.sources import chain, retry
 from klantbeeld.sources.breaker import Breaker
-from klantbeeld.sources.budget import Budget
 from klantbeeld.sources.bulkhead import Bulkhead
 from klantbeeld.sources.chain import Chain
 from klantbeeld.sources.quota import Quota
+from klantbeeld.sources.retry_budget import RetryBudget
 
 Test = Callable[[], Awaitable[None] | None]
 
@@ -71,8 +72,12 @@ MUTANTS: dict[str, tuple[tuple[Any, str, str, str], Test]] = {
         chains.test_retries_of_a_source_that_is_down_are_at_most_a_tenth,
     ),
     "a retry of a retry's traffic": (
-        (Budget, "left", "self._traffic.total - self.taken", "self._traffic.total"),
+        (RetryBudget, "_level", "self._traffic.total - self._ended", "self._traffic.total"),
         chains.test_retries_of_a_source_that_is_down_are_at_most_a_tenth,
+    ),
+    "a retry budget that saves up in good times": (
+        (RetryBudget, "left", "level - self._held[0].level", "level"),
+        budgets.test_a_minute_of_outage_costs_at_most_a_tenth_more_calls_at_every_moment_after_the_first_hundred,
     ),
     "a retry that does not wait for Retry-After": (
         (retry.Retry, "_wait", "(after or 0.0) + ", ""),

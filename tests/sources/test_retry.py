@@ -17,8 +17,8 @@ from klantbeeld.errors import (
     SourceUnavailable,
 )
 from klantbeeld.settings_source import RetrySettings
-from klantbeeld.sources.budget import Budget
 from klantbeeld.sources.retry import Retry, is_passing
+from klantbeeld.sources.retry_budget import RetryBudget
 from klantbeeld.sources.traffic import Traffic
 
 
@@ -84,7 +84,7 @@ class Scripted:
 
 
 def retry_of(
-    clock: Clock, *, budget: Budget | None = None, draw: Callable[[float, float], float] = max, **settings: float
+    clock: Clock, *, budget: RetryBudget | None = None, draw: Callable[[float, float], float] = max, **settings: float
 ) -> Retry:
     return Retry(
         RetrySettings.model_validate(settings),
@@ -156,19 +156,23 @@ async def test_without_budget_there_is_no_second_attempt() -> None:
     clock = Clock()
     attempt = Scripted(clock)
     traffic = Traffic(10)
-    retry = retry_of(clock, budget=Budget(traffic, share=0.1))
+    retry = retry_of(clock, budget=RetryBudget(traffic, RetrySettings(reserve=1)))
+    traffic.fail(clock.now)
+    assert await retry.again(WORTH["503"], attempt, clock.now + 5) == "answer"
+    traffic.count(clock.now)  # what is counted of the second attempt
     with pytest.raises(SourceUnavailable):
         await retry.again(WORTH["503"], attempt, clock.now + 5)
-    for _ in range(10):
-        traffic.count(clock.now)
-    assert await retry.again(WORTH["503"], attempt, clock.now + 5) == "answer"
     assert len(attempt.at) == 1
+    for _ in range(19):
+        traffic.fail(clock.now)
+    assert await retry.again(WORTH["503"], attempt, clock.now + 5) == "answer"
+    assert len(attempt.at) == 2
 
 
 @pytest.mark.asyncio
 async def test_what_the_deadline_forbids_costs_no_budget() -> None:
     clock = Clock()
-    budget = Budget(Traffic(10), share=0.1, reserve=1)
+    budget = RetryBudget(Traffic(10), RetrySettings())
     with pytest.raises(SourceUnavailable):
         await retry_of(clock, budget=budget).again(WORTH["503"], Scripted(clock), clock.now)
     assert budget.taken == 0

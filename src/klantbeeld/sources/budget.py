@@ -1,4 +1,4 @@
-"""Budget: how many calls more than its callers' a source gets, as a share of theirs; for retries and second calls."""
+"""Budget: how many second calls beside slow ones a source gets, as a share of its callers' calls."""
 
 from klantbeeld.sources.traffic import Traffic
 
@@ -9,17 +9,16 @@ WHOLE = 1 - 1e-9
 class Budget:
     """Extra calls to one source; lives as long as the source.
 
-    It begins with `reserve` and grows by `share` for each call that was not an extra one, up to what the traffic that
-    is recent is worth. So in the long run the source gets at most 1 + `share` times the calls of its callers.
+    It begins with none and grows by `share` for each call that was not an extra one, up to what the traffic that is
+    recent is worth. So in the long run the source gets at most 1 + `share` times the calls of its callers.
     """
 
-    __slots__ = ("_left", "_reserve", "_seen", "_share", "_traffic", "taken")
+    __slots__ = ("_left", "_seen", "_share", "_traffic", "taken")
 
-    def __init__(self, traffic: Traffic, *, share: float, reserve: int = 0) -> None:
+    def __init__(self, traffic: Traffic, *, share: float) -> None:
         self._traffic = traffic
         self._share = share
-        self._reserve = reserve
-        self._left = float(reserve)
+        self._left = 0.0
         self._seen = 0
         self.taken = 0
 
@@ -27,8 +26,7 @@ class Budget:
         """Return how many extra calls may be made now."""
         own = self._traffic.total - self.taken
         calls, _ = self._traffic.recent(now)
-        most = max(self._reserve, calls * self._share)
-        self._left = min(most, self._left + max(own - self._seen, 0) * self._share)
+        self._left = min(calls * self._share, self._left + max(own - self._seen, 0) * self._share)
         self._seen = max(own, self._seen)
         return self._left
 

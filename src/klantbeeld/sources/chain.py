@@ -1,7 +1,7 @@
 """The chain: what stands around every call to a source, from the request inwards.
 
     deadline    no call starts after the request's, none lasts longer
-    retry       a read that failed in passing is sent once more            retry.py, budget.py
+    retry       a read that failed in passing is sent once more            retry.py, retry_budget.py
     hedging     a read that is slow is sent twice, where that was asked    hedging.py
     breaker     a source that fails is left alone                          breaker.py
     quota       what the source allows is shared out                       quota.py
@@ -27,12 +27,12 @@ from klantbeeld.sdk.calls import Call
 from klantbeeld.sdk.replies import Reply
 from klantbeeld.settings import SourceSettings
 from klantbeeld.sources.breaker import Breaker, BreakerState
-from klantbeeld.sources.budget import Budget
 from klantbeeld.sources.bulkhead import Bulkhead
 from klantbeeld.sources.context import CallContext
 from klantbeeld.sources.hedging import Hedging
 from klantbeeld.sources.quota import MemoryLedger, Quota, QuotaLedger
 from klantbeeld.sources.retry import TOO_MANY_REQUESTS, Retry, is_passing
+from klantbeeld.sources.retry_budget import RetryBudget
 
 Attempt = Callable[[Call[Any], float, CallContext], Awaitable[Reply]]
 """Makes one exchange, by a deadline in the loop's time; raises SourceError."""
@@ -70,7 +70,7 @@ class Chain:
         self.writes = Breaker(settings.breaker, self._breaker_changed)
         self.bulkhead = Bulkhead(settings.bulkhead, settings.max_connections)
         self.quota = Quota(name, settings.quota, ledger=ledger or MemoryLedger(), clock=clock)
-        self.retry_budget = Budget(self.reads.traffic, share=settings.retry.budget, reserve=settings.retry.reserve)
+        self.retry_budget = RetryBudget(self.reads.traffic, settings.retry)
         self.retry = Retry(settings.retry, clock=clock, is_passing=is_passing, budget=self.retry_budget)
         self.hedging = Hedging(settings.hedging, self.reads.traffic, clock=clock) if settings.replicated else None
 
@@ -96,7 +96,7 @@ class Chain:
     @property
     def retries_left(self) -> int:
         """How many reads may be sent again now."""
-        return int(self.retry_budget.left(self._clock()))
+        return self.retry_budget.left(self._clock())
 
     def delivered(self, call: Call[Any]) -> None:
         """Be told that an answer was what the source's contract says."""

@@ -20,7 +20,7 @@ from klantbeeld.errors import (
     SourceUnavailable,
 )
 from klantbeeld.settings_source import RetrySettings
-from klantbeeld.sources.budget import Budget
+from klantbeeld.sources.retry_budget import RetryBudget
 
 T = TypeVar("T")
 
@@ -45,7 +45,7 @@ class Retry:
         *,
         clock: Callable[[], float],
         is_passing: Callable[[BaseException], bool],
-        budget: Budget | None = None,
+        budget: RetryBudget | None = None,
         sleep: Sleep = asyncio.sleep,
         draw: Draw = random.uniform,
     ) -> None:
@@ -76,7 +76,11 @@ class Retry:
                 first = False
                 raise problem
             self.retried += 1
-            return await attempt()
+            try:
+                return await attempt()
+            finally:
+                if self._budget is not None:
+                    self._budget.ended()
 
         return await retrying(attempts)
 
@@ -94,7 +98,7 @@ class Retry:
 class _Until(stop_base):
     """Stops where the next attempt would start at the deadline or later, or there is no budget for it."""
 
-    def __init__(self, deadline: float, clock: Callable[[], float], budget: Budget | None) -> None:
+    def __init__(self, deadline: float, clock: Callable[[], float], budget: RetryBudget | None) -> None:
         self._deadline = deadline
         self._clock = clock
         self._budget = budget

@@ -118,7 +118,7 @@ ROWS: Mapping[str, Row] = {
     "budget": Row(
         over(budget, DEFAULT, Kind(PATIENT)),
         {"rate": 50.0, "seconds": 60.0},
-        {"rate": 60.0, "seconds": 1.0},
+        {"rate": 60.0, "seconds": 2.0},
     ),
     "breaker": Row(
         over(breaker, DEFAULT),
