@@ -20,12 +20,16 @@ OTHERS = "query Q($id: ID!) { customer(id: $id) { party { fullName } } }"
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """One request: when it was sent, how long it took, its status (0 where nothing came), and the body."""
+    """One request: when it was sent, how long it took, its status (0 where nothing came), and the body.
+
+    `late` is how long after its time it was sent, for want of a processor: what it took may be as much too long.
+    """
 
     sent: float
     seconds: float
     status: int
     body: Any
+    late: float = 0.0
 
     @property
     def is_whole(self) -> bool:
@@ -66,9 +70,10 @@ class Load:
         began = time.perf_counter()
         sent = []
         for number in range(requests):
-            await asyncio.sleep(max(0.0, began + number / rate - time.perf_counter()))
+            due = began + number / rate
+            await asyncio.sleep(max(0.0, due - time.perf_counter()))
             document, purpose = choose(self._random)
-            sent.append(asyncio.create_task(self._one(wire, document, purpose, deadline)))
+            sent.append(asyncio.create_task(self._one(wire, document, purpose, deadline, due)))
         answers = await asyncio.gather(*sent)
         await wire.aclose()
         return list(answers)
@@ -85,7 +90,7 @@ class Load:
         """Make the body of one request, before it is JSON."""
         return {"query": document, "variables": {"id": self._random.choice(self._customers)}}
 
-    async def _one(self, wire: Wire, document: str, purpose: str, deadline: float | None) -> Answered:
+    async def _one(self, wire: Wire, document: str, purpose: str, deadline: float | None, due: float) -> Answered:
         headers, body = self.request(document, purpose, deadline)
         lines = [(name.encode(), value.encode()) for name, value in headers.items()]
         sent = time.perf_counter()
@@ -93,8 +98,8 @@ class Load:
         try:
             reply = await wire.exchange("POST", "/graphql", lines, body, deadline=until)
         except SourceError:
-            return Answered(sent, time.perf_counter() - sent, 0, None)
-        return Answered(sent, time.perf_counter() - sent, reply.status, json.loads(reply.body))
+            return Answered(sent, time.perf_counter() - sent, 0, None, sent - due)
+        return Answered(sent, time.perf_counter() - sent, reply.status, json.loads(reply.body), sent - due)
 
 
 def share(values: Sequence[float], part: float) -> float:

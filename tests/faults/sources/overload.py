@@ -24,12 +24,13 @@ def narrow_door(most: int) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Level:
-    """What came of one level of load: answers a second, and how long refusals took."""
+    """What came of one level of load: answers a second, and who was refused."""
 
     times: int
     goodput: float
     refused: Sequence[Answered]
     lost: int  # neither a whole answer nor a proper refusal
+    late: float  # seconds after its time that one request of a hundred was sent: what the driver lacks
 
 
 async def overload(stage: Stage, here: Serving, *, most: int, seconds: float) -> Figure:
@@ -55,8 +56,9 @@ async def overload(stage: Stage, here: Serving, *, most: int, seconds: float) ->
         f"systems of {WAITING * 1000:.0f} ms and a door of {most}, so about {capacity:.0f} requests a second; "
         f"{', '.join(map(str, LEVELS))} x that in open loop, {seconds:g} s each",
         "goodput at 4 x at least 90 % of peak, refusals p99 20 ms, recovery within 5 s, memory + 10 % at most",
-        f"goodput {curve} a second, at 4 x {kept:.0%} of peak; refusals p99 {p99 * 1000:.1f} ms; recovered in "
-        f"{recovered:.1f} s; memory {grown - 1:+.1%}; {lost} neither answered nor refused",
+        f"goodput {curve} a second, at 4 x {kept:.0%} of peak; refusals p99 {p99 * 1000:.1f} ms, with a driver that is "
+        f"p99 {max(level.late for level in levels) * 1000:.1f} ms late; recovered in {recovered:.1f} s; memory "
+        f"{grown - 1:+.1%}; {lost} neither answered nor refused",
         is_sound and kept >= PEAK_KEPT and p99 <= REFUSED_WITHIN and recovered <= RECOVERED_WITHIN and grown <= GROWTH,
         is_sound,
     )
@@ -85,7 +87,8 @@ async def _level(here: Serving, times: int, capacity: float, seconds: float) -> 
     took = max(max(one.sent + one.seconds for one in answers) - answers[0].sent, seconds)
     good = [one for one in answers if one.is_whole]
     refused = [one for one in answers if one.status == 503]
-    return Level(times, len(good) / took, refused, len(answers) - len(good) - len(refused))
+    late = share([one.late for one in answers], 0.99)
+    return Level(times, len(good) / took, refused, len(answers) - len(good) - len(refused), late)
 
 
 async def _recovery(here: Serving, capacity: float) -> float:

@@ -137,7 +137,7 @@ ROWS: Mapping[str, Row] = {
     ),
     "drain": Row(
         drained,
-        {"restarts": 50, "rate": 60.0, "accept": 5.0},
+        {"restarts": 50, "rate": 120.0, "accept": 5.0},
         {"restarts": 1, "rate": 20.0, "accept": 0.3},
     ),
     "cached": Row(

@@ -10,13 +10,14 @@ Leaves with 1 where a promise was missed.
 """
 
 import argparse
-import asyncio
 import json
 import os
 import sys
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
+
+import uvloop
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
 
@@ -34,7 +35,7 @@ def main() -> None:
     are_met = True
     for name in asked.rows or ROWS:
         on = machine()
-        figures = asyncio.run(run_row(name, is_short=asked.short, changed=asked.size))
+        figures = uvloop.run(run_row(name, is_short=asked.short, changed=asked.size))
         for one in figures:
             say(f"{one.promise}: {one.test}\n    aim {one.aim}\n    {one.measured}: {outcome(one)}")
         are_met &= all(one.is_met for one in figures)
