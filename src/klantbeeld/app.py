@@ -61,6 +61,7 @@ from klantbeeld.sources.quota_sharing import shared_quotas
 from klantbeeld.sources.secrets import secrets_of
 from klantbeeld.sources.source import Source, loop_clock
 from klantbeeld.store import Store, open_store
+from klantbeeld.store.transactions import open_transactions
 from klantbeeld.telemetry.logs import Log, Vocabulary, make_log, through_log
 from klantbeeld.telemetry.metrics import Metrics
 from klantbeeld.telemetry.observe import ObserveRequests
@@ -72,7 +73,7 @@ from klantbeeld.writes.opening import Around
 from klantbeeld.writes.rows import OperationRow, StepRow
 from klantbeeld.writes.running import Delivering, Writing, open_writing
 from klantbeeld.writes.sagas.opening import SagaParts
-from klantbeeld.writes.walker import Changed
+from klantbeeld.writes.telling import Changed, News
 
 log = structlog.get_logger(__name__)
 
@@ -191,32 +192,32 @@ async def _observing(
 
 async def _open(stack: AsyncExitStack, settings: Settings, given: Outside, metrics: Metrics) -> Opened:
     """Open what lies below the engine, from the store upwards; the stack closes it the other way round."""
-    store = await stack.enter_async_context(open_store(settings.store))
-    ring = load_key_ring(settings.identity, _secret_reader(given.environ))
+    enter = stack.enter_async_context
+    read = _secret_reader(given.environ)
+    store = await enter(open_store(settings.store))
+    transactions = await enter(open_transactions(store))
+    ring = load_key_ring(settings.identity, read)
     identity = StoredIdentityMap(store, ring, region=settings.identity.default_region)
-    trail = await stack.enter_async_context(
+    trail = await enter(
         open_trail(store, key=_trail_key(settings, given.environ), clock=time.time, settings=settings.access.trail)
     )
-    changes = await stack.enter_async_context(open_changes(settings, store, secret=ring.current, now=given.now))
-    read = _secret_reader(given.environ)
-    sharing = await stack.enter_async_context(
-        open_cache(settings, changes, secret=ring.current, now=given.now, read=read)
-    )
+    changes = await enter(open_changes(settings, store, transactions, secret=ring.current, now=given.now))
+    sharing = await enter(open_cache(settings, changes, secret=ring.current, now=given.now, read=read))
     connectors = load_connectors(settings.connector_folders)
     sources = open_sources(settings, connectors, given, metrics, changes=changes, sharing=sharing)
     for source in sources.values():
         stack.push_async_callback(source.aclose)
     show_links(metrics, sources)
-    await stack.enter_async_context(shared_quotas(sources, store, now=given.now))
-    feeds = await stack.enter_async_context(
+    await enter(shared_quotas(sources, store, now=given.now))
+    feeds = await enter(
         open_feeds(settings, sources, changes=changes, identity=identity, store=store, now=given.now, read=read)
     )
-    client = await stack.enter_async_context(httpx.AsyncClient())
+    client = await enter(httpx.AsyncClient())
     admission = _open_admission(stack, settings, client, sources)
     recording = Recording(trail)
-    writing = await stack.enter_async_context(
+    writing = await enter(
         open_writing(
-            store,
+            transactions,
             sources,
             settings.writes,
             _around_writes(given, ring, changes),
@@ -324,10 +325,10 @@ def _delivering(settings: Settings, given: Outside, client: httpx.AsyncClient) -
 def _telling(changes: Changes) -> Changed:
     """Have every replica forget what it cached of a customer whom a write may have changed."""
 
-    async def changed(operation: OperationRow, step: StepRow) -> str | None:
+    def changed(operation: OperationRow, step: StepRow) -> News | None:
         if operation.customer_id is None or step.source is None:
             return None
-        return await changes.changed(step.source, [operation.customer_id], channel=operation.channel)
+        return changes.announce(step.source, [operation.customer_id], channel=operation.channel)
 
     return changed
 

@@ -24,7 +24,10 @@ SECRET = b"s" * 32
 
 
 class MemoryTransactions:
-    """Runs units at once; fails while `is_down`, or after so many more units as `fails_after` says."""
+    """Runs units at once, and counts those that it wrote.
+
+    Fails while `is_down`, or after so many more units as `fails_after` says.
+    """
 
     def __init__(self) -> None:
         engine = create_engine("sqlite://")
@@ -36,6 +39,7 @@ class MemoryTransactions:
         engine.dispose()
         self.is_down = False
         self.fails_after: int | None = None
+        self.written = 0
 
     async def run(self, unit: Unit[T], *, wait: float) -> T:
         if self.fails_after is not None:
@@ -50,10 +54,13 @@ class MemoryTransactions:
             self._connection.execute("ROLLBACK")
             raise
         self._connection.execute("COMMIT")
+        self.written += 1
         return result
 
     async def look(self, unit: Unit[T], *, wait: float) -> T:
-        return await self.run(unit, wait=wait)
+        written, result = self.written, await self.run(unit, wait=wait)
+        self.written = written
+        return result
 
     def all(self, table: str) -> list[dict[str, Any]]:
         """Give every row of a table."""

@@ -15,7 +15,7 @@ from klantbeeld.sdk.records import PostalAddress
 from klantbeeld.sdk.words import Channel
 from klantbeeld.writes.delivery import Delivery, DeliveryParts
 from klantbeeld.writes.events import CustomerChanged
-from klantbeeld.writes.journal import Event, Journal
+from klantbeeld.writes.journal import Beside, Event, Journal
 from klantbeeld.writes.progress import ProgressFeed
 
 ID = "01900000-0000-7000-8000-0000000000e{}"
@@ -51,7 +51,7 @@ def delivery(journal: Journal, receiver: Receiver, clock: Days) -> Delivery:
 async def keep_events(journal: Journal, *numbers: int) -> None:
     new = an_operation()
     await journal.claim(new)
-    await journal.finish(new, applied(new), events=[Event(ID.format(number), "{}") for number in numbers])
+    await journal.finish(new, applied(new), Beside(events=[Event(ID.format(number), "{}") for number in numbers]))
 
 
 async def test_events_leave_in_their_order_and_once_when_they_are_taken(journal: Journal) -> None:

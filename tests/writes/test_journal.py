@@ -12,7 +12,7 @@ import pytest
 from klantbeeld.settings import StoreSettings
 from klantbeeld.store import open_store
 from klantbeeld.store.transactions import open_transactions
-from klantbeeld.writes.journal import Event, Fenced, Journal, RecordBusy, ended, lease_of
+from klantbeeld.writes.journal import Beside, Event, Fenced, Journal, RecordBusy, ended, lease_of
 from klantbeeld.writes.rows import OperationRow, OperationView, StepRow
 from klantbeeld.writes.states import OperationState, StepState
 
@@ -110,7 +110,7 @@ async def test_what_came_of_it_is_kept_whole_and_the_input_is_gone(migrated_url:
     async with opened(migrated_url) as journal:
         new = an_operation()
         await journal.claim(new)
-        await journal.finish(new, applied(new), events=[Event(OTHER, '{"id": "e"}')])
+        await journal.finish(new, applied(new), Beside(events=[Event(OTHER, '{"id": "e"}')]))
         found = await journal.find(new.operation.id)
         assert found == applied(new)
         assert found is not None
@@ -142,7 +142,7 @@ async def test_whoever_was_taken_over_sends_and_writes_nothing_more(migrated_url
         with pytest.raises(Fenced):
             await journal.begin(sleeper, sleeper.steps[0], lease_of(ONE, later, 5))
         with pytest.raises(Fenced):
-            await journal.finish(sleeper, applied(sleeper), events=[Event(OTHER, "{}")])
+            await journal.finish(sleeper, applied(sleeper), Beside(events=[Event(OTHER, "{}")]))
         assert await journal.find(sleeper.operation.id) == taken
         assert await journal.undelivered(later, most=9, again_at=later) == []
 
@@ -197,7 +197,7 @@ async def test_an_event_is_with_one_replica_at_a_time_until_it_is_delivered(migr
     async with opened(migrated_url) as journal:
         new = an_operation()
         await journal.claim(new)
-        await journal.finish(new, applied(new), events=[Event(OTHER, "{}")])
+        await journal.finish(new, applied(new), Beside(events=[Event(OTHER, "{}")]))
         again_at = NOW + timedelta(seconds=30)
         taken: list[Any] = [await journal.undelivered(NOW, most=9, again_at=again_at) for _ in range(2)]
         assert [len(events) for events in taken] == [1, 0]

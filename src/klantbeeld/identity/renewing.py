@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable, Mapping
 from klantbeeld.identity import writing
 from klantbeeld.identity.links import Reference, Sighting
 from klantbeeld.identity.stored_map import StoredIdentityMap
-from klantbeeld.store.transactions import Transactions, Unit
+from klantbeeld.store.transactions import Unit
 
 COLUMNS = ("kind", "key_hash", "key_version", "customer_id", "source", "record_id")
 LOCKED = "SELECT pg_advisory_xact_lock(hashtextextended(?, 0))"
@@ -18,15 +18,16 @@ KEEP = (
 
 
 class KeyRenewal:
-    """Renews match keys; lives as long as the store. `wait` is the longest wait for a turn, in seconds."""
+    """Renews match keys; lives as long as the store."""
 
-    def __init__(self, identity: StoredIdentityMap, transactions: Transactions, *, wait: float) -> None:
+    def __init__(self, identity: StoredIdentityMap) -> None:
         self._identity = identity
-        self._transactions = transactions
-        self._wait = wait
 
-    async def renew(self, sightings: Iterable[Sighting]) -> None:
-        """Replace the match keys of linked records by these; those that are unlinked are left. Raises StoreError."""
+    async def renewing(self, sightings: Iterable[Sighting]) -> Unit[None] | None:
+        """Give what replaces the match keys of linked records by these; None where none of them is linked.
+
+        It belongs into a transaction of the caller's. Those that are unlinked meanwhile are left. Raises StoreError.
+        """
         of_records = {sighting.reference: sighting for sighting in sightings}
         owners = await self._identity.by_references(of_records)
         ring, region = self._identity.ring, self._identity.region
@@ -34,9 +35,7 @@ class KeyRenewal:
             reference: writing.key_rows(reference, owner, of_records[reference].match_keys, ring=ring, region=region)
             for reference, owner in owners.items()
         }
-        if rows:
-            locks = self._identity.store.kind == "postgresql"
-            await self._transactions.run(_renewed(owners, rows, locks=locks), wait=self._wait)
+        return _renewed(owners, rows, locks=self._identity.store.kind == "postgresql") if rows else None
 
 
 def _renewed(

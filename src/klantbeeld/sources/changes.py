@@ -7,7 +7,7 @@ read, on whatever replica, can make sure that it is not answered from before the
 import asyncio
 import hmac
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,6 +19,7 @@ from klantbeeld.errors import RequestError, StoreError
 from klantbeeld.sources.evictions import Evictions
 from klantbeeld.sources.subscribers import Change, Subscribers
 from klantbeeld.store.change_log import ChangeLog, Notice
+from klantbeeld.store.transactions import Unit
 
 HASH: Final = 16  # bytes of a subject's hash
 MAC: Final = 16  # bytes of a token's code
@@ -96,6 +97,18 @@ class Changes:
         Without customers, all that the source said. Returns the consistency token. Raises StoreError if the log cannot
         be written; this replica has evicted all the same.
         """
+        return await self.announce(source, customer_ids, kinds=kinds, channel=channel, how=how).told()
+
+    def announce(
+        self,
+        source: str,
+        customer_ids: Sequence[str],
+        *,
+        kinds: Sequence[str] = (),
+        channel: str | None = None,
+        how: str = "WRITE",
+    ) -> "Announcement":
+        """Evict here what `changed` evicts everywhere, and give what tells the others, for the caller to write."""
         notice = Notice(
             source=source,
             key=self._keys.name,
@@ -107,15 +120,7 @@ class Changes:
         )
         self.forget_calls(source)
         self.evictions.evict(self.evictions.position + 1, source, notice.subjects)
-        number = await self._log.append(notice)
-        self.forget_calls(source)
-        self.evictions.evict(number, source, notice.subjects)
-        async with self._reading:
-            if number == self.evictions.position + 1:  # nobody else told of anything meanwhile
-                self._apply([(number, notice)])
-        if number > self.evictions.position:
-            await self.catch_up()
-        return self._token(number)
+        return Announcement(notice, self._log, self._told)
 
     async def seen(self, token: str, deadline: float) -> bool:
         """Wait until everything up to a token was applied here; False if it is not by the deadline, in loop time.
@@ -160,6 +165,17 @@ class Changes:
                 if not group:  # all of it was thrown away
                     self.evictions.begin(head.epoch, head.newest)
                 self._apply(group)
+
+    async def _told(self, number: int, notice: Notice) -> str:
+        """Apply a notice that got its number."""
+        self.forget_calls(notice.source)
+        self.evictions.evict(number, notice.source, notice.subjects)
+        async with self._reading:
+            if number == self.evictions.position + 1:  # nobody else told of anything meanwhile
+                self._apply([(number, notice)])
+        if number > self.evictions.position:
+            await self.catch_up()
+        return self._token(number)
 
     async def _look(self) -> bool:
         self._looking = None  # whoever asks from here on needs another look
@@ -208,3 +224,25 @@ class Changes:
 
     def _code(self, plain: bytes) -> bytes:
         return hmac.digest(self._keys.tokens, plain, "sha256")[:MAC]
+
+
+@dataclass(frozen=True, slots=True)
+class Announcement:
+    """A change that was evicted here and is still to be told to all; lives until it is."""
+
+    notice: Notice
+    log: ChangeLog
+    apply: Callable[[int, Notice], Awaitable[str]]
+
+    def writing(self) -> Unit[int] | None:
+        """Give what writes it, for the end of the caller's own transaction; None where the log is not in the store."""
+        return self.log.appending(self.notice)
+
+    async def told(self, number: int | None = None) -> str:
+        """Make it known, and return the consistency token; `number` is what `writing` gave, where that was used.
+
+        Raises StoreError if the log cannot be written.
+        """
+        if number is None:
+            number = await self.log.append(self.notice)
+        return await self.apply(number, self.notice)

@@ -11,32 +11,29 @@ from klantbeeld.store.change_log import ChangeLog
 from klantbeeld.store.redis_changes import RedisChangeLog
 from klantbeeld.store.redis_server import open_redis
 from klantbeeld.store.stored_changes import Pace, StoredChangeLog
-from klantbeeld.store.transactions import open_transactions
+from klantbeeld.store.transactions import Transactions
 
 
 @asynccontextmanager
 async def open_changes(
-    settings: Settings, store: Store, *, secret: bytes, now: Callable[[], datetime]
+    settings: Settings, store: Store, transactions: Transactions, *, secret: bytes, now: Callable[[], datetime]
 ) -> AsyncIterator[Changes]:
     """Give this replica's part while it follows the log. Raises ConfigurationError or StoreError."""
-    async with open_log(settings, store, now=now) as log:
-        changes = Changes(log, secret=secret, now=now, max_waiting=settings.changes.max_waiting)
-        try:
-            await changes.start()
-            yield changes
-        finally:
-            await changes.stop()
+    log = open_log(settings, store, transactions, now=now)
+    changes = Changes(log, secret=secret, now=now, max_waiting=settings.changes.max_waiting)
+    try:
+        await changes.start()
+        yield changes
+    finally:
+        await changes.stop()
 
 
-@asynccontextmanager
-async def open_log(settings: Settings, store: Store, *, now: Callable[[], datetime]) -> AsyncIterator[ChangeLog]:
+def open_log(settings: Settings, store: Store, transactions: Transactions, *, now: Callable[[], datetime]) -> ChangeLog:
     """Open the log that all replicas with these settings share."""
     chosen = settings.changes
     if chosen.log == "redis":
         client = open_redis(settings.redis, where="changes.log")
         waiting = open_redis(settings.redis, where="changes.log", patience=chosen.look_anyway_every)
-        yield RedisChangeLog(client, waiting, look_anyway_every=chosen.look_anyway_every)
-        return
+        return RedisChangeLog(client, waiting, look_anyway_every=chosen.look_anyway_every)
     pace = Pace(keep=chosen.keep, look_every=chosen.look_every, look_anyway_every=chosen.look_anyway_every)
-    async with open_transactions(store) as transactions:
-        yield StoredChangeLog(store, transactions, now=now, pace=pace, wait=settings.store.timeout)
+    return StoredChangeLog(store, transactions, now=now, pace=pace, wait=settings.store.timeout)

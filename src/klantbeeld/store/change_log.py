@@ -12,6 +12,8 @@ from typing import Protocol
 
 import msgspec
 
+from klantbeeld.store.transactions import Unit
+
 # Notices that are read at a time.
 GROUP = 500
 
@@ -45,6 +47,13 @@ class ChangeLog(Protocol):
 
     async def append(self, notice: Notice) -> int:
         """Add a notice; its number is larger than that of every notice whose `append` ended before."""
+        ...
+
+    def appending(self, notice: Notice) -> Unit[int] | None:
+        """Give the unit that adds a notice, for a transaction of somebody else's over the store, at its end.
+
+        None for a log that is not in the store.
+        """
         ...
 
     async def after(self, number: int) -> Sequence[tuple[int, Notice]]:
@@ -87,6 +96,9 @@ class MemoryChangeLog:
             self.notices.append(notice)
             self._grown.notify_all()
             return len(self.notices)
+
+    def appending(self, notice: Notice) -> None:
+        """Give nothing: the list is in no store."""
 
     async def after(self, number: int) -> Sequence[tuple[int, Notice]]:
         """Read what follows a number."""

@@ -45,6 +45,9 @@ class RedisChangeLog:
             number = await self._eval(APPEND, 3, EPOCH, NEWEST, STREAM, secrets.token_bytes(8), written(notice))
         return int(number)
 
+    def appending(self, notice: Notice) -> None:
+        """Give nothing: no transaction of the store reaches Redis."""
+
     async def after(self, number: int) -> Sequence[tuple[int, Notice]]:
         """Read what follows a number."""
         with as_store_error("reading"):

@@ -80,7 +80,17 @@ class StoredChangeLog:
 
     async def append(self, notice: Notice) -> int:
         """Add a notice."""
-        return await self._transactions.run(self._appended(notice), wait=self._patience)
+        return await self._transactions.run(self.appending(notice), wait=self._patience)
+
+    def appending(self, notice: Notice) -> Unit[int]:
+        """Count one more in the row of the log, which is locked until the transaction ends, and write the notice."""
+        ((number,),) = yield (GROW, [secrets.token_bytes(EPOCH)])
+        yield (INSERT, [number, notice.at, written(notice)])
+        if number % FORGET_EVERY == 0:
+            yield (FORGET, [self._now() - timedelta(seconds=self._pace.keep)])
+        if self._store.kind == "postgresql":
+            yield (NOTIFY, [CHANNEL])
+        return int(number)
 
     async def after(self, number: int) -> Sequence[tuple[int, Notice]]:
         """Read what follows a number."""
@@ -115,16 +125,6 @@ class StoredChangeLog:
         """Stop listening."""
         if self._listener is not None:
             await self._listener.aclose()
-
-    def _appended(self, notice: Notice) -> Unit[int]:
-        """Count one more in the row of the log, which is locked until the transaction ends, and write the notice."""
-        ((number,),) = yield (GROW, [secrets.token_bytes(EPOCH)])
-        yield (INSERT, [number, notice.at, written(notice)])
-        if number % FORGET_EVERY == 0:
-            yield (FORGET, [self._now() - timedelta(seconds=self._pace.keep)])
-        if self._store.kind == "postgresql":
-            yield (NOTIFY, [CHANNEL])
-        return int(number)
 
     async def _look(self, statement: str, *values: Any) -> Sequence[Any]:
         """Look something up by the database's own driver, as SQLAlchemy costs thirty times as much."""

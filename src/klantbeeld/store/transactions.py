@@ -14,16 +14,17 @@ import re
 import sqlite3
 import threading
 from collections.abc import AsyncIterator, Generator, Sequence
-from concurrent.futures import Future
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from klantbeeld.errors import StoreError
 from klantbeeld.store.columns import utc_text
+from klantbeeld.store.sqlite import CACHE, CHECKPOINT
 from klantbeeld.store.store import Store
 from klantbeeld.store.translation import as_store_error, is_foreign
 
@@ -71,12 +72,31 @@ async def open_transactions(store: Store) -> AsyncIterator[Transactions]:
         await asyncio.to_thread(transactions.close)
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Job:
+    """A unit that waits for its turn, and the future of whoever waits for it.
+
+    Whoever is first decides: the thread that it is run, or whoever waits that it never is.
+    """
+
     unit: Unit[Any]
-    future: "Future[Any]" = field(default_factory=Future)
+    done: "asyncio.Future[Any]"
+    decided: threading.Lock = field(default_factory=threading.Lock)
     result: Any = None
     error: Exception | None = None
+
+    def decide(self) -> bool:
+        """Take the decision; False where it was taken before."""
+        return self.decided.acquire(blocking=False)
+
+    def settle(self) -> None:
+        """Tell whoever waits, if anybody does still."""
+        if self.done.done():
+            return
+        if self.error is None:
+            self.done.set_result(self.result)
+        else:
+            self.done.set_exception(self.error)
 
 
 class SqliteTransactions:
@@ -94,19 +114,18 @@ class SqliteTransactions:
 
     async def run(self, unit: Unit[T], *, wait: float) -> T:
         """Carry a unit out; raises StoreError when it did not get its turn in time, and then it never will."""
-        job = _Job(unit)
+        loop = asyncio.get_running_loop()
+        job = _Job(unit, loop.create_future())
         self._waiting.put(job)
-        done: asyncio.Future[T] = asyncio.wrap_future(job.future)
+        patience = loop.call_later(wait, _give_up, job)
         try:
-            async with asyncio.timeout(wait):
-                return await asyncio.shield(done)
-        except TimeoutError as error:
-            if job.future.cancel():
-                raise StoreError("the store did not take a transaction in time") from error
-            return await done  # it is being written: the end is near
+            result: T = await job.done
         except asyncio.CancelledError:
-            job.future.cancel()
+            job.decide()
             raise
+        finally:
+            patience.cancel()
+        return result
 
     async def look(self, unit: Unit[T], *, wait: float) -> T:  # noqa: ARG002 - it waits for nobody
         """Carry out a unit that only reads, in the event loop: that takes microseconds."""
@@ -134,41 +153,48 @@ class SqliteTransactions:
                 return
 
     def _run_together(self, group: list[_Job]) -> None:
+        execute = self._connection.execute
         try:
             with as_store_error("taking its write lock"):
-                self._connection.execute("BEGIN IMMEDIATE")
+                execute("BEGIN IMMEDIATE")
         except StoreError as error:
-            _fail([job for job in group if job.future.set_running_or_notify_cancel()], error)
+            _fail([job for job in group if job.decide()], error)
             return
         # From here on nobody can withdraw a unit: it is either left out now, or it is written.
-        begun = [job for job in group if job.future.set_running_or_notify_cancel()]
+        begun = [job for job in group if job.decide()]
         try:
             with as_store_error("writing a transaction"):
                 for job in begun:
-                    self._run_one(job)
-                self._connection.execute("COMMIT")
+                    self._run_one(job, is_alone=len(begun) == 1)
+                execute("COMMIT")
         except BaseException as error:  # noqa: BLE001 - whoever waits must hear of it
             self._roll_back()
             _fail(begun, error if isinstance(error, Exception) else StoreError("the store's thread was stopped"))
             return
-        for job in begun:
-            if job.error is None:
-                job.future.set_result(job.result)
-            else:
-                job.future.set_exception(job.error)
+        _tell(begun)
 
-    def _run_one(self, job: _Job) -> None:
-        """Run a unit behind a savepoint; what it raises itself costs nobody else anything."""
+    def _run_one(self, job: _Job, *, is_alone: bool) -> None:
+        """Run a unit behind a savepoint, unless it is alone; what it raises itself costs nobody else anything."""
         execute = self._connection.execute
-        execute("SAVEPOINT unit")
+        if not is_alone:
+            execute("SAVEPOINT unit")
         try:
             job.result = drive(self._connection, job.unit)
         except Exception as error:
             if isinstance(error, sqlite3.OperationalError):  # the disk, not this unit
                 raise
-            execute("ROLLBACK TO unit")
+            if is_alone:
+                self._begin_again()
+            else:
+                execute("ROLLBACK TO unit")
             job.error = StoreError("the store refused a statement") if is_foreign(error) else error
-        execute("RELEASE unit")
+        if not is_alone:
+            execute("RELEASE unit")
+
+    def _begin_again(self) -> None:
+        """Undo what was done in a transaction of one unit; an empty one is committed then."""
+        self._connection.execute("ROLLBACK")
+        self._connection.execute("BEGIN")
 
     def _roll_back(self) -> None:
         try:
@@ -227,10 +253,30 @@ def numbered(statement: str) -> str:
     return PLACE.sub(lambda _: f"${next(numbers)}", statement)
 
 
+def _give_up(job: _Job) -> None:
+    """Withdraw a unit whose time is over; one that is being written is near its end."""
+    if job.decide():
+        job.error = StoreError("the store did not take a transaction in time")
+        job.settle()
+
+
 def _fail(jobs: Sequence[_Job], error: Exception) -> None:
     for job in jobs:
         job.unit.close()
-        job.future.set_exception(error)
+        job.error = error
+    _tell(jobs)
+
+
+def _tell(jobs: Sequence[_Job]) -> None:
+    """Tell those who wait, in their loop; units of one loop cost one wake-up together."""
+    for loop, group in groupby(jobs, key=lambda job: job.done.get_loop()):
+        with suppress(RuntimeError):  # it was closed, and nobody waits any more
+            loop.call_soon_threadsafe(_settle, list(group))
+
+
+def _settle(jobs: Sequence[_Job]) -> None:
+    for job in jobs:
+        job.settle()
 
 
 def _open_writer(file: Path) -> sqlite3.Connection:
@@ -238,5 +284,7 @@ def _open_writer(file: Path) -> sqlite3.Connection:
         connection = sqlite3.connect(file, isolation_level=None, timeout=LOCK_TIMEOUT, check_same_thread=False)
         connection.execute("PRAGMA foreign_keys = ON")
         connection.execute("PRAGMA synchronous = FULL")  # what was committed survives a power cut
+        connection.execute(f"PRAGMA cache_size = -{CACHE}")
+        connection.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT}")
         connection.execute("PRAGMA secure_delete = ON")  # what was deleted is overwritten
         return connection

@@ -11,12 +11,14 @@ from klantbeeld.errors import StoreError
 from klantbeeld.sdk.acts import Act
 from klantbeeld.sdk.roles import ROLES
 from klantbeeld.sources.context import CallContext
-from klantbeeld.writes.course import Rest, next_of
-from klantbeeld.writes.journal import Event, Fenced, Journal, ended, lease_of
+from klantbeeld.store.transactions import Unit
+from klantbeeld.writes.course import Go, Rest, next_of
+from klantbeeld.writes.journal import Beside, Event, Fenced, Journal, Lease, ended, lease_of
 from klantbeeld.writes.outcomes import Verdict
 from klantbeeld.writes.rows import OperationView, StepRow
 from klantbeeld.writes.sealing import Key
 from klantbeeld.writes.states import OperationState, StepState
+from klantbeeld.writes.telling import Changed, told
 
 LONGEST_REASON = 200
 
@@ -38,6 +40,15 @@ class Terms:
     again: float
 
 
+@dataclass(frozen=True, slots=True)
+class Following:
+    """A step that is ready to be sent after another, with the steps that are kept along; not later than `before`."""
+
+    step: StepRow
+    more: Sequence[StepRow]
+    before: float
+
+
 class Held:
     """One operation under a lease of this process; lives as long as that.
 
@@ -48,7 +59,15 @@ class Held:
     """
 
     def __init__(
-        self, view: OperationView, key: Key | None, *, journal: Journal, clock: Clock, terms: Terms, until: float
+        self,
+        view: OperationView,
+        key: Key | None,
+        *,
+        journal: Journal,
+        changed: Changed,
+        clock: Clock,
+        terms: Terms,
+        until: float,
     ) -> None:
         self.view = view
         self.key = key
@@ -59,6 +78,7 @@ class Held:
         self.token: str | None = None
         self.clock = clock
         self._journal = journal
+        self._changed = changed
         self._terms = terms
 
     @property
@@ -93,27 +113,79 @@ class Held:
     async def begin(self, step: StepRow, more: Sequence[StepRow] = ()) -> None:
         """Make it durable that a step is about to be sent. Raises Fenced, RecordBusy or StoreError: send nothing."""
         began = self.clock.loop()
-        lease = lease_of(self.view.operation.holder, self.clock.now(), self._terms.lease)
+        lease = self._renewed()
         await self._journal.begin(self.view, step, lease, more=more)
         self.until = began + self._terms.lease
-        operation = replace(self.view.operation, leased_until=lease.until, wake_at=lease.until, updated_at=lease.now)
-        self.view = OperationView(operation, self.view.steps)
+        self.view = _with_lease(self.view, lease)
         for one in (step, *more):
             self.view = self.view.with_step(one)
 
-    async def conclude(self, step: StepRow, verdict: Verdict, events: Sequence[Event] = ()) -> StepRow:
-        """Keep what came of a step, and where that leaves the operation. Raises Fenced or StoreError."""
-        if self.is_stuck:
-            step = replace(step, lock_key=None)
-        ended_step = concluded(step, verdict)
-        await self.keep(self._undone(ended_step), events)
-        return ended_step
+    async def conclude(
+        self, step: StepRow, verdict: Verdict, events: Sequence[Event] = (), also: Unit[Any] | None = None
+    ) -> None:
+        """Keep what came of a step, and where that leaves the operation, and have reads see what may have changed.
 
-    async def keep(self, view: OperationView, events: Sequence[Event] = ()) -> None:
-        """Keep a view, with the state that follows from its steps."""
-        after = self.rested(view)
-        await self._journal.finish(self.view, after, events=events)
+        Raises Fenced or StoreError.
+        """
+        kept = self._concluded(step, verdict)
+        await self._keep(self.rested(self._undone(kept)), kept, Beside(events=events, also=also))
+
+    async def conclude_and_begin(
+        self, step: StepRow, verdict: Verdict, events: Sequence[Event], following: Following
+    ) -> StepRow | None:
+        """Do the same, and begin the step that follows, in one transaction; returns it as it was begun.
+
+        None where it is not the next any more, or its time is over: then only what came of the first is kept.
+        """
+        kept = self._concluded(step, verdict)
+        after = self._undone(kept)
+        if not self._is_next(after, following):
+            await self._keep(self.rested(after), kept, Beside(events=events))
+            return None
+        began = self.clock.loop()
+        lease = self._renewed()
+        view, begun = _with_begun(after, following, lease)
+        try:
+            await self._keep(view, kept, Beside(events=events, held_at=lease.now))
+        except Fenced:  # the lease may only have run out: then nobody has taken it yet
+            await self._keep(self.rested(after), kept, Beside(events=events))
+            return None
+        self.until = began + self._terms.lease
+        return begun
+
+    async def begin_next(self, following: Following) -> StepRow | None:
+        """Begin a step that follows what is kept already; None where it is not the next, or its time is over.
+
+        Raises Fenced or StoreError.
+        """
+        if not self._is_next(self.view, following):
+            return None
+        begun = _stamped(following.step, self.clock.now())
+        await self.begin(begun, following.more)
+        return begun
+
+    def _is_next(self, view: OperationView, following: Following) -> bool:
+        action = next_of(view)
+        is_next = isinstance(action, Go) and action.step.seq == following.step.seq
+        return is_next and self.clock.loop() < min(following.before, self.until)
+
+    def _renewed(self) -> Lease:
+        return lease_of(self.view.operation.holder, self.clock.now(), self._terms.lease)
+
+    async def keep(self, view: OperationView) -> None:
+        """Keep a view, with the state that follows from its steps. Raises Fenced or StoreError."""
+        await self._keep(self.rested(view))
+
+    async def _keep(self, after: OperationView, step: StepRow | None = None, beside: Beside | None = None) -> None:
+        """Keep a view as it is, and have reads see what a step of it changed, or may have."""
+        news = None
+        if step is not None and step.state is not StepState.NOT_APPLIED:
+            news = self._changed(after.operation, step)
+        if news is not None:
+            beside = replace(beside or Beside(), last=news.writing())
+        number = await self._journal.finish(self.view, after, beside)
         self.view = after
+        self.token = await told(news, number) or self.token
 
     async def put_down(self) -> None:
         """Leave the rest to the worker, at once."""
@@ -145,6 +217,9 @@ class Held:
     def is_rested(self) -> bool:
         """Say whether the state that is kept is one in which nobody works on it."""
         return self.view.operation.state is not OperationState.RUNNING
+
+    def _concluded(self, step: StepRow, verdict: Verdict) -> StepRow:
+        return concluded(replace(step, lock_key=None) if self.is_stuck else step, verdict)
 
     def _undone(self, step: StepRow) -> OperationView:
         view = self.view.with_step(step)
@@ -206,6 +281,26 @@ def concluded(step: StepRow, verdict: Verdict) -> StepRow:
         version=verdict.version,
         passing=verdict.passing,
     )
+
+
+def _with_begun(view: OperationView, following: Following, lease: Lease) -> tuple[OperationView, StepRow]:
+    """Return an operation with a step that is about to be sent, under a lease that was renewed; and that step."""
+    begun = _stamped(following.step, lease.now)
+    view = _with_lease(view, lease)
+    for one in (begun, *following.more):
+        view = view.with_step(one)
+    return view, begun
+
+
+def _stamped(step: StepRow, now: datetime) -> StepRow:
+    """Return a step that was got ready earlier as one that is sent from now on."""
+    return replace(step, first_sent_at=now, last_sent_at=now)
+
+
+def _with_lease(view: OperationView, lease: Lease) -> OperationView:
+    """Return an operation whose lease was renewed."""
+    operation = replace(view.operation, leased_until=lease.until, wake_at=lease.until, updated_at=lease.now)
+    return OperationView(operation, view.steps)
 
 
 def encoded(payload: Any) -> bytes:

@@ -59,6 +59,7 @@ FINISH = (
     "UPDATE operations SET state = ?, resumable = ?, parked = ?, customer_id = ?, updated_at = ?, leased_until = ?, "
     "wake_at = ?, sealed_key = ? WHERE id = ? AND token = ? RETURNING id"
 )
+FINISH_HELD = FINISH.replace("RETURNING", "AND leased_until > ? RETURNING")
 TAKE = (
     "UPDATE operations SET holder = ?, token = token + 1, leased_until = ?, wake_at = ?, updated_at = ?, "
     "state = 'RUNNING', parked = ? WHERE id = ? AND leased_until <= ? RETURNING id"
@@ -106,6 +107,23 @@ class Event:
     event: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Beside:
+    """What is kept in the transaction that keeps what came of a step.
+
+    `also` belongs to the step itself. `last` may take a lock that others wait for, so it comes last. `held_at` is given
+    where another step begins with it: the lease has to hold at that moment.
+    """
+
+    events: Sequence[Event] = ()
+    also: Unit[Any] | None = None
+    last: Unit[int] | None = None
+    held_at: datetime | None = None
+
+
+NOTHING = Beside()
+
+
 class Journal:
     """Lives as long as the store. `wait` is the longest that a transaction waits for its turn, in seconds.
 
@@ -132,13 +150,14 @@ class Journal:
         await self._run(_begin(held.operation, step, lease, more))
         self.moved(held.operation.id)
 
-    async def finish(self, before: OperationView, after: OperationView, *, events: Sequence[Event] = ()) -> None:
-        """Keep what came of a step, and where that leaves the operation.
+    async def finish(self, before: OperationView, after: OperationView, beside: Beside | None = None) -> int | None:
+        """Keep what came of a step, and where that leaves the operation; returns what `beside.last` gave.
 
         Raises Fenced where the lease changed hands.
         """
-        await self._run(_finish(before, after, events))
+        found = await self._run(_finish(before, after, beside or NOTHING))
         self.moved(after.operation.id)
+        return found
 
     async def take(self, operation_id: str, lease: Lease) -> OperationView | None:
         """Take an operation over; None where somebody holds it, or it is not there."""
@@ -233,7 +252,7 @@ def _begin(operation: OperationRow, step: StepRow, lease: Lease, more: Sequence[
         yield from _insert_step(one)
 
 
-def _finish(before: OperationView, after: OperationView, events: Sequence[Event]) -> Unit[None]:
+def _finish(before: OperationView, after: OperationView, beside: Beside) -> Unit[int | None]:
     now = after.operation
     values = (
         now.state,
@@ -247,7 +266,11 @@ def _finish(before: OperationView, after: OperationView, events: Sequence[Event]
         now.id,
         before.operation.token,
     )
-    if not (yield FINISH, values):
+    if beside.held_at is None:
+        kept = yield FINISH, values
+    else:
+        kept = yield FINISH_HELD, (*values, beside.held_at)
+    if not kept:
         raise Fenced(now.id)
     known = {step.seq: step for step in before.steps}
     for step in after.steps:
@@ -255,8 +278,11 @@ def _finish(before: OperationView, after: OperationView, events: Sequence[Event]
             yield from _insert_step(step)
         elif step != known[step.seq]:
             yield from _update_step(step)
-    for event in events:
+    for event in beside.events:
         yield INSERT_EVENT, (event.id, now.id, now.updated_at, now.updated_at, 0, event.event)
+    if beside.also is not None:
+        yield from beside.also
+    return (yield from beside.last) if beside.last is not None else None
 
 
 def _take(operation_id: str, lease: Lease) -> Unit[OperationView | None]:

@@ -13,17 +13,12 @@ from klantbeeld.writes.journal import Journal
 from klantbeeld.writes.keys import Keys
 from klantbeeld.writes.planning import Extensions, Order
 from klantbeeld.writes.resolving import terms_of
-from klantbeeld.writes.rows import OperationRow, StepRow
 from klantbeeld.writes.sealing import Sealer
 from klantbeeld.writes.sending import EventsOf, Sender
 from klantbeeld.writes.settling import Settler
-from klantbeeld.writes.walker import Changed, Walker
+from klantbeeld.writes.telling import Changed, tell_nobody
+from klantbeeld.writes.walker import Walker
 from klantbeeld.writes.writer import Writer, WriterParts, as_asked
-
-
-async def tell_nobody(_operation: OperationRow, _step: StepRow) -> str | None:
-    """Tell nobody that something changed: nothing is cached."""
-    return None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +61,7 @@ def make_writer(sources: Mapping[str, Source], journal: Journal, settings: Write
             sealer=sealer,
             drawing=drawing,
             clock=around.clock,
+            changed=around.changed,
             terms=terms_of(settings),
             holder=str(uuid.uuid4()),
             declared=settings.owners,

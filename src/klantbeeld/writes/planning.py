@@ -8,6 +8,7 @@ from typing import Any, Protocol
 from klantbeeld.sdk.acts import Act
 from klantbeeld.sdk.words import Channel
 from klantbeeld.sources.context import CallContext
+from klantbeeld.store.transactions import Unit
 from klantbeeld.writes.rows import OperationRow, StepRow
 from klantbeeld.writes.states import CALL, Policy
 
@@ -53,13 +54,17 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """A step that ended. `customer_id` becomes the operation's, where the step found or made the customer."""
+    """A step that ended. `customer_id` becomes the operation's, where the step found or made the customer.
+
+    `also` is written in the transaction that keeps that it ended.
+    """
 
     applied: bool
     code: str | None = None
     reason: str | None = None
     record_id: str | None = None
     customer_id: str | None = None
+    also: Unit[Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)

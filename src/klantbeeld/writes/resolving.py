@@ -11,6 +11,7 @@ from klantbeeld.writes.journal import Journal, lease_of
 from klantbeeld.writes.outcomes import Verdict
 from klantbeeld.writes.rows import OperationView, StepRow
 from klantbeeld.writes.states import OperationState, StepState
+from klantbeeld.writes.telling import tell_nobody
 
 RETRY_AFTER = 1  # seconds
 
@@ -51,6 +52,7 @@ async def resolve_step(
         taken,
         None,
         journal=journal,
+        changed=tell_nobody,
         clock=Clock(now, loop),
         terms=terms_of(settings),
         until=loop() + settings.lease,

@@ -8,8 +8,7 @@ from typing import Any, Protocol
 
 from klantbeeld.settings import EventSettings, WriteSettings
 from klantbeeld.sources.source import Source
-from klantbeeld.store import Store
-from klantbeeld.store.transactions import Transactions, open_transactions
+from klantbeeld.store.transactions import Transactions
 from klantbeeld.writes.delivery import Delivery, DeliveryParts, Post
 from klantbeeld.writes.events import CustomerChanged
 from klantbeeld.writes.journal import Journal
@@ -51,7 +50,7 @@ class Delivering:
 
 @asynccontextmanager
 async def open_writing(
-    store: Store,
+    transactions: Transactions,
     sources: Mapping[str, Source],
     settings: WriteSettings,
     around: Around,
@@ -61,12 +60,11 @@ async def open_writing(
     wrap: Wrap = lambda journal: journal,
     delivering: Delivering | None = None,
 ) -> AsyncIterator[Writing]:
-    """Write, take over and deliver as long as the block; close it before the sources and the store. Raises StoreError.
+    """Write, take over and deliver as long as the block; close it before the sources and what runs transactions.
 
     `wrap` may put something around the journal: a test that ends the process in the middle.
     """
     async with AsyncExitStack() as stack:
-        transactions = await stack.enter_async_context(open_transactions(store))
         journal = wrap(Journal(transactions, wait=settings.journal_wait))
         sagas = open_sagas(saga_parts(transactions=transactions, journal=journal))
         around = replace(around, extensions=sagas.extensions, arrange=sagas.arrange)

@@ -5,15 +5,16 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from klantbeeld.errors import SourceConflict, SourceError
+from klantbeeld.errors import SourceConflict, SourceError, StoreError
 from klantbeeld.sdk.acts import Act
 from klantbeeld.sdk.connector import Doing
 from klantbeeld.sdk.words import Guard, WriteSafety
 from klantbeeld.sources.context import CallContext
 from klantbeeld.sources.source import Source
 from klantbeeld.writes.evidence import has_version, read_version, record_of
-from klantbeeld.writes.held import Held, encoded
-from klantbeeld.writes.journal import Event, RecordBusy
+from klantbeeld.writes.following import SOON, follower, getting_ready
+from klantbeeld.writes.held import Following, Held, encoded
+from klantbeeld.writes.journal import Event, Fenced, RecordBusy
 from klantbeeld.writes.keys import Keys
 from klantbeeld.writes.outcomes import Verdict, verdict_after
 from klantbeeld.writes.planning import PlannedStep, Preparer
@@ -43,6 +44,10 @@ class Ready:
     act: Act
     more: tuple[StepRow, ...] = ()
 
+    def as_following(self, context: CallContext) -> Following:
+        """Return it as what is begun after another step, within the time of a request."""
+        return Following(self.step, self.more, context.deadline)
+
 
 class Sender:
     """Sends steps; lives as long as the app."""
@@ -64,18 +69,20 @@ class Sender:
         self._undo = undo
         self._sleep = sleep
 
-    async def send(self, held: Held, step: StepRow, context: CallContext) -> StepRow:
+    async def send(self, held: Held, step: StepRow, context: CallContext) -> None:
         """Prepare a step, make it durable, send it and keep what came of it. Raises Fenced or StoreError."""
         try:
             ready = await self.ready(held, step, held.within(context))
         except SourceError as problem:  # only reading was tried
             problem.sent = False
-            return await held.conclude(step, verdict_after(problem))
+            await held.conclude(step, verdict_after(problem))
+            return
         try:
             await self.when_free(lambda: held.begin(ready.step, ready.more), held, context)
         except RecordBusy:
-            return await held.conclude(step, Verdict(StepState.NOT_APPLIED, code=RecordBusy.code, passing=True))
-        return await self.sent(held, ready, context)
+            await held.conclude(step, Verdict(StepState.NOT_APPLIED, code=RecordBusy.code, passing=True))
+            return
+        await self.sent(held, ready, context)
 
     async def ready(self, held: Held, step: StepRow, context: CallContext) -> Ready:
         """Complete a step by reading what it needs: nothing is changed. Raises SourceError."""
@@ -103,8 +110,42 @@ class Sender:
         )
         return Ready(ready, act, more)
 
-    async def sent(self, held: Held, ready: Ready, context: CallContext) -> StepRow:
-        """Send a step whose intent is durable, and keep what came of it. Raises Fenced or StoreError."""
+    async def sent(self, held: Held, ready: Ready, context: CallContext) -> None:
+        """Send a step whose intent is durable, and keep what came of it. Raises Fenced or StoreError.
+
+        A step after it that is at another system is got ready meanwhile, and sent too once its intent is durable.
+        """
+        following: Ready | None = ready
+        while following is not None:
+            following = await self._sent(held, following, context)
+
+    async def _sent(self, held: Held, ready: Ready, context: CallContext) -> Ready | None:
+        """Send one step and keep what came of it; returns the one whose intent is durable by then too."""
+        async with getting_ready(
+            lambda step: self._ready_ahead(held, step, context), follower(held.view, ready.step)
+        ) as ahead:
+            ready, verdict = await self._answered(held, ready, context)
+            if not is_applied(verdict):
+                await held.conclude(ready.step, verdict)
+                return None
+            events = self._events_of(held.view.operation, ready.step, ready.act)
+            if following := await ahead.soon(self._patience(ready.step)):
+                begun = await held.conclude_and_begin(ready.step, verdict, events, following.as_following(context))
+                return replace(following, step=begun) if begun else None
+            await held.conclude(ready.step, verdict, events)
+            following = await ahead.later()
+        if following is None:
+            return None
+        begun = await held.begin_next(following.as_following(context))
+        return replace(following, step=begun) if begun else None
+
+    def _patience(self, step: StepRow) -> float:
+        """Return how long what came of a step may wait to be kept, in seconds."""
+        _, doing = self._owner(step)
+        return SOON if doing.safety is not WriteSafety.NONE else 0.0
+
+    async def _answered(self, held: Held, ready: Ready, context: CallContext) -> tuple[Ready, Verdict]:
+        """Send a step until its owner has answered it at the version that is there."""
         verdict = await self._once(held, ready, context)
         while verdict.code == SourceConflict.code and ready.act.expected is None and ready.step.expected is not None:
             # Somebody changed the record between our look and our write, and the caller set no condition.
@@ -115,8 +156,15 @@ class Sender:
                 break
             ready = again
             verdict = await self._once(held, ready, context)
-        events = self._events_of(held.view.operation, ready.step, ready.act) if is_applied(verdict) else ()
-        return await held.conclude(ready.step, verdict, events)
+        return ready, verdict
+
+    async def _ready_ahead(self, held: Held, step: StepRow, context: CallContext) -> Ready | None:
+        """Complete a step; None where that fails, and where it has to wait for a lock: it is then done in its turn."""
+        try:
+            ready = await self.ready(held, step, held.within(context))
+        except (SourceError, StoreError, Fenced):
+            return None
+        return ready if ready.step.lock_key is None else None
 
     async def when_free(self, claim: Callable[[], Awaitable[T]], held: Held, context: CallContext) -> T:
         """Wait for a record that another operation is changing, until the deadline; raises RecordBusy then."""

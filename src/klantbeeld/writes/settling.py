@@ -48,17 +48,18 @@ class Settler:
         self._sources = sources
         self._events_of = events_of
 
-    async def settle(self, held: Held, step: StepRow, context: CallContext) -> StepRow:
+    async def settle(self, held: Held, step: StepRow, context: CallContext) -> None:
         """Find out what came of a step, as far as that can be told now. Raises Fenced or StoreError."""
         source = self._sources.get(step.source or "")
         doing = source.doings.get(step.act) if source else None
         if source is None or doing is None or held.key is None or step.sealed is None:
             held.is_stuck = True
-            return await held.conclude(step, _unknown(step))
+            await held.conclude(step, _unknown(step))
+            return
         case = Case(held, step, source, doing, held.act(step), context)
         step, verdict = await _found(case)
         events = self._events_of(held.view.operation, step, case.act) if is_applied(verdict) else ()
-        return await held.conclude(step, verdict, events)
+        await held.conclude(step, verdict, events)
 
 
 async def _found(case: Case) -> tuple[StepRow, Verdict]:

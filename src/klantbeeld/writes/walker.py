@@ -1,9 +1,7 @@
 """The walker: carries an operation on, step by step, from wherever it stands, until it is over or has to wait."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
-
-import structlog
 
 from klantbeeld.errors import SourceError, StoreError
 from klantbeeld.sources.context import CallContext
@@ -11,15 +9,11 @@ from klantbeeld.writes.course import Go, next_of
 from klantbeeld.writes.held import Held
 from klantbeeld.writes.outcomes import Verdict, verdict_after
 from klantbeeld.writes.planning import Done, StepHandler, Waiting
-from klantbeeld.writes.rows import OperationRow, OperationView, StepRow
+from klantbeeld.writes.rows import OperationView, StepRow
 from klantbeeld.writes.sending import Ready, Sender
 from klantbeeld.writes.settling import Settler
 from klantbeeld.writes.states import DOUBTFUL, Policy, StepState
-
-log = structlog.get_logger(__name__)
-
-# Told of a step that may have changed something, after that is durable; gives a token with which reads see it.
-Changed = Callable[[OperationRow, StepRow], Awaitable[str | None]]
+from klantbeeld.writes.telling import Changed, told
 
 
 class Walker:
@@ -42,7 +36,7 @@ class Walker:
         doubtful = [step for step in held.view.steps if step.state in DOUBTFUL]
         for place, step in enumerate(doubtful, 1):
             held.keeps_lease = place < len(doubtful)
-            await self._after(held, await self._settler.settle(held, step, context))
+            await self._settler.settle(held, step, context)
         if not held.is_rested():
             await self.walk(held, context)
 
@@ -58,23 +52,23 @@ class Walker:
 
     async def sent(self, held: Held, ready: Ready, context: CallContext) -> None:
         """Send a step whose intent is durable already. Raises Fenced or StoreError."""
-        await self._after(held, await self._sender.sent(held, ready, context))
+        await self._sender.sent(held, ready, context)
 
     async def settled_by_hand(self, held: Held, step: StepRow, verdict: Verdict) -> None:
         """Keep what a person says of a step. Raises Fenced or StoreError."""
-        await self._after(held, await held.conclude(step, verdict))
+        await held.conclude(step, verdict)
 
     async def seen_again(self, view: OperationView) -> str | None:
         """Make sure that reads see an operation whose answer is repeated: the first may have died over that."""
         token = None
         for step in view.steps:
             if step.is_call and step.attempts and step.state is not StepState.NOT_APPLIED:
-                token = await self._told(view.operation, step) or token
+                token = await told(self._changed(view.operation, step)) or token
         return token
 
     async def _do(self, held: Held, step: StepRow, context: CallContext) -> None:
         if step.is_call:
-            await self._after(held, await self._sender.send(held, step, context))
+            await self._sender.send(held, step, context)
         else:
             await self._handle(held, step)
 
@@ -109,19 +103,8 @@ class Walker:
         await held.conclude(
             replace(step, attempts=step.attempts + 1),
             Verdict(state, record_id=done.record_id, code=done.code, reason=done.reason),
+            also=done.also,
         )
-
-    async def _after(self, held: Held, step: StepRow) -> None:
-        """Make sure that reads see what was changed, or may have been."""
-        if step.state is not StepState.NOT_APPLIED:
-            held.token = await self._told(held.view.operation, step) or held.token
-
-    async def _told(self, operation: OperationRow, step: StepRow) -> str | None:
-        try:
-            return await self._changed(operation, step)
-        except StoreError as error:  # what was written stays written; other replicas forget at the end of its time
-            log.warning("change_not_told", error=error)
-            return None
 
 
 def woken(view: OperationView) -> OperationView:

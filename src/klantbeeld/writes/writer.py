@@ -26,6 +26,7 @@ from klantbeeld.writes.rows import OperationView, StepRow
 from klantbeeld.writes.sealing import Sealer
 from klantbeeld.writes.sending import Ready, Sender
 from klantbeeld.writes.states import DOUBTFUL, OperationState, StepState
+from klantbeeld.writes.telling import Changed
 from klantbeeld.writes.walker import Walker, revived, woken
 
 log = structlog.get_logger(__name__)
@@ -54,6 +55,7 @@ class WriterParts:
     sealer: Sealer
     drawing: Drawing
     clock: Clock
+    changed: Changed
     terms: Terms
     holder: str
     declared: Mapping[str, str] = field(default_factory=dict)
@@ -280,6 +282,7 @@ class Writer:
             view,
             parts.sealer.open_key(view.operation.id, kept) if kept is not None and until is None else None,
             journal=parts.journal,
+            changed=parts.changed,
             clock=parts.clock,
             terms=parts.terms,
             until=until if until is not None else parts.clock.loop() + parts.terms.lease,

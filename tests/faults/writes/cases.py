@@ -58,6 +58,7 @@ class Aim:
     both: bool = False
     second: Point | None = None
     stopped: float | None = None
+    passages: int = 1
 
 
 def case_of(aim: Aim, seed: int, customers: Customers) -> Case:
@@ -68,7 +69,7 @@ def case_of(aim: Aim, seed: int, customers: Customers) -> Case:
     return Case(
         seed=seed,
         point=aim.point,
-        passages=1,
+        passages=aim.passages,
         after=0.0,
         away=aim.away,
         both=aim.both,

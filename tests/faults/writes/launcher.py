@@ -19,7 +19,7 @@ import sys
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from unittest.mock import patch
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
@@ -47,6 +47,8 @@ from klantbeeld.sources.source import Source
 from klantbeeld.writes import running
 from klantbeeld.writes.journal import Journal
 from klantbeeld.writes.opening import Around, make_writer
+from klantbeeld.writes.rows import OperationRow, StepRow
+from klantbeeld.writes.telling import News
 
 # Methods of the journal, each one durable transaction, and the point before or after it.
 BEFORE = {"claim": Point.BEFORE_THE_JOURNAL}
@@ -133,7 +135,11 @@ def _writer_maker(name: str, armed: Armed) -> Callable[..., Any]:
     def make(sources: Mapping[str, Source], journal: Journal, settings: WriteSettings, around: Around) -> Any:
         if name != "ours":
             return CONTROLS[name](sources, settings.owners)
-        changed = Breakable(around.changed, armed, before={"__call__": Point.CACHE_NOT_EVICTED})
+
+        def changed(operation: OperationRow, step: StepRow) -> News | None:
+            news = around.changed(operation, step)
+            return news and cast("News", Breakable(news, armed, before={"told": Point.CACHE_NOT_EVICTED}))
+
         return make_writer(sources, journal, settings, replace(around, changed=changed))
 
     return make

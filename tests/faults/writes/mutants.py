@@ -34,10 +34,7 @@ class Mutant:
 
 WRITES = "klantbeeld.writes"
 
-ACKNOWLEDGED = (
-    "[job.future.set_result(job.result) for job in begun]; threading.Event().wait(0.2); "
-    'self._connection.execute("COMMIT"); begun = []'
-)
+ACKNOWLEDGED = '_tell(begun); threading.Event().wait(0.2); execute("COMMIT"); begun = []'
 
 MUTANTS: Mapping[str, Mutant] = {
     "skips the sync": Mutant(
@@ -51,7 +48,7 @@ MUTANTS: Mapping[str, Mutant] = {
                 "klantbeeld.store.transactions:SqliteTransactions",
                 "_run_together",
                 (
-                    'self._connection.execute("COMMIT")',
+                    'execute("COMMIT")',
                     ACKNOWLEDGED,
                 ),
             ),
@@ -137,19 +134,13 @@ MUTANTS: Mapping[str, Mutant] = {
         Aim("move", Point.BEFORE_THE_JOURNAL, faults=(Fault.REFUSED,)),
         (Piece(f"{WRITES}.keys:Keys", "step", (", operation, str(seq), source, act)", ")")),),
     ),
-    "tells caches only of what it did itself": Mutant(
-        Aim("move", Point.BETWEEN_STEPS),
-        (
-            Piece(
-                f"{WRITES}.walker:Walker",
-                "take_up",
-                ("held.token = await self.seen_again(held.view) or held.token", "pass"),
-            ),
-        ),
+    "begins a step without keeping that it did": Mutant(
+        Aim("move", Point.SENT, passages=2, away=KEYS_FORGOTTEN, both=True),
+        (Piece(f"{WRITES}.held", "_with_begun", ("view = view.with_step(one)", "pass")),),
     ),
     "tells no cache": Mutant(
         Aim("key", Point.BEFORE_THE_JOURNAL),
-        (Piece(f"{WRITES}.walker:Walker", "_after", ("if step.state is not StepState.NOT_APPLIED:", "if False:")),),
+        (Piece(f"{WRITES}.held:Held", "_keep", ("and step.state is not StepState.NOT_APPLIED", "and False")),),
     ),
     "forgets what was asked": Mutant(
         Aim("key", Point.ANSWER_HALF_SENT),

@@ -67,8 +67,8 @@ def identity(store: Store, clock: Clock) -> StoredIdentityMap:
 
 
 @pytest.fixture
-def renewal(identity: StoredIdentityMap, transactions: Transactions) -> KeyRenewal:
-    return KeyRenewal(identity, transactions, wait=5)
+def renewal(identity: StoredIdentityMap) -> KeyRenewal:
+    return KeyRenewal(identity)
 
 
 def soon() -> CallContext:
@@ -140,7 +140,7 @@ async def test_what_was_made_is_linked_once_however_often_the_step_is_taken(iden
 
 
 async def test_a_record_is_found_by_what_it_holds_now_and_nothing_else(
-    identity: StoredIdentityMap, renewal: KeyRenewal
+    identity: StoredIdentityMap, renewal: KeyRenewal, transactions: Transactions
 ) -> None:
     known = await identity.register_customer([Sighting("crm", "c1", (EMAIL,))], DECIDED)
     source = crm(parties={"c1": mila("c1")})
@@ -153,7 +153,11 @@ async def test_a_record_is_found_by_what_it_holds_now_and_nothing_else(
     }
     payload = msgspec.json.encode(Renewed(records=(Sighting("crm", "c1"),)))
     remembering = Remembering(identity, renewal, {"crm": cast("Source", source)}, context=soon)
-    assert await remembering.take(ROW, step(1, "remember", "remember", source="crm"), payload) == Done(applied=True)
+    done = await remembering.take(ROW, step(1, "remember", "remember", source="crm"), payload)
+    assert isinstance(done, Done)
+    assert done.applied
+    assert done.also is not None
+    await transactions.run(done.also, wait=5)
     assert await identity.by_match_key(MatchKeyKind.EMAIL, "NEW@example.nl") == (known,)
     assert await identity.by_match_key(EMAIL.kind, EMAIL.value) == ()
     key = name_postcode_birth_date("Hendriks", "1016AB", BORN)
@@ -161,7 +165,7 @@ async def test_a_record_is_found_by_what_it_holds_now_and_nothing_else(
 
 
 async def test_a_record_that_is_nobodys_gets_no_keys(identity: StoredIdentityMap, renewal: KeyRenewal) -> None:
-    await renewal.renew([Sighting("crm", "c404", (EMAIL,))])
+    assert await renewal.renewing([Sighting("crm", "c404", (EMAIL,))]) is None
     assert await identity.by_match_key(EMAIL.kind, EMAIL.value) == ()
 
 

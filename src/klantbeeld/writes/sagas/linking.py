@@ -100,5 +100,4 @@ class Remembering:
                 await self._identity.first_sight(record.source, record.record_id, record.match_keys)
             else:
                 seen.append(Sighting(record.source, record.record_id, tuple(keys)))
-        await self._keys.renew(seen)
-        return Done(applied=True)
+        return Done(applied=True, also=await self._keys.renewing(seen))

@@ -86,7 +86,7 @@ def _handlers(parts: SagaParts, tasks: Tasks) -> Mapping[str, StepHandler]:
     source = writes.events.source if writes.events else OURS
     tell = Teller(parts.transactions, source=source, wait=writes.journal_wait, now=parts.now)
     people = People(tasks, tell, now=parts.now, new_id=parts.new_id, keep=timedelta(days=writes.keep_days))
-    renewal = KeyRenewal(parts.identity, parts.transactions, wait=writes.journal_wait)
+    renewal = KeyRenewal(parts.identity)
     return {
         APPROVE: people,
         ESCALATE: people,

@@ -1,0 +1,134 @@
+"""Steps that follow: the next intent is durable with what came of the step before, and never holds that up."""
+
+import asyncio
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from tests.engine.memory import NOW, MemorySource
+from tests.writes.memory import Days, MemoryTransactions, a_writer
+
+from klantbeeld.sdk import words
+from klantbeeld.sdk.acts import Act, ReportDataError
+from klantbeeld.sdk.connector import Doing
+from klantbeeld.sdk.mapping import Mapping as RecordMapping
+from klantbeeld.sdk.records import Party
+from klantbeeld.sdk.roles import CRM
+from klantbeeld.sdk.words import Guard, WriteSafety
+from klantbeeld.sources.context import CallContext
+from klantbeeld.writes.outcomes import WriteOutcome, WriteStatus
+from klantbeeld.writes.planning import Extensions, Order, PlannedStep, Prepared
+from klantbeeld.writes.rows import OperationRow, StepRow
+from klantbeeld.writes.writer import Writer
+
+ACT = "report_data_error"
+CUSTOMER = "01900000-0000-7000-8000-000000000001"
+KIND: RecordMapping[Any] = RecordMapping(Party, Party, {})
+
+pytestmark = pytest.mark.asyncio
+
+
+@dataclass
+class Reader:
+    """Prepares steps: notes what was done by then, and waits for the gate where there is one."""
+
+    sources: dict[str, MemorySource]
+    gate: asyncio.Event | None = None
+    done_before: dict[int, int] = field(default_factory=dict)
+
+    async def prepare(self, operation: OperationRow, step: StepRow, act: Act, context: CallContext, /) -> Prepared:
+        self.done_before[step.seq] = sum(len(source.acts) for source in self.sources.values())
+        if self.gate is not None and step.seq:
+            await self.gate.wait()
+        return Prepared(act)
+
+
+def a_source(name: str, safety: WriteSafety = WriteSafety.IDEMPOTENCY_KEY) -> MemorySource:
+    return MemorySource(name, CRM, {}, doings={ACT: Doing(ACT, safety, KIND, Guard.NONE)})
+
+
+@pytest.fixture
+def transactions() -> Iterator[MemoryTransactions]:
+    made = MemoryTransactions()
+    yield made
+    made.close()
+
+
+def order(*names: str) -> Order:
+    act = ReportDataError(customer="p1", key="", channel=words.Channel.APP, field="name", description="misspelt")
+    steps = tuple(PlannedStep(act=ACT, source=name, role=CRM.name, payload=act, prepare="read") for name in names)
+    return Order(
+        mutation="reportEverywhere",
+        customer_id=CUSTOMER,
+        channel=words.Channel.APP,
+        caller="i c s",
+        asked={},
+        steps=steps,
+        key="k",
+    )
+
+
+def writer_over(reader: Reader, transactions: MemoryTransactions) -> Writer:
+    extensions = Extensions(preparers={"read": reader})
+    return a_writer(reader.sources, now=Days(NOW), transactions=transactions, extensions=extensions)
+
+
+async def carry_out(writer: Writer, wanted: Order) -> WriteOutcome:
+    return await writer.carry_out(wanted, CallContext(asyncio.get_running_loop().time() + 60))
+
+
+async def test_a_write_to_one_system_takes_two_transactions(transactions: MemoryTransactions) -> None:
+    reader = Reader({"crm": a_source("crm")})
+    outcome = await carry_out(writer_over(reader, transactions), order("crm"))
+    assert outcome.status is WriteStatus.APPLIED
+    assert transactions.written == 2
+
+
+async def test_each_further_system_takes_one_more(transactions: MemoryTransactions) -> None:
+    reader = Reader({name: a_source(name) for name in ("crm", "billing", "marketing")})
+    outcome = await carry_out(writer_over(reader, transactions), order("crm", "billing", "marketing"))
+    assert outcome.status is WriteStatus.APPLIED
+    assert [len(source.acts) for source in reader.sources.values()] == [1, 1, 1]
+    assert transactions.written == 4
+
+
+async def test_what_nobody_could_find_out_again_is_kept_before_the_next_step_is_ready(
+    transactions: MemoryTransactions,
+) -> None:
+    reader = Reader({"crm": a_source("crm", WriteSafety.NONE), "billing": a_source("billing")}, asyncio.Event())
+    asked = asyncio.create_task(carry_out(writer_over(reader, transactions), order("crm", "billing")))
+    while not reader.sources["crm"].acts:  # noqa: ASYNC110 - the source sets no event
+        await asyncio.sleep(0)
+    for _ in range(5):
+        await asyncio.sleep(0)
+    assert [step["state"] for step in transactions.all("steps")] == ["APPLIED", "PENDING"]
+    assert reader.gate is not None
+    reader.gate.set()
+    assert (await asked).status is WriteStatus.APPLIED
+    assert len(reader.sources["billing"].acts) == 1
+
+
+async def test_a_step_at_the_same_system_is_read_for_after_the_one_before(transactions: MemoryTransactions) -> None:
+    reader = Reader({"crm": a_source("crm")})
+    await carry_out(writer_over(reader, transactions), order("crm", "crm"))
+    assert reader.done_before == {0: 0, 1: 1}
+
+
+async def test_a_step_that_was_got_ready_is_not_sent_where_the_one_before_was_refused(
+    transactions: MemoryTransactions,
+) -> None:
+    reader = Reader({name: a_source(name) for name in ("crm", "billing")})
+    reader.sources["crm"].refuses = "rejected"
+    outcome = await carry_out(writer_over(reader, transactions), order("crm", "billing"))
+    assert outcome.status is WriteStatus.NOT_APPLIED
+    assert reader.sources["billing"].acts == []
+    assert [step["state"] for step in transactions.all("steps")] == ["NOT_APPLIED", "SKIPPED"]
+
+
+async def test_a_step_that_cannot_be_got_ready_is_tried_in_its_turn(transactions: MemoryTransactions) -> None:
+    reader = Reader({name: a_source(name) for name in ("crm", "billing")})
+    writer = writer_over(reader, transactions)
+    del reader.sources["billing"].doings[ACT]
+    outcome = await carry_out(writer, order("crm", "billing"))
+    assert [step.status for step in outcome.steps] == [WriteStatus.APPLIED, WriteStatus.NOT_APPLIED]
