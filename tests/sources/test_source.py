@@ -1,9 +1,11 @@
 """A source answers for what its connector does: a fault costs its own fields, and a write says what is known of it."""
 
 import asyncio
-from collections.abc import Generator, Iterator, Sequence
+import gc
+from collections import deque
+from collections.abc import Generator, Iterable, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, ClassVar
 
 import msgspec
 import pytest
@@ -56,10 +58,12 @@ def calling(method: str) -> Call[Wire]:
 
 
 class Odd(Connector):
-    """Breaks where it is told to, and writes in one step, in two, or after having looked."""
+    """Breaks where it is told to, reads what is called 2, and writes in one step, in two, or after having looked."""
 
     @reads(PARTY)
     def party(self, ask: Ask) -> Call[Wire]:
+        if ask.key == "2":
+            return calling("GET")
         raise KeyError(ask.key)
 
     @does(WriteSafety.UNIQUE_REFERENCE, PARTY)
@@ -91,8 +95,8 @@ class Odd(Connector):
 class Scripted(Transport):
     """Gives replies in their order."""
 
-    def __init__(self, replies: Iterator[Reply]) -> None:
-        self.replies = replies
+    def __init__(self, replies: Iterable[Reply]) -> None:
+        self.replies = deque(replies)
 
     async def exchange(
         self,
@@ -103,7 +107,7 @@ class Scripted(Transport):
         *,
         deadline: float,
     ) -> Reply:
-        return next(self.replies)
+        return self.replies.popleft()
 
     async def aclose(self) -> None: ...
 
@@ -118,7 +122,7 @@ def a_source(*replies: Reply) -> Source:
         connector=Odd({}),
         roles=frozenset({"CRM"}),
         categories=(),
-        transport=Scripted(iter(replies)),
+        transport=Scripted(replies),
         credentials=Credentials(NoAuth(), {}, fetch_token=no_token, clock=loop_clock),
         monotonic=loop_clock,
         now=lambda: NOW,
@@ -138,12 +142,38 @@ async def status_of(capability: str, *replies: Reply) -> WriteStatus:
     return WriteStatus.APPLIED
 
 
+def asking(key: str) -> Question:
+    members = {"party": frozenset[str]()}
+    return Question(subjects={key: Subject("c", frozenset({key}))}, members=members, arguments={})
+
+
+class Body(bytes):
+    """What came; `gone` are those that nothing holds any more."""
+
+    gone: ClassVar[list[bytes]] = []
+
+    def __del__(self) -> None:
+        self.gone.append(bytes(self))
+
+
+@pytest.mark.parametrize("text", [b"<html>", b'{"id": 7}'])
+@pytest.mark.asyncio
+async def test_an_answer_that_cannot_be_read_does_not_wait_for_the_garbage_collector(text: bytes) -> None:
+    Body.gone.clear()
+    source = a_source(Reply(200, (), Body(text)))
+    gc.disable()
+    try:
+        outcome = await source.ask(asking("2"), soon())
+        assert isinstance(outcome.problem, SourceInvalid)
+        assert Body.gone == [text]
+    finally:
+        gc.enable()
+
+
 @pytest.mark.asyncio
 async def test_a_connector_that_breaks_costs_its_own_fields() -> None:
-    members = {"party": frozenset[str]()}
-    question = Question(subjects={"1": Subject("c", frozenset({"1"}))}, members=members, arguments={})
     source = a_source()
-    outcome = await source.ask(question, soon())
+    outcome = await source.ask(asking("1"), soon())
     assert outcome.state is SourceState.UNAVAILABLE
     assert isinstance(outcome.problem, SourceInvalid)
     assert source.health.last_problem_code == SourceInvalid.code

@@ -199,7 +199,7 @@ class Source:
         try:
             outcome = await self._read(question, context)
         except SourceError as problem:
-            outcome = Outcome(state_of(problem), problem=problem)
+            outcome = Outcome(state_of(problem), problem=_without_frames(problem))
         except Exception as error:  # noqa: BLE001 - a connector that breaks costs its own fields, and no others
             broken = _broken(error, sent=True)
             outcome = Outcome(state_of(broken), problem=broken)
@@ -377,6 +377,18 @@ def _next_call(conversation: Conversation, reply: Reply | None) -> tuple[Call[An
         return (next(conversation) if reply is None else conversation.send(reply)), False
     except StopIteration as end:
         return end.value, True
+
+
+def _without_frames(problem: SourceError) -> SourceError:
+    """Let go of the frames that a problem and its causes came through.
+
+    They hold what was being read, and the outcome that holds the problem: a cycle that would wait for the garbage
+    collector with all of the body.
+    """
+    error: BaseException | None = problem
+    while error is not None:
+        error.__traceback__, error = None, error.__cause__
+    return problem
 
 
 def _broken(error: Exception, *, sent: bool) -> SourceInvalid:
