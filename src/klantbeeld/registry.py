@@ -18,12 +18,15 @@ from importlib.metadata import EntryPoint, entry_points
 from importlib.util import find_spec, module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import MappingProxyType, ModuleType
+from typing import Any
 
 from pydantic import ValidationError
 
 from klantbeeld.errors import ConfigurationError
 from klantbeeld.sdk.connector import Connector
+from klantbeeld.sdk.fitting import misfits
 from klantbeeld.sdk.manifest import Manifest
+from klantbeeld.sdk.mapping import Mapping as RecordMapping
 from klantbeeld.sdk.roles import ROLES, Role
 from klantbeeld.sdk.words import WriteSafety
 from klantbeeld.toml_lines import lines_of
@@ -254,7 +257,10 @@ def _forget(full: str) -> None:
 
 
 def check_capabilities(manifest: Manifest, make: type[Connector], roles: Mapping[str, Role] = ROLES) -> None:
-    """Hold the capabilities against the roles; raise ConfigurationError for one that no role asks for."""
+    """Hold the capabilities against the roles, and their mappings against the records.
+
+    Raises ConfigurationError for a capability that no role asks for, and for a mapping of wrong types.
+    """
     filled = [roles[name] for name in manifest.roles]
     reads = {name: record for role in filled for name, record in role.reads.items()}
     acts = {name for role in filled for name in role.acts}
@@ -267,12 +273,21 @@ def check_capabilities(manifest: Manifest, make: type[Connector], roles: Mapping
             problem = f"gives {', '.join(sorted(wrong)) or 'nothing'}"
             mend = f"Its mappings make records.{reads[reading.name].__name__}"
             raise ConfigurationError(f"{where}.{reading.name}", problem, mend)
+        _check_types(f"{where}.{reading.name}", reading.mappings)
     for doing in make.doings().values():
         if doing.name not in acts:
             raise _unasked(f"{where}.{doing.name}", manifest, acts)
+        _check_types(f"{where}.{doing.name}", [doing.mapping])
         if doing.safety is WriteSafety.IDEMPOTENCY_KEY and manifest.remembers.idempotency_key_hours is None:
             problem = f"promises an idempotency key, and {FACTS} does not say how long the owner remembers it"
             raise ConfigurationError(f"{where}.{doing.name}", problem, "Set remembers.idempotency_key_hours")
+
+
+def _check_types(where: str, mappings: Iterable[RecordMapping[Any]]) -> None:
+    for mapping in mappings:
+        if wrong := misfits(mapping):
+            mend = "Annotate its functions, and take wire members, as the record's members are"
+            raise ConfigurationError(where, "; ".join(wrong), mend)
 
 
 def _unasked(where: str, manifest: Manifest, known: Iterable[str]) -> ConfigurationError:

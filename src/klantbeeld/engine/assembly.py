@@ -4,7 +4,8 @@ For every selection on an object type one struct is made, whose fields are the r
 fills it; a function stands where a field may fail by itself, or several types may come. Nothing is looked up for a
 field while a request runs. What the functions do not express they leave to
 graphql-core, by raising `Unassembled`: a non-null field without a value, a number out of range, a value of a type that
-the selection does not expect.
+the selection does not expect. Texts, dates and decimals are not looked at: answers are decoded by their types, and a
+mapping that does not fit its record is refused when its connector is loaded (`sdk.fitting`).
 """
 
 import math

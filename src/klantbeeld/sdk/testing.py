@@ -15,7 +15,6 @@ import typing
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from types import UnionType
 from typing import Any
 from urllib.parse import parse_qsl, unquote
 
@@ -50,7 +49,6 @@ from klantbeeld.sdk.examples import (
 )
 from klantbeeld.sdk.live import Live, records_of, translate, understand
 from klantbeeld.sdk.mapping import ALWAYS
-from klantbeeld.sdk.mapping import Mapping as RecordMapping
 from klantbeeld.sdk.replies import Reply
 from klantbeeld.sdk.signing import ClientAssertion, JwtSigned, Moment, Signing
 from klantbeeld.sdk.words import WriteSafety
@@ -144,12 +142,6 @@ class ConnectorTests:
                     {name: value for name, value in expected.items() if name in {member, *ALWAYS}}
                     for expected in example.expect
                 ], f"{example.name}: {member}"
-
-    def test_functions_give_what_the_members_hold(self, connector: Connector) -> None:
-        """Annotations of a mapping's functions fit the record, and every member that it fills exists."""
-        of_readings = [mapping for reading in connector.readings().values() for mapping in reading.mappings]
-        for mapping in (*of_readings, *(doing.mapping for doing in connector.doings().values())):
-            assert misfits(mapping) == [], mapping.record.__name__
 
     def test_records_hold_what_their_types_say(
         self, connector: Connector, loaded: LoadedConnector, examples: list[Example]
@@ -387,24 +379,6 @@ def replaced(value: Any, strange: object) -> Any:
     if isinstance(value, list):
         return [replaced(inner, strange) for inner in value]
     return strange if isinstance(value, type(strange)) or not isinstance(strange, str | int) else value
-
-
-def misfits(mapping: RecordMapping[Any]) -> list[str]:
-    """Return the members whose function is annotated with something that the record cannot hold."""
-    hints = typing.get_type_hints(mapping.record)
-    members = {**mapping.members, **mapping.outer}
-    unknown = [name for name in members if name not in hints]
-    wrong = []
-    for name, member in members.items():
-        given = typing.get_type_hints(member.via).get("return") if member.via and name in hints else None
-        if given is not None and not set(alternatives(given)) <= set(alternatives(hints[name])):
-            wrong.append(f"{name}: {given} is no {hints[name]}")
-    return unknown + wrong
-
-
-def alternatives(kind: Any) -> tuple[Any, ...]:
-    """Return the members of a union, or the type itself."""
-    return typing.get_args(kind) if typing.get_origin(kind) in {typing.Union, UnionType} else (kind,)
 
 
 def spoken(connector: Connector, example: Example, act: Act) -> list[Call[Any]]:
