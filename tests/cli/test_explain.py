@@ -86,6 +86,13 @@ def test_a_condition_stays_a_condition(explain: Explain) -> None:
     assert "party if $all" in lines_of(done)
 
 
+def test_what_comes_later_says_so(explain: Explain) -> None:
+    fields = "invoices { nodes @stream(initialCount: 2) { number } } ... @defer { complaints { nodes { subject } } }"
+    said = lines_of(explain(f"query Q($id: ID!) {{ customer(id: $id) {{ {fields} }} }}"))
+    assert "invoices, customer.invoices.nodes streamed after 2" in said
+    assert "complaints, deferred" in said
+
+
 def test_a_mutation_names_the_owner_and_what_makes_the_write_safe(explain: Explain) -> None:
     act = '{ fileComplaint(input: {customerId: "x", subject: "s", description: "d", channel: APP}) { status } }'
     done = explain(f"mutation {act}")

@@ -18,6 +18,7 @@ from klantbeeld.access.tokens import AccessToken
 from klantbeeld.cli.opened import settings_of
 from klantbeeld.cli.query import document_in
 from klantbeeld.cli.terminal import remarks, results
+from klantbeeld.engine.deferral import deferral_of
 from klantbeeld.engine.documents import Document, Documents, Invalid
 from klantbeeld.engine.plan import compile_plan
 from klantbeeld.engine.plan_tree import Branch, Capable, Mark, Scene, plan_tree
@@ -42,6 +43,7 @@ def explain(config: Path | None, operation: Path, *, name: str | None, caller_cl
     try:
         document = asyncio.run(_documents(schema, settings).read(text)).document
         chosen = _operation(document, name)
+        deferral = deferral_of(document.whole, chosen, {}, most=settings.gateway.max_deferred)
     except Invalid as invalid:
         for error in invalid.errors:
             place = ", ".join(f"line {at.line}, column {at.column}" for at in error.locations or ())
@@ -58,6 +60,7 @@ def explain(config: Path | None, operation: Path, *, name: str | None, caller_cl
         rights=rights,
         whose=f"{caller_class}, for {rights.purpose}",
         cache=settings.cache,
+        deferral=deferral,
     )
     results().print(_drawn(plan_tree(plan, scene)))
     return 0

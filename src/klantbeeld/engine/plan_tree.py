@@ -12,6 +12,7 @@ from typing import Literal
 from graphql import GraphQLObjectType, GraphQLSchema, ValueNode, VariableNode, print_ast
 from strawberry.types.field import StrawberryField
 
+from klantbeeld.engine.deferral import Deferral
 from klantbeeld.engine.kept import kept
 from klantbeeld.engine.plan import Joint, Only, Plan, PlannedRead, Step
 from klantbeeld.engine.ports import Rights
@@ -93,7 +94,8 @@ class Asking:
 class Scene:
     """What a plan is drawn against; `owners` are the declared owners of acts, `whose` says whose rights apply.
 
-    `literals` are what a document has in the places of variables that it does not name itself.
+    `literals` are what a document has in the places of variables that it does not name itself; `deferral` is what is
+    put off for a client that takes an answer in parts.
     """
 
     schema: GraphQLSchema
@@ -103,6 +105,7 @@ class Scene:
     whose: str
     literals: Mapping[str, str] = field(default_factory=dict)
     cache: CacheSettings = field(default_factory=CacheSettings)
+    deferral: Deferral | None = None
 
 
 def plan_tree(plan: Plan, scene: Scene) -> Branch:
@@ -179,11 +182,20 @@ class _Drawing:
             for call in calls:
                 together.add(self._call(call))
         for child in joint.children:
-            branch = above.add(_field(child) + _condition(child))
+            branch = above.add(_field(child) + _condition(child) + self._put_off(child))
             for planned in child.reads:
                 for line in self._lines(planned):
                     branch.add(*line)
             self._level(branch, child)
+
+    def _put_off(self, joint: Joint) -> str:
+        """Say that a field, or most of a list, comes in a later part of the answer."""
+        if self.scene.deferral is None:
+            return ""
+        if self.scene.deferral.groups_of(joint.path):
+            return ", deferred"
+        inside = (path for path in self.scene.deferral.streams if path[: len(joint.path)] == joint.path)
+        return "".join(f", {'.'.join(path)} streamed after {self.scene.deferral.streams[path]}" for path in inside)
 
     def _askings(self, joint: Joint) -> Iterator[Asking]:
         for planned in joint.reads:
