@@ -7,7 +7,6 @@ their own; what it costs is read from the kernel's account of its process, with 
 of the same customer from the same systems stands beside it, and a write to one of them.
 """
 
-import os
 import sys
 import tempfile
 import time
@@ -23,7 +22,6 @@ KEY = "lotte-jansen"
 NUMBER, WARM = 200, 30
 AIM_MS = 5.0
 BEYOND_A_READ_MS = 1.5
-TICKS = os.sysconf("SC_CLK_TCK")
 MOVE = """
 mutation Move($input: ChangeAddressInput!) { changeAddress(input: $input) { status steps { source status } } }
 """
@@ -105,9 +103,9 @@ def cost_ms(pid: int, send: Callable[[int], Reply], number: int) -> float:
 
 
 def processor_seconds(pid: int) -> float:
-    """Return the time that all threads of a process used, in user and kernel mode (proc(5))."""
-    fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / TICKS
+    """Return the time that all threads of a process have run, in user and kernel mode: exactly, not in ticks."""
+    threads = Path(f"/proc/{pid}/task").glob("*/schedstat")
+    return sum(int(thread.read_text(encoding="ascii").split()[0]) for thread in threads) / 1e9
 
 
 if __name__ == "__main__":

@@ -1,10 +1,10 @@
 """`klantbeeld operations`: without a gateway, over the store alone."""
 
 import asyncio
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 from tests.writes.test_journal import an_operation
 
 from klantbeeld.cli.demo_settings import demo_settings
@@ -25,10 +25,10 @@ async def _park(file: Path) -> None:
         journal = Journal(transactions, wait=5)
         view = an_operation()
         await journal.claim(view)
-        operation = replace(
+        operation = structs.replace(
             view.operation, state=OperationState.UNKNOWN, parked=True, leased_until=view.operation.created_at
         )
-        step = replace(view.steps[0], state=StepState.UNKNOWN, code="SOURCE_TIMEOUT")
+        step = structs.replace(view.steps[0], state=StepState.UNKNOWN, code="SOURCE_TIMEOUT")
         await journal.finish(view, OperationView(operation, (step,)))
 
 

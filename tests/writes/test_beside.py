@@ -13,9 +13,10 @@ from tests.writes.test_journal import NOW, an_operation, applied
 from klantbeeld.sdk.acts import ChangeContactDetails
 from klantbeeld.sdk.records import PostalAddress
 from klantbeeld.sdk.words import Channel
+from klantbeeld.writes.beside import Beside, Event
 from klantbeeld.writes.delivery import Delivery, DeliveryParts
 from klantbeeld.writes.events import CustomerChanged
-from klantbeeld.writes.journal import Beside, Event, Journal
+from klantbeeld.writes.journal import Journal
 from klantbeeld.writes.progress import ProgressFeed
 
 ID = "01900000-0000-7000-8000-0000000000e{}"

@@ -1,10 +1,10 @@
 """The course: what an operation needs next, from where its steps stand alone."""
 
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from klantbeeld.writes.course import Go, Rest, next_of
 from klantbeeld.writes.rows import OperationRow, OperationView, StepRow
@@ -46,7 +46,7 @@ def view(*steps: StepRow, policy: Policy = Policy.BACKWARD) -> OperationView:
 
 def step(seq: int, state: StepState, **more: Any) -> StepRow:
     made = StepRow(operation_id="o", seq=seq, kind="call", act="act", step_key="k", state=state, attempts=1)
-    return replace(made, **more)
+    return structs.replace(made, **more)
 
 
 def went(*steps: StepRow, policy: Policy = Policy.BACKWARD) -> Any:
@@ -96,7 +96,7 @@ def test_nothing_done_may_be_tried_again_only_where_it_may_pass() -> None:
 def test_a_step_that_was_left_out_counts_for_nothing() -> None:
     left_out = step(1, N, optional=True, attempts=0, code="NOT_SUPPORTED")
     assert went(step(0, A), left_out).state is OperationState.APPLIED
-    assert went(replace(left_out, seq=0), left_out).state is OperationState.NOT_APPLIED
+    assert went(structs.replace(left_out, seq=0), left_out).state is OperationState.NOT_APPLIED
 
 
 def test_forwards_every_step_is_tried_whatever_came_of_the_others() -> None:

@@ -3,17 +3,19 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from klantbeeld.settings import StoreSettings
 from klantbeeld.store import open_store
 from klantbeeld.store.transactions import open_transactions
-from klantbeeld.writes.journal import Beside, Event, Fenced, Journal, RecordBusy, ended, lease_of
-from klantbeeld.writes.rows import OperationRow, OperationView, StepRow
+from klantbeeld.writes.beside import Beside, Event
+from klantbeeld.writes.journal import Journal
+from klantbeeld.writes.leases import Fenced, RecordBusy, lease_of
+from klantbeeld.writes.rows import OperationRow, OperationView, StepRow, ended
 from klantbeeld.writes.states import OperationState, StepState
 
 NOW = datetime(2026, 11, 26, 9, tzinfo=UTC)
@@ -67,8 +69,10 @@ def an_operation(number: int = 1, *, key: bytes | None = b"k" * 32, lock: bytes 
 
 def applied(view: OperationView) -> OperationView:
     (step,) = view.steps
-    operation = replace(view.operation, state=OperationState.APPLIED, leased_until=NOW)
-    return ended(OperationView(operation, (replace(step, state=StepState.APPLIED, record_id="p1", version="v2"),)))
+    operation = structs.replace(view.operation, state=OperationState.APPLIED, leased_until=NOW)
+    return ended(
+        OperationView(operation, (structs.replace(step, state=StepState.APPLIED, record_id="p1", version="v2"),))
+    )
 
 
 async def test_what_is_claimed_is_found_as_it_was(migrated_url: str) -> None:
@@ -159,8 +163,8 @@ async def test_a_step_that_is_begun_prolongs_the_lease_and_may_bring_another(mig
     async with opened(migrated_url) as journal:
         held = an_operation()
         await journal.claim(held)
-        undo = replace(held.steps[0], seq=1, state=StepState.PENDING, compensates=0, lock_key=None)
-        again = replace(held.steps[0], attempts=2)
+        undo = structs.replace(held.steps[0], seq=1, state=StepState.PENDING, compensates=0, lock_key=None)
+        again = structs.replace(held.steps[0], attempts=2)
         await journal.begin(held, again, lease_of(ONE, NOW + timedelta(seconds=3), 5), more=[undo])
         found = await journal.find(held.operation.id)
         assert found is not None
@@ -173,7 +177,7 @@ async def test_parked_operations_are_listed_and_counted(migrated_url: str) -> No
         for number in (1, 2, 3):
             view = an_operation(number, key=None)
             await journal.claim(view)
-            parked = replace(view.operation, state=OperationState.UNKNOWN, parked=number != 2)
+            parked = structs.replace(view.operation, state=OperationState.UNKNOWN, parked=number != 2)
             await journal.finish(view, OperationView(parked, view.steps))
         found = await journal.parked(first=10)
         assert [view.operation.id[-1] for view in found] == ["1", "3"]
@@ -211,7 +215,7 @@ async def test_an_operation_can_be_woken(migrated_url: str) -> None:
     async with opened(migrated_url) as journal:
         view = an_operation()
         await journal.claim(view)
-        waiting = replace(view.operation, state=OperationState.WAITING, wake_at=None, leased_until=NOW)
+        waiting = structs.replace(view.operation, state=OperationState.WAITING, wake_at=None, leased_until=NOW)
         await journal.finish(view, OperationView(waiting, view.steps))
         assert await journal.due(NOW + timedelta(days=1), most=9) == []
         await journal.wake(view.operation.id, NOW)

@@ -15,7 +15,8 @@ from typing import Protocol
 import structlog
 
 from klantbeeld.errors import StoreError
-from klantbeeld.writes.journal import Event, Journal
+from klantbeeld.writes.beside import Event
+from klantbeeld.writes.journal import Journal
 
 log = structlog.get_logger(__name__)
 

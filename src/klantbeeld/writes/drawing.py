@@ -4,10 +4,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
+from msgspec import structs
+
 from klantbeeld.errors import StoreError
 from klantbeeld.writes.held import Held, encoded
-from klantbeeld.writes.journal import Lease
 from klantbeeld.writes.keys import Keys
+from klantbeeld.writes.leases import Lease
 from klantbeeld.writes.planning import Order, PlannedStep
 from klantbeeld.writes.rows import OperationRow, OperationView, StepRow
 from klantbeeld.writes.sealing import Key, Sealer
@@ -66,13 +68,15 @@ class Drawing:
         """Seal the input anew for an operation of which nothing was done, and that is asked again."""
         held.key, kept = self.sealer.new_key(view.operation.id)
         steps = tuple(self._resealed(held.key, step, order) for step in view.steps)
-        return OperationView(replace(view.operation, sealed_key=kept), steps)
+        return OperationView(structs.replace(view.operation, sealed_key=kept), steps)
 
     def _resealed(self, key: Key, step: StepRow, order: Order) -> StepRow:
         planned = order.steps[step.seq] if step.seq < len(order.steps) else None
         if planned is None or (planned.source, planned.act) != (step.source, step.act):
-            return replace(step, state=StepState.SKIPPED)  # drawn when another was prepared; it will be drawn again
-        return replace(step, sealed=key.seal(encoded(planned.payload), step.seq))
+            return structs.replace(
+                step, state=StepState.SKIPPED
+            )  # drawn when another was prepared; it will be drawn again
+        return structs.replace(step, sealed=key.seal(encoded(planned.payload), step.seq))
 
     def _step(self, operation_id: str, root: str, seq: int, planned: PlannedStep, key: Key) -> StepRow:
         state = StepState.NOT_APPLIED if planned.left_out else StepState.PENDING

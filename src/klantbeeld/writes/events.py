@@ -10,7 +10,7 @@ from datetime import datetime
 import msgspec
 
 from klantbeeld.sdk.acts import Act
-from klantbeeld.writes.journal import Event
+from klantbeeld.writes.beside import Event
 from klantbeeld.writes.rows import OperationRow, StepRow
 
 CHANGED = "klantbeeld.customer.changed.v1"

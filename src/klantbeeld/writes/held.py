@@ -6,16 +6,19 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
+from msgspec import structs
 
 from klantbeeld.errors import StoreError
 from klantbeeld.sdk.acts import Act
 from klantbeeld.sdk.roles import ROLES
 from klantbeeld.sources.context import CallContext
 from klantbeeld.store.transactions import Unit
+from klantbeeld.writes.beside import Beside, Event
 from klantbeeld.writes.course import Go, Rest, next_of
-from klantbeeld.writes.journal import Beside, Event, Fenced, Journal, Lease, ended, lease_of
+from klantbeeld.writes.journal import Journal
+from klantbeeld.writes.leases import Fenced, Lease, lease_of
 from klantbeeld.writes.outcomes import Verdict
-from klantbeeld.writes.rows import OperationView, StepRow
+from klantbeeld.writes.rows import OperationView, StepRow, ended
 from klantbeeld.writes.sealing import Key
 from klantbeeld.writes.states import OperationState, StepState
 from klantbeeld.writes.telling import Changed, told
@@ -102,7 +105,7 @@ class Held:
         """Return a step that works with something else."""
         if self.key is None:
             raise StoreError("the input of the operation is not kept any more")
-        return replace(step, sealed=self.key.seal(payload, step.seq))
+        return structs.replace(step, sealed=self.key.seal(payload, step.seq))
 
     def act(self, step: StepRow) -> Act:
         """Return what a call sends, under the step's own key."""
@@ -190,7 +193,7 @@ class Held:
     async def put_down(self) -> None:
         """Leave the rest to the worker, at once."""
         now = self.clock.now()
-        operation = replace(
+        operation = structs.replace(
             self.view.operation, state=OperationState.UNKNOWN, updated_at=now, leased_until=now, wake_at=now
         )
         after = OperationView(operation, self.view.steps)
@@ -200,7 +203,7 @@ class Held:
     async def forget_input(self) -> None:
         """Destroy the input: its term is over. What is not known then waits for a person."""
         now = self.clock.now()
-        operation = replace(
+        operation = structs.replace(
             self.view.operation,
             state=OperationState.UNKNOWN,
             parked=True,
@@ -209,7 +212,7 @@ class Held:
             leased_until=now,
             updated_at=now,
         )
-        steps = tuple(replace(step, sealed=None, lock_key=None) for step in self.view.steps)
+        steps = tuple(structs.replace(step, sealed=None, lock_key=None) for step in self.view.steps)
         after = OperationView(operation, steps)
         await self._journal.finish(self.view, after)
         self.view, self.key = after, None
@@ -219,22 +222,22 @@ class Held:
         return self.view.operation.state is not OperationState.RUNNING
 
     def _concluded(self, step: StepRow, verdict: Verdict) -> StepRow:
-        return concluded(replace(step, lock_key=None) if self.is_stuck else step, verdict)
+        return concluded(structs.replace(step, lock_key=None) if self.is_stuck else step, verdict)
 
     def _undone(self, step: StepRow) -> OperationView:
         view = self.view.with_step(step)
         if step.compensates is None or step.state is not StepState.APPLIED:
             return view
-        return view.with_step(replace(view.step(step.compensates), state=StepState.COMPENSATED))
+        return view.with_step(structs.replace(view.step(step.compensates), state=StepState.COMPENSATED))
 
     def rested(self, view: OperationView) -> OperationView:
         """Write into the operation where its steps leave it; one that is over loses its input."""
         now = self.clock.now()
         rest = next_of(view)
         if not isinstance(rest, Rest) or (self.keeps_lease and not rest.state.is_final):
-            operation = replace(view.operation, state=OperationState.RUNNING, updated_at=now)
+            operation = structs.replace(view.operation, state=OperationState.RUNNING, updated_at=now)
             return OperationView(operation, view.steps)
-        operation = replace(
+        operation = structs.replace(
             view.operation,
             state=rest.state,
             resumable=rest.resumable,
@@ -271,7 +274,7 @@ MOST_DOUBLINGS = 5  # 32 times the first wait
 
 def concluded(step: StepRow, verdict: Verdict) -> StepRow:
     """Return a step with what came of it; where that is not known it goes on keeping others from its record."""
-    return replace(
+    return structs.replace(
         step,
         state=verdict.state,
         lock_key=step.lock_key if verdict.state is StepState.UNKNOWN else None,
@@ -294,12 +297,12 @@ def _with_begun(view: OperationView, following: Following, lease: Lease) -> tupl
 
 def _stamped(step: StepRow, now: datetime) -> StepRow:
     """Return a step that was got ready earlier as one that is sent from now on."""
-    return replace(step, first_sent_at=now, last_sent_at=now)
+    return structs.replace(step, first_sent_at=now, last_sent_at=now)
 
 
 def _with_lease(view: OperationView, lease: Lease) -> OperationView:
     """Return an operation whose lease was renewed."""
-    operation = replace(view.operation, leased_until=lease.until, wake_at=lease.until, updated_at=lease.now)
+    operation = structs.replace(view.operation, leased_until=lease.until, wake_at=lease.until, updated_at=lease.now)
     return OperationView(operation, view.steps)
 
 

@@ -7,7 +7,8 @@ from datetime import datetime
 from klantbeeld.errors import Overloaded, RequestError
 from klantbeeld.settings import WriteSettings
 from klantbeeld.writes.held import Clock, Held, Terms
-from klantbeeld.writes.journal import Journal, lease_of
+from klantbeeld.writes.journal import Journal
+from klantbeeld.writes.leases import lease_of
 from klantbeeld.writes.outcomes import Verdict
 from klantbeeld.writes.rows import OperationView, StepRow
 from klantbeeld.writes.states import OperationState, StepState

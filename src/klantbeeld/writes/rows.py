@@ -1,14 +1,16 @@
 """Operations and steps as the journal keeps them: what a row says, in Python's own types."""
 
-from dataclasses import dataclass, fields, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any, TypeVar, get_type_hints
+from typing import Any, get_type_hints
+
+import msgspec
 
 from klantbeeld.writes.states import CALL, OperationState, Policy, StepState
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StepRow:
+class StepRow(msgspec.Struct, frozen=True, kw_only=True):
     """One step of an operation; the columns are told in `tables.steps`."""
 
     operation_id: str
@@ -45,8 +47,7 @@ class StepRow:
         return self.optional and self.state is StepState.NOT_APPLIED and self.attempts == 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OperationRow:
+class OperationRow(msgspec.Struct, frozen=True, kw_only=True):
     """An operation; the columns are told in `tables.operations`.
 
     `token` fences: whoever writes names the token under which it was taken, and writes nothing when that has grown.
@@ -98,14 +99,26 @@ class OperationView:
         return replace(self, steps=tuple(sorted((*kept, changed), key=lambda step: step.seq)))
 
 
-R = TypeVar("R", OperationRow, StepRow)
+def ended(view: OperationView) -> OperationView:
+    """Return an operation that is over as it is kept: without its input, and with nothing left to be begun."""
+    steps = tuple(
+        msgspec.structs.replace(
+            step,
+            sealed=None,
+            lock_key=None,
+            state=StepState.SKIPPED if step.state is StepState.PENDING else step.state,
+        )
+        for step in view.steps
+    )
+    return OperationView(msgspec.structs.replace(view.operation, sealed_key=None, wake_at=None, parked=False), steps)
 
-STEP_COLUMNS = tuple(field.name for field in fields(StepRow))
-OPERATION_COLUMNS = tuple(field.name for field in fields(OperationRow))
+
+STEP_COLUMNS = StepRow.__struct_fields__
+OPERATION_COLUMNS = OperationRow.__struct_fields__
 
 IDS = frozenset({"id", "operation_id", "customer_id", "holder"})
 BYTES = frozenset({"scope_key", "fingerprint", "caller", "sealed_key", "lock_key", "sealed"})
-ENUMS = {
+ENUMS: Mapping[tuple[type[Any], str], type[Any]] = {
     (OperationRow, "policy"): Policy,
     (OperationRow, "state"): OperationState,
     (StepRow, "state"): StepState,
@@ -128,7 +141,7 @@ def _read(kind: type[Any], name: str, hints: Any) -> Any:
 
 def _readers(kind: type[Any]) -> tuple[Any, ...]:
     hints = get_type_hints(kind)
-    return tuple(_read(kind, field.name, hints) for field in fields(kind))
+    return tuple(_read(kind, name, hints) for name in kind.__struct_fields__)
 
 
 def _moment(value: Any) -> datetime:
@@ -159,5 +172,4 @@ def _values(row: tuple[Any, ...], columns: tuple[str, ...], readers: tuple[Any, 
 
 def values_of(row: OperationRow | StepRow) -> tuple[Any, ...]:
     """Give a row's values in the order of its columns, as both databases take them."""
-    columns = OPERATION_COLUMNS if isinstance(row, OperationRow) else STEP_COLUMNS
-    return tuple(getattr(row, name) for name in columns)
+    return msgspec.structs.astuple(row)

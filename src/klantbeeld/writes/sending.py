@@ -5,17 +5,20 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
+from msgspec import structs
+
 from klantbeeld.errors import SourceConflict, SourceError, StoreError
 from klantbeeld.sdk.acts import Act
 from klantbeeld.sdk.connector import Doing
 from klantbeeld.sdk.words import Guard, WriteSafety
 from klantbeeld.sources.context import CallContext
 from klantbeeld.sources.source import Source
+from klantbeeld.writes.beside import Event
 from klantbeeld.writes.evidence import has_version, read_version, record_of
 from klantbeeld.writes.following import SOON, follower, getting_ready
 from klantbeeld.writes.held import Following, Held, encoded
-from klantbeeld.writes.journal import Event, Fenced, RecordBusy
 from klantbeeld.writes.keys import Keys
+from klantbeeld.writes.leases import Fenced, RecordBusy
 from klantbeeld.writes.outcomes import Verdict, verdict_after
 from klantbeeld.writes.planning import PlannedStep, Preparer
 from klantbeeld.writes.rows import OperationRow, StepRow
@@ -97,7 +100,7 @@ class Sender:
                 more = (self._undo(held, step, prepared.undo),)
         source, doing = self._owner(step)
         now = held.clock.now()
-        ready = replace(
+        ready = structs.replace(
             step,
             state=StepState.SENDING,
             attempts=step.attempts + 1,
@@ -193,7 +196,9 @@ class Sender:
             expected = await self._expected(source, doing, ready.act, held.within(context))
         except SourceError:
             return None
-        step = replace(ready.step, expected=expected, attempts=ready.step.attempts + 1, last_sent_at=held.clock.now())
+        step = structs.replace(
+            ready.step, expected=expected, attempts=ready.step.attempts + 1, last_sent_at=held.clock.now()
+        )
         await held.begin(step)
         return Ready(step, ready.act)
 

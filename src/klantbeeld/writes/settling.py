@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from msgspec import structs
+
 from klantbeeld.errors import SourceConflict, SourceError, SourceRejected
 from klantbeeld.sdk.acts import Act
 from klantbeeld.sdk.connector import Doing
@@ -68,14 +70,14 @@ async def _found(case: Case) -> tuple[StepRow, Verdict]:
     again, answer = await _again(case)
     if isinstance(answer, Verdict):
         return again, answer
-    step = replace(again, last_sent_at=case.step.last_sent_at)  # the one whose answer is not known
+    step = structs.replace(again, last_sent_at=case.step.last_sent_at)  # the one whose answer is not known
     return step, await _judged(replace(case, step=step), answer)
 
 
 async def _again(case: Case) -> tuple[StepRow, Verdict | SourceError]:
     """Send a step again, where the owner refuses a second one; returns its refusal, which is not believed yet."""
     held, step = case.held, case.step
-    again = replace(step, state=StepState.SENDING, attempts=step.attempts + 1, last_sent_at=held.clock.now())
+    again = structs.replace(step, state=StepState.SENDING, attempts=step.attempts + 1, last_sent_at=held.clock.now())
     await held.begin(again)
     try:
         sent = as_sent(step, case.act, case.doing)
@@ -83,7 +85,7 @@ async def _again(case: Case) -> tuple[StepRow, Verdict | SourceError]:
     except SourceError as error:
         if error.sent and isinstance(error, SourceConflict | SourceRejected):
             return again, error
-        kept = again if error.sent else replace(again, last_sent_at=step.last_sent_at)
+        kept = again if error.sent else structs.replace(again, last_sent_at=step.last_sent_at)
         return kept, Verdict(StepState.UNKNOWN, code=error.code)
     return again, Verdict(StepState.APPLIED, written.record_id, written.version)
 

@@ -1,7 +1,8 @@
 """The walker: carries an operation on, step by step, from wherever it stands, until it is over or has to wait."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+
+from msgspec import structs
 
 from klantbeeld.errors import SourceError, StoreError
 from klantbeeld.sources.context import CallContext
@@ -81,11 +82,11 @@ class Walker:
             came = await handler.take(held.view.operation, step, held.payload(step))
         except SourceError as problem:  # it reads, and changes nothing at a source
             problem.sent = False
-            await held.conclude(replace(step, attempts=step.attempts + 1), verdict_after(problem))
+            await held.conclude(structs.replace(step, attempts=step.attempts + 1), verdict_after(problem))
             return
         if isinstance(came, Waiting):
             held.wake_at = came.wake_at
-            waits = replace(
+            waits = structs.replace(
                 step,
                 state=StepState.WAITING,
                 attempts=step.attempts + 1,
@@ -97,11 +98,11 @@ class Walker:
 
     async def _done(self, held: Held, step: StepRow, done: Done) -> None:
         if done.customer_id is not None:
-            operation = replace(held.view.operation, customer_id=done.customer_id)
+            operation = structs.replace(held.view.operation, customer_id=done.customer_id)
             held.view = OperationView(operation, held.view.steps)
         state = StepState.APPLIED if done.applied else StepState.NOT_APPLIED
         await held.conclude(
-            replace(step, attempts=step.attempts + 1),
+            structs.replace(step, attempts=step.attempts + 1),
             Verdict(state, record_id=done.record_id, code=done.code, reason=done.reason),
             also=done.also,
         )
@@ -130,7 +131,7 @@ def may_pass(step: StepRow) -> bool:
 
 def _begun_again(view: OperationView, chosen: Callable[[StepRow], bool]) -> OperationView:
     steps = tuple(
-        replace(step, state=StepState.PENDING, code=None, reason=None, passing=False) if chosen(step) else step
+        structs.replace(step, state=StepState.PENDING, code=None, reason=None, passing=False) if chosen(step) else step
         for step in view.steps
     )
     return OperationView(view.operation, steps)

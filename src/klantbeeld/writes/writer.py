@@ -6,9 +6,10 @@ of it, or carries it on.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import structlog
+from msgspec import structs
 
 from klantbeeld.errors import KeyRefused, Overloaded, RequestError, SourceError, StoreError
 from klantbeeld.sources.context import CallContext
@@ -17,8 +18,9 @@ from klantbeeld.writes.course import Go, next_of
 from klantbeeld.writes.drawing import Drawing
 from klantbeeld.writes.held import Clock, Held, Terms, concluded
 from klantbeeld.writes.intents import Intent, order_of
-from klantbeeld.writes.journal import Fenced, Journal, Lease, RecordBusy, lease_of
+from klantbeeld.writes.journal import Journal
 from klantbeeld.writes.keys import Keys
+from klantbeeld.writes.leases import Fenced, Lease, RecordBusy, lease_of
 from klantbeeld.writes.outcomes import Verdict, WriteOutcome, outcome_of, verdict_after
 from klantbeeld.writes.planning import Order
 from klantbeeld.writes.resolving import settled_by_hand
@@ -303,9 +305,9 @@ WAITS = frozenset({OperationState.WAITING, OperationState.PENDING_APPROVAL})
 def _not_kept(held: Held, error: StoreError) -> WriteOutcome:
     """Say that what came of it could not be written down: then nobody may be told what it was."""
     log.warning("journal_not_written", error=error)
-    operation = replace(held.view.operation, state=OperationState.UNKNOWN)
+    operation = structs.replace(held.view.operation, state=OperationState.UNKNOWN)
     steps = tuple(
-        replace(step, state=StepState.UNKNOWN, code="JOURNAL_UNAVAILABLE") if step.state in OPEN else step
+        structs.replace(step, state=StepState.UNKNOWN, code="JOURNAL_UNAVAILABLE") if step.state in OPEN else step
         for step in held.view.steps
     )
     return outcome_of(OperationView(operation, steps))

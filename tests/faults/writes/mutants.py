@@ -62,8 +62,8 @@ MUTANTS: Mapping[str, Mutant] = {
         Aim("bare", Point.SENT, away=1.5),
         (
             Piece(
-                f"{WRITES}.journal",
-                "_claim",
+                f"{WRITES}.units",
+                "claim",
                 ("if found is not None and not (found.is_final", "if found is not None and (found.is_final"),
             ),
         ),

@@ -3,7 +3,6 @@
 import hmac
 import json
 from collections.abc import AsyncIterator, Callable
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -11,6 +10,7 @@ import httpx
 import msgspec
 import pytest
 import pytest_asyncio
+from msgspec import structs
 
 from klantbeeld.settings_saga import WorkflowEngine
 from klantbeeld.settings_section import Secret
@@ -134,7 +134,7 @@ async def test_a_moment_is_waited_for(clock: Clock) -> None:
     payload = encoded(Until(moment=BEGAN + DAY))
     assert await moments.take(ROW, row, payload) == Waiting(BEGAN + DAY)
     clock.pass_by(days=1)
-    assert await moments.take(ROW, replace(row, attempts=1), payload) == Done(applied=True)
+    assert await moments.take(ROW, structs.replace(row, attempts=1), payload) == Done(applied=True)
 
 
 async def test_seconds_count_from_when_the_step_is_taken_up(clock: Clock) -> None:
@@ -142,14 +142,16 @@ async def test_seconds_count_from_when_the_step_is_taken_up(clock: Clock) -> Non
     clock.pass_by(hours=5)
     payload = encoded(Until(seconds=60))
     assert await moments.take(ROW, row, payload) == Waiting(BEGAN + timedelta(hours=5, seconds=60))
-    assert await moments.take(ROW, replace(row, attempts=1), payload) == Done(applied=True)
+    assert await moments.take(ROW, structs.replace(row, attempts=1), payload) == Done(applied=True)
 
 
 async def test_an_event_that_does_not_come_in_time_ends_the_wait(clock: Clock) -> None:
     waits, row = Events(now=clock), step(0, "event", "returned")
     payload = encoded(Expected(event="returned", longest=60))
     assert await waits.take(ROW, row, payload) == Waiting(BEGAN + timedelta(seconds=60))
-    assert await waits.take(ROW, replace(row, attempts=1), payload) == Done(applied=False, code="EVENT_DID_NOT_COME")
+    assert await waits.take(ROW, structs.replace(row, attempts=1), payload) == Done(
+        applied=False, code="EVENT_DID_NOT_COME"
+    )
 
 
 async def test_whoever_listens_is_told_once_for_each_step(tell: Teller, transactions: Transactions) -> None:
