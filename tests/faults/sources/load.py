@@ -1,10 +1,13 @@
 """Load: requests at a steady rate, whatever becomes of them, and what came of each."""
 
 import asyncio
+import gc
 import json
+import os
 import random
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +15,7 @@ from klantbeeld.errors import SourceError
 from klantbeeld.sources.wire import Limits, Origin, Wire
 
 SEED = 4
+AHEAD = -10  # niceness
 PATIENCE = 20.0  # seconds after which a client would give up
 
 WHOLE = "query Q($id: ID!) { customer(id: $id) { party { fullName } billingAccounts { name } } }"
@@ -100,6 +104,24 @@ class Load:
         except SourceError:
             return Answered(sent, time.perf_counter() - sent, 0, None, sent - due)
         return Answered(sent, time.perf_counter() - sent, reply.status, json.loads(reply.body), sent - due)
+
+
+@contextmanager
+def on_time() -> Iterator[None]:
+    """Send on time under much load: before all other processes, where that is allowed, and without collecting garbage.
+
+    What is started meanwhile would go before all others too; so start it before.
+    """
+    usual = os.getpriority(os.PRIO_PROCESS, 0)
+    gc.collect()
+    gc.disable()
+    try:
+        with suppress(PermissionError):
+            os.setpriority(os.PRIO_PROCESS, 0, AHEAD)
+        yield
+    finally:
+        os.setpriority(os.PRIO_PROCESS, 0, usual)
+        gc.enable()
 
 
 def share(values: Sequence[float], part: float) -> float:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tests.faults.figure import Figure
-from tests.faults.sources.load import OTHERS, Answered, share
+from tests.faults.sources.load import OTHERS, Answered, on_time, share
 from tests.faults.sources.stage import Serving, Stage
 
 WAITING = 0.05  # seconds that a system takes
@@ -83,7 +83,8 @@ async def processor(here: Serving, *, rate: float, seconds: float) -> Figure:
 
 
 async def _level(here: Serving, times: int, capacity: float, seconds: float) -> Level:
-    answers = await here.load.run(OTHERS, rate=times * capacity, requests=int(times * capacity * seconds))
+    with on_time():
+        answers = await here.load.run(OTHERS, rate=times * capacity, requests=int(times * capacity * seconds))
     took = max(max(one.sent + one.seconds for one in answers) - answers[0].sent, seconds)
     good = [one for one in answers if one.is_whole]
     refused = [one for one in answers if one.status == 503]
