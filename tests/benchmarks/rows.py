@@ -36,7 +36,7 @@ class Comparison:
 ALL = ("yoga", "yoga-jit", "hive", "floor", "alone", "all-on")
 MANY = {"connections": 4, "checked": True}
 COMPARISONS = {
-    "q1": Comparison("Q1, a unified view: 4 calls, 269 values", "q1", ALL),
+    "q1": Comparison("Q1, a unified view: 4 calls, 269 values", "q1", (*ALL, "floor-wire")),
     "q2": Comparison("Q2, 4 fields of one source", "q2", ("yoga", "yoga-jit", "hive", "alone", "all-on")),
     "q3-50": Comparison(
         "Q3, 50 customers with 20 invoices each", "q3", ("yoga", "alone", "all-on"), customers=50, load=MANY
