@@ -61,7 +61,6 @@ def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path}/store/klantbeeld.sqlite"
     url: str = request.getfixturevalue("postgresql_database")
-    asyncio.run(execute(url, "DROP SCHEMA public CASCADE", "CREATE SCHEMA public"))
     return url
 
 
@@ -86,9 +85,16 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def postgresql_database(postgresql_server: str) -> str:
-    """Make the database that `store_url` empties for every test."""
+def _postgresql_to_empty(postgresql_server: str) -> str:
+    """Make the database that is emptied for every test."""
     return new_database(postgresql_server, "empty")
+
+
+@pytest.fixture
+def postgresql_database(_postgresql_to_empty: str) -> str:
+    """Give the address of an empty database."""
+    asyncio.run(execute(_postgresql_to_empty, "DROP SCHEMA public CASCADE", "CREATE SCHEMA public"))
+    return _postgresql_to_empty
 
 
 @pytest.fixture(scope="session")

@@ -154,5 +154,5 @@ def wired_gateway(wayward: Wired, sandbox: Sandbox) -> Wired:
     for system in SYSTEMS:
         wayward.systems[system].forget()
         wayward.proxy.wait_until_shut(wayward.systems[system].port)
-    assert wayward.read().data
+    wayward.until_well(anew=True)
     return wayward

@@ -185,4 +185,4 @@ def test_every_aim_has_its_number() -> None:
     assert most["memory above idle, in MiB"] == 40
 
 
-PEERS = ("Yoga's CPU", "Yoga's with JIT", "Hive Gateway's", "the floor")
+PEERS = ("Yoga's CPU", "Yoga's with JIT", "Hive Gateway's", "the floor over our wire")

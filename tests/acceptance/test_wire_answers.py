@@ -179,7 +179,7 @@ def test_an_answer_before_the_request_ends(wired_gateway: Wired, system: System)
     before.behave = saying_and_then(lambda good: good.framed(b"Connection: close"), lambda line: None)
     assert wired_gateway.costs(system) == UNAVAILABLE
     before.forget()
-    assert wired_gateway.read().data
+    wired_gateway.until_well()
 
 
 @pytest.mark.feature("3 wire", "All at once: while one source misbehaves in every way, who asks others notices nothing")

@@ -64,7 +64,7 @@ def test_a_wrong_certificate_is_refused(wired_gateway: Wired, tmp_path: Path, sy
     assert wired_gateway.costs(system) == "SOURCE_UNAVAILABLE"
     assert before.asked == []
     wired_gateway.present(system, elsewhere.issue("localhost"))
-    assert wired_gateway.read().data
+    wired_gateway.until_well()
 
 
 @pytest.mark.feature("3 wire", "TLS: the company's own authorities and our client certificate, on both transports")

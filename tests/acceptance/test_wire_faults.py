@@ -37,4 +37,4 @@ def test_a_fault_costs_the_same_over_each(
     wired_gateway.sandbox.set_fault(system, fault)
     assert wired_gateway.costs(system) == code
     wired_gateway.sandbox.clear_fault(system)
-    assert wired_gateway.read().data
+    wired_gateway.until_well()

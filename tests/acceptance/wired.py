@@ -76,6 +76,15 @@ class Wired:
         document = f"query Q($id: ID!) {{ customer(id: $id) {{ {selection} }} }}"
         return self.ask(document, {"id": self.customer_id}, **how)
 
+    def until_well(self, *, anew: bool = False) -> None:
+        """Ask until all answer, as they do after a moment on a busy machine; `anew` over connections of that time."""
+        deadline = time.monotonic() + 10
+        while self.read().codes:
+            assert time.monotonic() < deadline, "a system does not come back"
+            for each in self.systems.values() if anew else ():
+                each.forget()
+                self.proxy.wait_until_shut(each.port)
+
     def costs(self, system: System) -> str:
         """Ask all, and make sure that nothing but this system's field is missing; returns the code."""
         reply = self.read()
