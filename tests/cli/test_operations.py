@@ -53,6 +53,7 @@ def test_one_is_shown_with_its_steps(klantbeeld: Klantbeeld, parked: Path) -> No
     done = klantbeeld("operations", "show", ID, "-c", parked)
     assert done.code == 0
     assert "change_contact_details" in done.out
+    assert "It is not known whether the change was made." in " ".join(done.out.split())
     assert "SOURCE_TIMEOUT" in done.out
     assert "Parked" in done.out
 

@@ -57,7 +57,7 @@ def show_operation(config: Path | None, operation_id: str) -> int:
     if view is None:
         remarks().print(f"There is no operation {operation_id}.", markup=False)
         return 1
-    _print(view, settings)
+    _print(view)
     return 0
 
 
@@ -69,7 +69,7 @@ def resolve_operation(config: Path | None, operation_id: str, step: int, *, appl
     except RequestError as error:
         remarks().print(f"{say(error.reason, 'en')} ({error.reason})", markup=False)
         return 1
-    _print(view, settings)
+    _print(view)
     return 0
 
 
@@ -130,10 +130,10 @@ def _operations(found: Sequence[OperationView]) -> Table:
     return table
 
 
-def _print(view: OperationView, settings: Settings) -> None:
+def _print(view: OperationView) -> None:
     operation = view.operation
     console = results()
-    console.print(f"Operation {operation.id}: {operation.mutation}, {say(operation_word(view), settings.language)}")
+    console.print(f"Operation {operation.id}: {operation.mutation}, {say(operation_word(view), 'en')}")
     console.print(f"Customer {operation.customer_id or 'not known'}, through {operation.channel}")
     console.print(f"Asked {operation.created_at.isoformat(timespec='seconds')}, kept until {operation.expires_at:%F}")
     if operation.parked:
