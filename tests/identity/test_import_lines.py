@@ -100,7 +100,7 @@ def test_a_corrupted_line_is_refused_with_its_number_and_the_rest_is_read(raw: b
 def test_a_finding_names_the_field() -> None:
     [(_, finding)] = _read(b'{"source": "crm"}')
     assert isinstance(finding, Finding)
-    assert finding.why == "record_id is missing"
+    assert finding.why == "has no record_id"
 
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t"])

@@ -208,5 +208,6 @@ def _invalid(number: int, error: ValidationError) -> Finding:
         return Finding(number, FindingCode.FIELD_INVALID, "has a field that is not known")
     if not first["loc"]:
         return Finding(number, FindingCode.NOT_JSON, "is not a JSON object")
-    wrong = "is missing" if first["type"] == "missing" else "is not valid"
-    return Finding(number, FindingCode.FIELD_INVALID, f"{first['loc'][0]} {wrong}")
+    field = first["loc"][0]
+    why = f"has no {field}" if first["type"] == "missing" else f"has a {field} that is not valid"
+    return Finding(number, FindingCode.FIELD_INVALID, why)
