@@ -31,17 +31,26 @@ pytestmark = pytest.mark.asyncio
 
 @dataclass
 class Reader:
-    """Prepares steps: notes what was done by then, and waits for the gate where there is one."""
+    """Prepares steps: notes what was done by then, and waits for the gate where there is one.
+
+    `breaks_at` is the step over which it breaks, as code that is wrong does, or a process that dies. `undoes` says that
+    it knows how the first is undone.
+    """
 
     sources: dict[str, MemorySource]
     gate: asyncio.Event | None = None
+    breaks_at: int | None = None
+    undoes: bool = False
     done_before: dict[int, int] = field(default_factory=dict)
 
     async def prepare(self, operation: OperationRow, step: StepRow, act: Act, context: CallContext, /) -> Prepared:
         self.done_before[step.seq] = sum(len(source.acts) for source in self.sources.values())
         if self.gate is not None and step.seq:
             await self.gate.wait()
-        return Prepared(act)
+        if step.seq == self.breaks_at:
+            raise ValueError("made up")
+        undo = PlannedStep(act=ACT, source=step.source, role=CRM.name, payload=act)
+        return Prepared(act, undo=undo if self.undoes and step.seq == 0 else None)
 
 
 def a_source(name: str, safety: WriteSafety = WriteSafety.IDEMPOTENCY_KEY) -> MemorySource:
@@ -69,9 +78,9 @@ def order(*names: str) -> Order:
     )
 
 
-def writer_over(reader: Reader, transactions: MemoryTransactions) -> Writer:
+def writer_over(reader: Reader, transactions: MemoryTransactions, clock: Days | None = None) -> Writer:
     extensions = Extensions(preparers={"read": reader})
-    return a_writer(reader.sources, now=Days(NOW), transactions=transactions, extensions=extensions)
+    return a_writer(reader.sources, now=clock or Days(NOW), transactions=transactions, extensions=extensions)
 
 
 async def carry_out(writer: Writer, wanted: Order) -> WriteOutcome:
@@ -132,3 +141,12 @@ async def test_a_step_that_cannot_be_got_ready_is_tried_in_its_turn(transactions
     del reader.sources["billing"].doings[ACT]
     outcome = await carry_out(writer, order("crm", "billing"))
     assert [step.status for step in outcome.steps] == [WriteStatus.APPLIED, WriteStatus.NOT_APPLIED]
+
+
+async def test_what_came_of_a_step_is_kept_where_getting_the_next_ready_breaks(
+    transactions: MemoryTransactions,
+) -> None:
+    reader = Reader({name: a_source(name) for name in ("crm", "billing")}, breaks_at=1)
+    with pytest.raises(ValueError, match="made up"):
+        await carry_out(writer_over(reader, transactions), order("crm", "billing"))
+    assert [step["state"] for step in transactions.all("steps")][:2] == ["APPLIED", "PENDING"]

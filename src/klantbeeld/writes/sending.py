@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from msgspec import structs
 
-from klantbeeld.errors import SourceConflict, SourceError, StoreError
+from klantbeeld.errors import SourceConflict, SourceError
 from klantbeeld.sdk.acts import Act
 from klantbeeld.sdk.connector import Doing
 from klantbeeld.sdk.words import Guard, WriteSafety
@@ -18,7 +18,7 @@ from klantbeeld.writes.evidence import has_version, read_version, record_of
 from klantbeeld.writes.following import SOON, follower, getting_ready
 from klantbeeld.writes.held import Following, Held, encoded
 from klantbeeld.writes.keys import Keys
-from klantbeeld.writes.leases import Fenced, RecordBusy
+from klantbeeld.writes.leases import RecordBusy
 from klantbeeld.writes.outcomes import Verdict, verdict_after
 from klantbeeld.writes.planning import PlannedStep, Preparer
 from klantbeeld.writes.rows import OperationRow, StepRow
@@ -165,7 +165,7 @@ class Sender:
         """Complete a step; None where that fails, and where it has to wait for a lock: it is then done in its turn."""
         try:
             ready = await self.ready(held, step, held.within(context))
-        except (SourceError, StoreError, Fenced):
+        except Exception:  # noqa: BLE001 - whatever it is must not cost what came of the step before; its turn tells it
             return None
         return ready if ready.step.lock_key is None else None
 
