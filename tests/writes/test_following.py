@@ -2,7 +2,8 @@
 
 import asyncio
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -20,6 +21,7 @@ from klantbeeld.sources.context import CallContext
 from klantbeeld.writes.outcomes import WriteOutcome, WriteStatus
 from klantbeeld.writes.planning import Extensions, Order, PlannedStep, Prepared
 from klantbeeld.writes.rows import OperationRow, StepRow
+from klantbeeld.writes.states import Policy
 from klantbeeld.writes.writer import Writer
 
 ACT = "report_data_error"
@@ -150,3 +152,21 @@ async def test_what_came_of_a_step_is_kept_where_getting_the_next_ready_breaks(
     with pytest.raises(ValueError, match="made up"):
         await carry_out(writer_over(reader, transactions), order("crm", "billing"))
     assert [step["state"] for step in transactions.all("steps")][:2] == ["APPLIED", "PENDING"]
+
+
+async def test_an_owners_memory_of_a_key_counts_from_the_first_time_that_a_step_was_sent(
+    transactions: MemoryTransactions,
+) -> None:
+    reader = Reader({name: a_source(name) for name in ("crm", "billing")})
+    onwards = replace(order("crm", "billing"), policy=Policy.FORWARD)
+    clock = Days(NOW)
+    writer = writer_over(reader, transactions, clock)
+    for source in reader.sources.values():
+        source.refuses = "refused"
+    assert (await carry_out(writer, onwards)).status is WriteStatus.UNKNOWN
+    first = [step["first_sent_at"] for step in transactions.all("steps")]
+    for source in reader.sources.values():
+        source.refuses = None
+    clock.at += timedelta(hours=1)
+    assert (await carry_out(writer, onwards)).status is WriteStatus.APPLIED
+    assert [step["first_sent_at"] for step in transactions.all("steps")] == first

@@ -296,8 +296,8 @@ def _with_begun(view: OperationView, following: Following, lease: Lease) -> tupl
 
 
 def _stamped(step: StepRow, now: datetime) -> StepRow:
-    """Return a step that was got ready earlier as one that is sent from now on."""
-    return structs.replace(step, first_sent_at=now, last_sent_at=now)
+    """Return a step that was got ready earlier as one that is sent now; the first time stays, where it was before."""
+    return structs.replace(step, first_sent_at=step.first_sent_at if step.attempts > 1 else now, last_sent_at=now)
 
 
 def _with_lease(view: OperationView, lease: Lease) -> OperationView:
