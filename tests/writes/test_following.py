@@ -170,3 +170,23 @@ async def test_an_owners_memory_of_a_key_counts_from_the_first_time_that_a_step_
     clock.at += timedelta(hours=1)
     assert (await carry_out(writer, onwards)).status is WriteStatus.APPLIED
     assert [step["first_sent_at"] for step in transactions.all("steps")] == first
+
+
+async def test_an_operation_that_was_resumed_and_left_again_still_undoes_what_it_did(
+    transactions: MemoryTransactions,
+) -> None:
+    reader = Reader({name: a_source(name) for name in ("crm", "billing")}, undoes=True)
+    clock = Days(NOW)
+    writer = writer_over(reader, transactions, clock)
+    reader.sources["crm"].refuses = "unavailable!"
+    assert (await carry_out(writer, order("crm", "billing"))).status is WriteStatus.NOT_APPLIED
+    reader.sources["crm"].refuses = None
+    reader.breaks_at = 1
+    with pytest.raises(ValueError, match="made up"):
+        await carry_out(writer, order("crm", "billing"))
+    reader.breaks_at = None
+    reader.sources["billing"].refuses = "rejected"
+    clock.at += timedelta(hours=1)
+    outcome = await carry_out(writer, order("crm", "billing"))
+    assert outcome.status is WriteStatus.COMPENSATED
+    assert len(reader.sources["crm"].acts) == 3  # refused, done, and undone

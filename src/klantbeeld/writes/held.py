@@ -235,7 +235,8 @@ class Held:
         now = self.clock.now()
         rest = next_of(view)
         if not isinstance(rest, Rest) or (self.keeps_lease and not rest.state.is_final):
-            operation = structs.replace(view.operation, state=OperationState.RUNNING, updated_at=now)
+            # From here on something may be done: whoever finds it has to go on with it, and not to begin it anew.
+            operation = structs.replace(view.operation, state=OperationState.RUNNING, resumable=False, updated_at=now)
             return OperationView(operation, view.steps)
         operation = structs.replace(
             view.operation,

@@ -244,16 +244,15 @@ class Writer:
         if operation.leased_until > self._parts.clock.now():
             raise _in_progress()
         held = await self._taken(operation.id)
-        if operation.resumable:
-            try:
-                await held.keep(self._parts.drawing.redrawn(held, revived(held.view), order))
-            except Fenced as error:
-                raise _in_progress() from error
-            except StoreError as error:
-                raise _no_journal() from error
-        if operation.resumable:
-            return await self._walk_on(held, context)
-        return await self._taken_up(held, context)
+        if not held.view.operation.resumable:  # by what was taken: another repetition may have resumed it meanwhile
+            return await self._taken_up(held, context)
+        try:
+            await held.keep(self._parts.drawing.redrawn(held, revived(held.view), order))
+        except Fenced as error:
+            raise _in_progress() from error
+        except StoreError as error:
+            raise _no_journal() from error
+        return await self._walk_on(held, context)
 
     async def _taken_up(self, held: Held, context: CallContext) -> WriteOutcome:
         held.view = woken(held.view)
