@@ -4,6 +4,7 @@ Looks at this machine only (environment, files, the port), and asks no source.
 """
 
 import base64
+import errno
 import ipaddress
 import os
 import socket
@@ -224,7 +225,11 @@ def _port(checked: Checked) -> Iterator[Finding]:
             probe.bind((gateway.host, gateway.port))
         except OSError as error:
             problem = f"{gateway.host}:{gateway.port} cannot be listened on ({os.strerror(error.errno or 0)})"
-            yield Finding("gateway.port", problem, "End what listens there, or choose another port; 0 takes a free one")
+            mend = "End what listens there, or choose another port; 0 takes a free one"
+            is_taken = error.errno == errno.EADDRINUSE
+            if is_taken:
+                mend = f"It may be the gateway that these settings are for. Otherwise: {mend[0].lower()}{mend[1:]}"
+            yield Finding("gateway.port", problem, mend, stops=not is_taken)
 
 
 def _time_zone(checked: Checked) -> Iterator[Finding]:

@@ -43,13 +43,23 @@ def test_what_is_wrong_is_named_with_file_line_key_and_mend(
     assert mend in found
 
 
-def test_a_port_that_is_taken_is_found(klantbeeld: Klantbeeld, file: Path, change: Change) -> None:
+def test_a_port_that_is_taken_is_advice_since_the_gateway_may_be_running(
+    klantbeeld: Klantbeeld, file: Path, change: Change
+) -> None:
     with listen("127.0.0.1", 0) as taken:
         change("port = 0", f"port = {port_of(taken)}")
         done = klantbeeld("check", "-c", file)
+    assert done.code == 0
+    (found,) = (line for line in done.out.splitlines() if "gateway.port" in line)
+    assert found.startswith("advice ")
+    assert "Address already in use" in found
+
+
+def test_an_address_that_is_not_this_machines_is_wrong(klantbeeld: Klantbeeld, file: Path, change: Change) -> None:
+    change("port = 0", 'port = 0\nhost = "192.0.2.1"')
+    done = klantbeeld("check", "-c", file)
     assert done.code == 2
-    assert "gateway.port" in done.out
-    assert "Address already in use" in done.out
+    assert "gateway.port: 192.0.2.1:0 cannot be listened on" in done.out
 
 
 def test_a_variable_is_named_where_it_is_to_blame(
