@@ -35,8 +35,8 @@ FIELDS: Mapping[System, str] = {
     "zendesk": "complaints",
     "sap_customer_data_cloud": "consents",
 }
-WHOLE = 0.6  # seconds for a call
-FIRST = 0.3  # seconds to its first byte
+WHOLE = 1.2  # seconds for a call
+FIRST = 0.6  # seconds to its first byte
 CONNECT = 0.3  # seconds to a connection
 MOST = 4  # connections
 BODY = 20_000  # bytes
