@@ -328,7 +328,9 @@ def _telling(changes: Changes) -> Changed:
     def changed(operation: OperationRow, step: StepRow) -> News | None:
         if operation.customer_id is None or step.source is None:
             return None
-        return changes.announce(step.source, [operation.customer_id], channel=operation.channel)
+        role = ROLES.get(step.role or "")
+        kinds = role.acts[step.act].kinds if role and step.act in role.acts else ()
+        return changes.announce(step.source, [operation.customer_id], kinds=kinds, channel=operation.channel)
 
     return changed
 

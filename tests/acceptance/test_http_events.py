@@ -59,9 +59,7 @@ async def withdraw(deployment: Deployment, customer_id: str, grant: str) -> None
 def assert_told(part: Part, customer_id: str) -> None:
     told = part["data"]["customerChanged"]
     assert "errors" not in part
-    assert [(one["source"], one["channel"], one["learnt"]) for one in told["changes"]] == [
-        ("zendesk", "PHONE", "WRITE")
-    ]
+    assert told["changes"] == [{"source": "zendesk", "fields": ["complaints"], "channel": "PHONE", "learnt": "WRITE"}]
     assert told["isComplete"] is True
     assert told["customer"]["id"] == customer_id
     assert SUBJECT in [one["subject"] for one in told["customer"]["complaints"]["nodes"]]

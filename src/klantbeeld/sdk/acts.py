@@ -5,6 +5,7 @@ An act reaches a connector after rights, rows and routing are settled. `None` in
 
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import ClassVar
 
 from klantbeeld.sdk.records import Money, PostalAddress
 from klantbeeld.sdk.words import Channel, ConsentStatus, Direction
@@ -16,8 +17,11 @@ class Act:
 
     `customer` is the owner's id of the customer. `key` is the idempotency key, derived for this step: the same after
     every crash. `expected` is the version that the caller saw, or None for a write without condition. `channel` is the
-    one through which the caller came.
+    one through which the caller came. `kinds` are the kinds of record that the act changes, named as the customer's
+    fields are, for those who listen to changes; none where that depends on the source.
     """
+
+    kinds: ClassVar[tuple[str, ...]] = ()
 
     customer: str
     key: str
@@ -29,6 +33,8 @@ class Act:
 class ChangeContactDetails(Act):
     """New contact details of a customer."""
 
+    kinds = ("party", "contact_media")
+
     email: str | None = None
     phone: str | None = None
     address: PostalAddress | None = None
@@ -37,6 +43,8 @@ class ChangeContactDetails(Act):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RegisterCustomer(Act):
     """A customer whom the owner does not know yet; `customer` is empty. A tussenvoegsel is a name part of its own."""
+
+    kinds = ("party", "contact_media")
 
     given_name: str | None = None
     tussenvoegsel: str | None = None
@@ -52,6 +60,8 @@ class RegisterCustomer(Act):
 class SetAttribute(Act):
     """One attribute of the progressive profile: where it was learned, when, and under which consent it is kept."""
 
+    kinds = ("attributes",)
+
     name: str
     value: str
     learned_from: str
@@ -62,6 +72,8 @@ class SetAttribute(Act):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordInteraction(Act):
     """A contact that took place."""
+
+    kinds = ("interactions",)
 
     direction: Direction
     subject: str
@@ -81,6 +93,8 @@ class ReportDataError(Act):
 class ChangeBillingDetails(Act):
     """New details on a billing account."""
 
+    kinds = ("billing_accounts",)
+
     name: str | None = None
     email: str | None = None
     address: PostalAddress | None = None
@@ -89,6 +103,8 @@ class ChangeBillingDetails(Act):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CreditInvoice(Act):
     """Part or all of an invoice given back; without an amount, what is still due."""
+
+    kinds = ("invoices",)
 
     invoice: str
     amount: Money | None = None
@@ -99,12 +115,16 @@ class CreditInvoice(Act):
 class WithdrawCredit(Act):
     """A credit that is taken back, by the owner's id of it; undoes `CreditInvoice`."""
 
+    kinds = ("invoices",)
+
     credit: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FileComplaint(Act):
     """A new complaint."""
+
+    kinds = ("complaints",)
 
     subject: str
     description: str
@@ -115,6 +135,8 @@ class FileComplaint(Act):
 class CommentOnComplaint(Act):
     """Something said about a complaint; `public` when the customer may read it."""
 
+    kinds = ("complaints",)
+
     complaint: str
     body: str
     public: bool = True
@@ -124,6 +146,8 @@ class CommentOnComplaint(Act):
 class SolveComplaint(Act):
     """A complaint that is solved, with what was done about it."""
 
+    kinds = ("complaints",)
+
     complaint: str
     resolution: str
 
@@ -131,6 +155,8 @@ class SolveComplaint(Act):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HoldComplaint(Act):
     """A complaint that waits for something on our side, with a note for colleagues alone."""
+
+    kinds = ("complaints",)
 
     complaint: str
     note: str
@@ -140,6 +166,8 @@ class HoldComplaint(Act):
 class ReopenComplaint(Act):
     """A complaint that is open again, with a note for colleagues alone; undoes `HoldComplaint` and `SolveComplaint`."""
 
+    kinds = ("complaints",)
+
     complaint: str
     note: str
 
@@ -147,6 +175,8 @@ class ReopenComplaint(Act):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SetConsent(Act):
     """A consent given or withdrawn."""
+
+    kinds = ("consents",)
 
     purpose: str
     status: ConsentStatus
@@ -157,6 +187,8 @@ class SetConsent(Act):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SetPreference(Act):
     """A choice about content or frequency."""
+
+    kinds = ("preferences",)
 
     topic: str
     subscribed: bool
