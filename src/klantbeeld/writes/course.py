@@ -56,7 +56,12 @@ def _in_order(forward: list[StepRow]) -> Go | Rest:
 
 def _backwards(view: OperationView, forward: list[StepRow], failed: list[StepRow]) -> Go | Rest:
     """Undo what was applied, the last first."""
-    undoing = {step.compensates: step for step in view.steps if step.compensates is not None}
+    # One that is skipped would put back what was not there any more when the step was done.
+    undoing = {
+        step.compensates: step
+        for step in view.steps
+        if step.compensates is not None and step.state is not StepState.SKIPPED
+    }
     applied = [step for step in forward if step.state is StepState.APPLIED]
     for done in sorted(applied, key=lambda step: step.seq, reverse=True):
         undo = undoing.get(done.seq)

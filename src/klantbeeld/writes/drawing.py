@@ -58,10 +58,14 @@ class Drawing:
         return OperationView(operation, steps), key
 
     def undo(self, held: Held, step: StepRow, planned: PlannedStep) -> StepRow:
-        """Draw the step that undoes another, which became known when that was prepared."""
+        """Draw the step that undoes another, which became known when that was prepared.
+
+        One that was drawn when it was prepared before is replaced: it puts back what is not there any more.
+        """
         if held.key is None:
             raise StoreError("the input of the operation is not kept any more")
-        seq = 1 + max(one.seq for one in held.view.steps)
+        drawn = [one.seq for one in held.view.steps if one.compensates == step.seq]
+        seq = max(drawn) if drawn else 1 + max(one.seq for one in held.view.steps)
         return self._step(held.id, held.id, seq, replace(planned, compensates=step.seq), held.key)
 
     def redrawn(self, held: Held, view: OperationView, order: Order) -> OperationView:

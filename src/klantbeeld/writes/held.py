@@ -169,7 +169,7 @@ class Held:
 
     def _is_next(self, view: OperationView, following: Following) -> bool:
         action = next_of(view)
-        is_next = isinstance(action, Go) and action.step.seq == following.step.seq
+        is_next = isinstance(action, Go) and action.step.seq == following.step.seq and _has_room(view, following.more)
         return is_next and self.clock.loop() < min(following.before, self.until)
 
     def _renewed(self) -> Lease:
@@ -285,6 +285,12 @@ def concluded(step: StepRow, verdict: Verdict) -> StepRow:
         version=verdict.version,
         passing=verdict.passing,
     )
+
+
+def _has_room(view: OperationView, more: Sequence[StepRow]) -> bool:
+    """Say whether no step took the place of one that was drawn meanwhile, for another one."""
+    undone = {step.seq: step.compensates for step in view.steps}
+    return all(undone.get(one.seq, one.compensates) == one.compensates for one in more)
 
 
 def _with_begun(view: OperationView, following: Following, lease: Lease) -> tuple[OperationView, StepRow]:

@@ -46,11 +46,11 @@ class Journal:
         return await self._run(units.claim(new))
 
     async def begin(self, held: OperationView, step: StepRow, lease: Lease, *, more: Sequence[StepRow] = ()) -> None:
-        """Make a step's intent durable before it is sent, and keep the lease for longer; adds the steps of `more`.
+        """Make a step's intent durable before it is sent, and keep the lease for longer; keeps those of `more` too.
 
         Raises Fenced where the lease ran out or changed hands, RecordBusy as `claim` does.
         """
-        await self._run(units.begin(held.operation, step, lease, more))
+        await self._run(units.begin(held, step, lease, more))
         self.moved(held.operation.id)
 
     async def finish(self, before: OperationView, after: OperationView, beside: Beside | None = None) -> int | None:

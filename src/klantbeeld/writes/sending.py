@@ -190,17 +190,18 @@ class Sender:
         return planned.prepare is not None or (planned.payload.expected is None and is_tied(source, doing))
 
     async def _at_newer_version(self, held: Held, ready: Ready, context: CallContext) -> Ready | None:
-        """Tie a refused write to the version that is there now; None where that cannot be read."""
-        source, doing = self._owner(ready.step)
+        """Get a refused write ready again, over what is there now; None where that cannot be read.
+
+        What was to be put back is read anew too: the earlier value is not what this sending replaces.
+        """
         try:
-            expected = await self._expected(source, doing, ready.act, held.within(context))
+            again = await self.ready(held, ready.step, held.within(context))
         except SourceError:
             return None
-        step = structs.replace(
-            ready.step, expected=expected, attempts=ready.step.attempts + 1, last_sent_at=held.clock.now()
-        )
-        await held.begin(step)
-        return Ready(step, ready.act)
+        if not again.more:  # by now there is nothing to put back
+            again = replace(again, more=tuple(structs.replace(one, state=StepState.SKIPPED) for one in ready.more))
+        await held.begin(again.step, again.more)
+        return again
 
     async def _once(self, held: Held, ready: Ready, context: CallContext) -> Verdict:
         source, doing = self._owner(ready.step)

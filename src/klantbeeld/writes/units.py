@@ -10,7 +10,6 @@ from klantbeeld.writes.leases import Fenced, Lease, RecordBusy
 from klantbeeld.writes.rows import (
     OPERATION_COLUMNS,
     STEP_COLUMNS,
-    OperationRow,
     OperationView,
     StepRow,
     operation_of,
@@ -78,16 +77,18 @@ def claim(new: OperationView) -> Unit[OperationView | None]:
     return None
 
 
-def begin(operation: OperationRow, step: StepRow, lease: Lease, more: Sequence[StepRow]) -> Unit[None]:
+def begin(held: OperationView, step: StepRow, lease: Lease, more: Sequence[StepRow]) -> Unit[None]:
     """Renew the lease and mark a step as about to be sent."""
+    operation = held.operation
     renewed = yield RENEW, (lease.until, lease.until, lease.now, operation.id, operation.token, lease.now)
     if not renewed:
         raise Fenced(operation.id)
     if step.lock_key is not None and (yield LOCK_IS_FREE, (step.lock_key, operation.id, step.seq)):
         raise RecordBusy(operation.id)
     yield from _update_step(step)
+    known = {one.seq for one in held.steps}
     for one in more:
-        yield from _insert_step(one)
+        yield from _update_step(one) if one.seq in known else _insert_step(one)
 
 
 def finish(before: OperationView, after: OperationView, beside: Beside) -> Unit[int | None]:

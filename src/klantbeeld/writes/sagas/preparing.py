@@ -44,7 +44,8 @@ class Forward:
         if undo is None or undo.reads is None:
             return Prepared(act)
         source = self.sources[step.source or ""]
-        found = await read_together(source, (undo.reads, VERSIONED), act.customer, context)
+        # The version first: a change between the two reads is then refused, and not taken for what was there.
+        found = await read_together(source, (VERSIONED, undo.reads), act.customer, context)
         before = found[undo.reads]
         seen = next((record.version for record in found[VERSIONED] if record.version), None)
         done = PlannedStep(act=step.act, source=step.source, role=step.role, payload=act)
