@@ -16,7 +16,7 @@ class DoorSettings(Section):
     least: int = Field(default=64, gt=0)
     """So many are let in even where `adaptive` finds the process busy.
 
-    With so many at once a busy process still answers each within a tenth of a second.
+    With so many at once a busy process answered half within 50 ms, and 99 of 100 within 300 (docs/performance.md).
     """
     adaptive: bool = True
     """Let fewer in while the process is so busy that its event loop keeps coming late, and more when it does not."""

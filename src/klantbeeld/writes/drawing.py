@@ -77,9 +77,8 @@ class Drawing:
     def _resealed(self, key: Key, step: StepRow, order: Order) -> StepRow:
         planned = order.steps[step.seq] if step.seq < len(order.steps) else None
         if planned is None or (planned.source, planned.act) != (step.source, step.act):
-            return structs.replace(
-                step, state=StepState.SKIPPED
-            )  # drawn when another was prepared; it will be drawn again
+            # It was drawn when another was prepared, and will be drawn again.
+            return structs.replace(step, state=StepState.SKIPPED)
         return structs.replace(step, sealed=key.seal(encoded(planned.payload), step.seq))
 
     def _step(self, operation_id: str, root: str, seq: int, planned: PlannedStep, key: Key) -> StepRow:
