@@ -59,7 +59,6 @@ async def _plan(store: Store) -> list[str]:
     if isinstance(store.reader, sqlite3.Connection):
         statements: list[tuple[str, list[object]]] = [
             (sqlite_lookups.CUSTOMERS, [*some]),
-            (sqlite_lookups.FORMER, [*some]),
             (sqlite_lookups.OWNERS, ["crm", "1", "2", "3", "4"]),
             (sqlite_lookups.HOLDERS, ["EMAIL", *hashes, *hashes]),
         ]

@@ -38,8 +38,8 @@ class Statements:
 
 
 SQLITE = Statements(
-    "INSERT INTO trail (writer, seq, entry, mac) VALUES {rows} ON CONFLICT DO NOTHING",
-    "INSERT INTO trail_customers (customer_id, at, writer, seq) VALUES {rows} ON CONFLICT DO NOTHING",
+    "INSERT OR ROLLBACK INTO trail (writer, seq, entry, mac) VALUES {rows} ON CONFLICT DO NOTHING",
+    "INSERT OR ROLLBACK INTO trail_customers (customer_id, at, writer, seq) VALUES {rows} ON CONFLICT DO NOTHING",
     "INSERT INTO trail_heads (writer, seq, seal) VALUES (?, ?, ?) "
     "ON CONFLICT (writer) DO UPDATE SET seq = excluded.seq, seal = excluded.seal",
 )

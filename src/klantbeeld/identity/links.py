@@ -23,8 +23,10 @@ class Reference(NamedTuple):
     record_id: str
 
 
-class Link(msgspec.Struct, frozen=True, gc=False):
+class Link(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """One record of a customer (TMF632 ExternalReference); a struct, because every request makes a few.
+
+    In JSON it is an array of its members in their order, which is how a look-up in SQLite hands it over.
 
     `evidence` holds codes, never values; `score` is between 0 and 1, None where nothing was scored.
     """
