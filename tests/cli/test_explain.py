@@ -93,6 +93,21 @@ def test_what_comes_later_says_so(explain: Explain) -> None:
     assert "complaints, deferred" in said
 
 
+def test_what_is_put_off_is_not_counted_with_what_is_asked_at_once(explain: Explain) -> None:
+    fields = (
+        "party { fullName } ... @defer { invoices { nodes { number } } }"
+        " ... @defer { complaints { nodes { about { name } } } consents { purpose } }"
+    )
+    lines = lines_of(explain(f'{{ customer(id: "x") {{ {fields} }} }}'))
+    counts = [line for line in lines if "together" in line]
+    assert counts == [
+        "then, together: 1 call",
+        "then, deferred, together: 1 call",
+        "then, deferred, together: 2 calls",
+        "then, together: 1 call",
+    ]
+
+
 def test_a_mutation_names_the_owner_and_what_makes_the_write_safe(explain: Explain) -> None:
     act = '{ fileComplaint(input: {customerId: "x", subject: "s", description: "d", channel: APP}) { status } }'
     done = explain(f"mutation {act}")

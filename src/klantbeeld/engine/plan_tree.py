@@ -12,7 +12,7 @@ from typing import Literal
 from graphql import GraphQLObjectType, GraphQLSchema, ValueNode, VariableNode, print_ast
 from strawberry.types.field import StrawberryField
 
-from klantbeeld.engine.deferral import Deferral
+from klantbeeld.engine.deferral import Deferral, Groups
 from klantbeeld.engine.kept import kept
 from klantbeeld.engine.plan import Joint, Only, Plan, PlannedRead, Step
 from klantbeeld.engine.ports import Rights
@@ -175,18 +175,31 @@ class _Drawing:
         """Draw what starts together below a joint: the calls, then each field with what it reads."""
         if not joint.children:
             return
-        calls = self._calls(asking for child in joint.children for asking in self._askings(child))
-        if calls:
-            least = f"{len(calls)} call" + ("s" if len(calls) > 1 else "")
-            together = above.add(f"then, together: {least}", "heading")
-            for call in calls:
-                together.add(self._call(call))
+        for children, later in self._starting(joint):
+            calls = self._calls(asking for child in children for asking in self._askings(child))
+            if calls:
+                least = f"{len(calls)} call" + ("s" if len(calls) > 1 else "")
+                together = above.add(f"then, {later}together: {least}", "heading")
+                for call in calls:
+                    together.add(self._call(call))
         for child in joint.children:
             branch = above.add(_field(child) + _condition(child) + self._put_off(child))
             for planned in child.reads:
                 for line in self._lines(planned):
                     branch.add(*line)
             self._level(branch, child)
+
+    def _starting(self, joint: Joint) -> Iterator[tuple[Sequence[Joint], str]]:
+        """Give the fields below a joint that start together, with the word for those that are put off."""
+        if self.scene.deferral is None:
+            yield joint.children, ""
+            return
+        here = self.scene.deferral.groups_of(joint.path)
+        found: dict[Groups, list[Joint]] = {here: []}
+        for child in joint.children:
+            found.setdefault(self.scene.deferral.groups_of(child.path), []).append(child)
+        for groups, children in found.items():
+            yield children, "" if groups == here else "deferred, "
 
     def _put_off(self, joint: Joint) -> str:
         """Say that a field, or most of a list, comes in a later part of the answer."""
