@@ -25,7 +25,16 @@ KlantbeeldError
 Texts of these exceptions are for logs. What a person reads comes from `klantbeeld.texts`, chosen by `code`.
 """
 
-from typing import ClassVar
+from collections.abc import Mapping
+from pathlib import Path
+from typing import ClassVar, Self
+
+WHY_UNREAD: Mapping[type[Exception], str] = {
+    FileNotFoundError: "there is no such file",
+    IsADirectoryError: "is a folder",
+    PermissionError: "may not be read by this user",
+    UnicodeDecodeError: "is not UTF-8",
+}
 
 
 class KlantbeeldError(Exception):
@@ -212,6 +221,12 @@ class ConfigurationError(OperatorError):
         self.where = where
         self.problem = problem
         self.mend = mend
+
+    @classmethod
+    def unread(cls, file: Path, error: OSError | UnicodeDecodeError, mend: str) -> Self:
+        """Say of a file why it cannot be read."""
+        known = (words for kind, words in WHY_UNREAD.items() if isinstance(error, kind))
+        return cls(str(file), next(known, f"cannot be read ({type(error).__name__})"), mend)
 
 
 class IssuerError(OperatorError):

@@ -115,13 +115,13 @@ def as_error(findings: Iterable[Finding], *, file: str) -> ConfigurationError:
     return ConfigurationError(file, f"{len(found)} settings are wrong", f"Nothing starts until all are mended:{listed}")
 
 
-def closest(name: str, known: Iterable[str]) -> str:
-    """Suggest what was probably meant by `name`, or list what there is."""
+def closest(name: str, known: Iterable[str], *, none: str = "Nothing is known here; remove it") -> str:
+    """Suggest what was probably meant by `name`, or list what there is; `none` is said where there is nothing."""
     names = sorted(known)
     near = difflib.get_close_matches(name, names, n=1)
     if near:
         return f"Did you mean `{near[0]}`?"
-    return f"Known here: {', '.join(names)}" if names else "Nothing is known here; remove it"
+    return f"Known here: {', '.join(names)}" if names else none
 
 
 def _read(path: Path | None, environ: Mapping[str, str]) -> tuple[Given, list[Finding]]:
@@ -148,7 +148,7 @@ def _text_of(path: Path) -> str:
         raise ConfigurationError(str(path), "is not UTF-8", "Save it as UTF-8") from error
     except OSError as error:
         mend = "Make it a file that the user of the gateway may read"
-        raise ConfigurationError(str(path), f"cannot be read ({type(error).__name__})", mend) from error
+        raise ConfigurationError.unread(path, error, mend) from error
 
 
 def _parse(text: str, path: Path) -> dict[str, Any]:

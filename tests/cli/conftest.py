@@ -33,8 +33,9 @@ Klantbeeld = Callable[..., Done]
 def klantbeeld(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path, sqlite_template: Path
 ) -> Klantbeeld:
-    """Give a function that runs `klantbeeld ARGUMENTS` in an empty folder."""
+    """Give a function that runs `klantbeeld ARGUMENTS` in an empty folder, for somebody whose locale says nothing."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("LC_ALL", "C.UTF-8")
 
     def run(*arguments: object) -> Done:
         monkeypatch.setattr(sys, "argv", ["klantbeeld", *map(str, arguments)])

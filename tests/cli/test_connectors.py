@@ -18,8 +18,10 @@ def test_the_list_says_what_each_connector_reads_and_writes(klantbeeld: Klantbee
     done = klantbeeld("connector", "list")
     (stripe,) = (line for line in done.out.splitlines() if line.startswith("stripe"))
     assert (done.code, done.err) == (0, "")
-    assert "invoices" in stripe
-    assert "credit_invoice (idempotency_key)" in stripe
+    name, product, roles, reads, writes = stripe.split("\t")
+    assert (name, product, roles) == ("stripe", "Stripe", "BILLING")
+    assert "invoices" in reads
+    assert "credit_invoice (idempotency_key)" in writes
 
 
 def test_a_connector_that_was_set_aside_is_listed_with_the_reason(klantbeeld: Klantbeeld, tmp_path: Path) -> None:
@@ -42,6 +44,10 @@ def test_an_unknown_connector_leaves_with_2(klantbeeld: Klantbeeld) -> None:
     done = klantbeeld("connector", "check", "zendisk")
     assert done.code == 2
     assert "Did you mean `zendesk`?" in done.err
+
+
+def test_where_no_settings_were_found_it_is_said_what_might_be_missing(klantbeeld: Klantbeeld) -> None:
+    assert klantbeeld("connector", "check", "balie").err.startswith("There is no klantbeeld.toml in this folder; ")
 
 
 def test_a_live_check_needs_a_source_of_the_settings(klantbeeld: Klantbeeld, file: Path) -> None:
@@ -67,6 +73,29 @@ def test_a_capability_is_run_and_its_call_and_records_are_shown(
     assert json.loads(done.out)["full_name"] == "Jan Jansen"
     assert done.err.startswith("GET /v1/customers/cus_1 -> 200")
     assert "sk_test" not in done.err
+
+
+@respx.mock(using="httpx")
+def test_what_a_source_does_not_have_is_absent_and_leaves_with_1(
+    klantbeeld: Klantbeeld, file: Path, change: Change, respx_mock: respx.MockRouter
+) -> None:
+    change('connector = "stripe"\nbase_url = "http://127.0.0.1:9"', f'connector = "stripe"\nbase_url = "{STRIPE}"')
+    respx_mock.get(f"{STRIPE}/v1/customers/cus_1").mock(return_value=httpx.Response(404, json={"error": {}}))
+    done = klantbeeld("connector", "run", "stripe", "party", "cus_1", "-c", file)
+    assert (done.code, done.out) == (1, "")
+    assert done.err.splitlines()[1] == "Absent: stripe does not have what was asked for, which is what 404 means there."
+
+
+@respx.mock(using="httpx")
+def test_a_page_without_records_is_said_to_be_one(
+    klantbeeld: Klantbeeld, file: Path, change: Change, respx_mock: respx.MockRouter
+) -> None:
+    change('connector = "stripe"\nbase_url = "http://127.0.0.1:9"', f'connector = "stripe"\nbase_url = "{STRIPE}"')
+    empty = {"object": "list", "data": [], "has_more": False}
+    respx_mock.get(url__startswith=STRIPE).mock(return_value=httpx.Response(200, json=empty))
+    done = klantbeeld("connector", "run", "stripe", "everyone", "-c", file)
+    assert (done.code, done.out) == (0, "")
+    assert done.err.endswith("No records.\n")
 
 
 def test_a_source_that_is_down_leaves_with_1(klantbeeld: Klantbeeld, file: Path) -> None:

@@ -24,8 +24,8 @@ def test_refused_lines_are_listed_with_their_numbers_and_the_rest_goes_in(
 ) -> None:
     done = klantbeeld("identity", "import", known(tmp_path), "--decided-by", "me", "-c", file)
     assert done.code == 1
-    assert "   3  SOURCE_UNKNOWN  The line names a source that is not configured." in done.out
-    assert "   4  NOT_JSON        The line is not a JSON object." in done.out
+    assert "3\tSOURCE_UNKNOWN\tThe line names a source that is not configured." in done.out
+    assert "4\tNOT_JSON\tThe line is not a JSON object." in done.out
     assert "4 lines: 2 in the map (2 new links, 1 new customers), 2 refused." in done.out
     assert "canary" not in done.out + done.err
 
@@ -49,7 +49,7 @@ def test_a_report_holds_everything_that_was_wrong_and_no_value(
 def test_a_file_that_is_not_there_leaves_with_2(klantbeeld: Klantbeeld, file: Path) -> None:
     done = klantbeeld("identity", "import", "none.csv", "--decided-by", "me", "-c", file)
     assert done.code == 2
-    assert "none.csv: cannot be read" in done.err
+    assert "none.csv: there is no such file" in done.err
 
 
 def test_a_record_leads_to_its_customer_and_all_links(klantbeeld: Klantbeeld, file: Path, tmp_path: Path) -> None:

@@ -49,6 +49,17 @@ def test_without_any_it_leaves_with_0(klantbeeld: Klantbeeld, file: Path) -> Non
     assert klantbeeld("operations", "list", "-c", file).code == 0
 
 
+def test_without_any_settings_it_is_said_where_they_were_looked_for(klantbeeld: Klantbeeld) -> None:
+    done = klantbeeld("operations", "list")
+    assert done.code == 2
+    assert done.err.startswith("There is no klantbeeld.toml in this folder; name the settings file with --config.\n")
+
+
+def test_settings_from_the_environment_need_no_file(klantbeeld: Klantbeeld, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KLANTBEELD__LANGUAGE", "en")
+    assert klantbeeld("operations", "list").err.startswith("Error: ")
+
+
 def test_one_is_shown_with_its_steps(klantbeeld: Klantbeeld, parked: Path) -> None:
     done = klantbeeld("operations", "show", ID, "-c", parked)
     assert done.code == 0

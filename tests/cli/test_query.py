@@ -31,7 +31,15 @@ def test_the_answer_is_printed_as_json(klantbeeld: Klantbeeld, document: Path, r
     request = asked.calls.last.request
     assert request.headers["authorization"] == "Bearer t"
     assert request.headers["klantbeeld-purpose"] == "advice"
+    assert request.headers["accept-language"] == "en"
     assert json.loads(request.content) == {"query": QUERY, "variables": {"a": 1}, "operationName": "N"}
+
+
+@respx.mock(using="httpx")
+def test_the_language_may_be_named(klantbeeld: Klantbeeld, document: Path, respx_mock: respx.MockRouter) -> None:
+    asked = respx_mock.post(URL).mock(return_value=httpx.Response(200, json={"data": None}))
+    klantbeeld("query", document, "--url", URL, "--language", "nl")
+    assert asked.calls.last.request.headers["accept-language"] == "nl"
 
 
 @respx.mock(using="httpx")
@@ -68,7 +76,7 @@ def test_a_gateway_that_does_not_answer_leaves_with_1(
     [
         (["me.graphql", "--variables", "{"], "--variables: is not JSON"),
         (["me.graphql", "--variables", "[]"], "--variables: is not an object"),
-        (["none.graphql"], "none.graphql: cannot be read"),
+        (["none.graphql"], "none.graphql: there is no such file"),
         (["me.graphql", "--url", "gateway"], "--url: is not the address"),
     ],
 )

@@ -241,7 +241,7 @@ async def test_keys_of_a_customer_key_are_no_match_keys_of_anybody(identity: Sto
 
 @pytest.mark.asyncio
 async def test_a_file_that_is_not_there_is_a_configuration_error(identity: StoredIdentityMap, tmp_path: Path) -> None:
-    with pytest.raises(ConfigurationError, match="cannot be read"):
+    with pytest.raises(ConfigurationError, match="there is no such file"):
         await import_file(tmp_path / "missing.jsonl", identity, decided_by="import:anna")
 
 

@@ -1,7 +1,7 @@
 """What `klantbeeld` can be told to do.
 
 Every command imports what it needs when it is called, so that `--help` is quick. It leaves with 0 when all is well, 1
-when something was found, refused or not answered, and 2 when the command or the configuration is wrong.
+when something was found, refused, absent or not answered, and 2 when the command or the configuration is wrong.
 """
 
 import os
@@ -12,6 +12,7 @@ from typing import Annotated
 
 import typer
 
+from klantbeeld.cli.language import Language, language_of
 from klantbeeld.errors import OperatorError
 
 Config = Annotated[
@@ -19,6 +20,9 @@ Config = Annotated[
     typer.Option("--config", "-c", help="Settings file; without it klantbeeld.toml here, if there is one."),
 ]
 Document = Annotated[Path, typer.Argument(help="File with a GraphQL document; - reads standard input.")]
+Speaking = Annotated[
+    Language | None, typer.Option("--language", help="Language of the texts; the locale's without it, or English.")
+]
 Name = Annotated[str | None, typer.Option(help="Operation, where the document has several.")]
 
 
@@ -32,8 +36,8 @@ class Outcome(StrEnum):
 app = typer.Typer(
     name="klantbeeld",
     help="One GraphQL gateway for a whole customer, asked live from the systems that own the data.",
-    epilog="Leaves with 0 when all is well, 1 when something was found, refused or not answered, "
-    "2 when the command or the configuration is wrong.",
+    epilog="Leaves with 0 when all is well, 1 when something was found, refused, absent or not "
+    "answered, 2 when the command or the configuration is wrong.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -141,11 +145,14 @@ def query(
     purpose: Annotated[str | None, typer.Option(help="Purpose; the caller class's first without it.")] = None,
     variables: Annotated[str, typer.Option(help="Variables, as JSON.")] = "{}",
     name: Name = None,
+    language: Speaking = None,
 ) -> None:
     """Ask a running gateway; leaves with 1 if the answer has errors."""
+    from klantbeeld.cli.query import Manner
     from klantbeeld.cli.query import query as run
 
-    raise typer.Exit(run(url, operation, token=token, purpose=purpose, variables=variables, name=name))
+    manner = Manner(token=token, purpose=purpose, language=language or language_of(os.environ))
+    raise typer.Exit(run(url, operation, manner=manner, variables=variables, name=name))
 
 
 @app.command()
@@ -159,6 +166,7 @@ def eligibility(
     purpose: Annotated[str | None, typer.Option(help="Purpose; the caller class's first without it.")] = None,
     chunk: Annotated[int, typer.Option(help="Recipients that are asked about together.", min=1, max=500)] = 50,
     at_once: Annotated[int, typer.Option(help="Chunks that are asked at once.", min=1, max=16)] = 2,
+    language: Speaking = None,
 ) -> None:
     """Say of each recipient of a list whether they may be approached; the list is stored nowhere.
 
@@ -166,6 +174,7 @@ def eligibility(
     """
     from klantbeeld.cli.eligibility import Pace, channel_of
     from klantbeeld.cli.eligibility import eligibility as run
+    from klantbeeld.cli.query import Manner
 
     raise typer.Exit(
         run(
@@ -173,8 +182,7 @@ def eligibility(
             file,
             channel=channel_of(channel),
             product=product,
-            token=token,
-            purpose=purpose,
+            manner=Manner(token=token, purpose=purpose, language=language or language_of(os.environ)),
             pace=Pace(chunk=chunk, at_once=at_once),
         )
     )
@@ -286,7 +294,10 @@ def run_connector(
     argument: Annotated[list[str] | None, typer.Option("--with", help="An argument, as text=jansen.")] = None,
     first: Annotated[int | None, typer.Option(help="Size of the page.", min=1)] = None,
 ) -> None:
-    """Read one page of one capability of a source, and print the calls and the records."""
+    """Read one page of one capability of a source, and print the calls and the records.
+
+    Leaves with 1 if the source does not have or deliver it.
+    """
     from klantbeeld.cli.connectors import run_capability
 
     raise typer.Exit(run_capability(config, source, capability, key or [], arguments=argument or [], first=first))

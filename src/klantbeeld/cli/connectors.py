@@ -16,8 +16,8 @@ from rich.text import Text
 
 from klantbeeld.cli.drift import Change
 from klantbeeld.cli.example_check import Verdict, check_examples, check_live
-from klantbeeld.cli.opened import settings_of
-from klantbeeld.cli.terminal import remarks, results
+from klantbeeld.cli.opened import file_of, is_without_settings, say_that_there_are_none, settings_of
+from klantbeeld.cli.terminal import remarks, results, show, table_of
 from klantbeeld.errors import ConfigurationError, SourceError
 from klantbeeld.registry import LoadedConnector, load_connectors
 from klantbeeld.sdk.calls import Ask, Call
@@ -26,7 +26,7 @@ from klantbeeld.sdk.examples import as_expected, members_on_the_wire
 from klantbeeld.sdk.live import Live, translate, understand
 from klantbeeld.sdk.replies import Reply
 from klantbeeld.settings import Settings, SourceSettings
-from klantbeeld.settings_file import closest
+from klantbeeld.settings_file import closest, load_settings
 from klantbeeld.sources.secrets import secrets_of
 from klantbeeld.sources.tls import trust
 
@@ -36,16 +36,14 @@ KINDS: Mapping[str, Callable[[str], Any]] = {"since": datetime.fromisoformat, "o
 
 def list_connectors(config: Path | None) -> int:
     """Print what is found; 1 if a connector was set aside, else 0. Raises ConfigurationError."""
-    connectors = load_connectors(settings_of(config).connector_folders)
-    table = Table(box=None, pad_edge=False, show_lines=False)
-    for heading in ("connector", "product", "roles", "reads", "writes"):
-        table.add_column(heading, overflow="fold")
+    connectors = load_connectors(_folders(config))
+    table = table_of("connector", "product", "roles", "reads", "writes")
     for loaded in connectors.load_all():
         manifest, make = loaded.manifest, loaded.make
         writes = ", ".join(f"{doing.name} ({doing.safety.value})" for doing in make.doings().values())
         roles = ", ".join(manifest.roles)
         table.add_row(manifest.name, manifest.title, roles, ", ".join(make.readings()), writes or "-")
-    results().print(table)
+    show(table)
     for folder, error in connectors.quarantined.items():
         remarks().print(Text.assemble(("Set aside: ", "bold red"), f"{folder.name}: {error}"))
     return 1 if connectors.quarantined else 0
@@ -53,27 +51,35 @@ def list_connectors(config: Path | None) -> int:
 
 def check_connector(config: Path | None, name: str, *, live: bool) -> int:
     """Print a verdict on each example; 1 if one does not hold, else 0. Raises ConfigurationError."""
-    settings = settings_of(config)
-    if live:
-        verdicts = asyncio.run(_checked_live(settings, name))
-    else:
-        verdicts = check_examples(load_connectors(settings.connector_folders).load(name))
+    verdicts = asyncio.run(_checked_live(settings_of(config), name)) if live else check_examples(_loaded(config, name))
     console = results()
     for verdict in verdicts:
         label, style = ("ok", "green") if verdict.holds else ("wrong", "bold red")
         console.print(Text.assemble((f"{label:6}", style), f"{verdict.what}: {verdict.said}"))
     if drift := [(verdict.what, change) for verdict in verdicts for change in verdict.changes]:
-        console.print(_drift(drift))
+        show(_drift(drift))
     wrong = sum(not verdict.holds for verdict in verdicts)
     console.print(f"{len(verdicts) - wrong} of {len(verdicts)} hold.")
     return 1 if wrong else 0
 
 
+def _folders(config: Path | None) -> Sequence[Path]:
+    """Give the folders with connectors of one's own; without settings there are those that come with Klantbeeld."""
+    return load_settings(file_of(config), os.environ).connector_folders
+
+
+def _loaded(config: Path | None, name: str) -> LoadedConnector:
+    try:
+        return load_connectors(_folders(config)).load(name)
+    except ConfigurationError:
+        if is_without_settings(config):  # which would have named the folder where it lies
+            say_that_there_are_none()
+        raise
+
+
 def _drift(changes: Sequence[tuple[str, Change]]) -> Table:
     """Show what is not as it was recorded: what the connector reads first."""
-    table = Table(box=None, pad_edge=False, show_lines=False)
-    for heading in ("", "example", "change", "member", "recorded", "now"):
-        table.add_column(heading, overflow="fold")
+    table = table_of("", "example", "change", "member", "recorded", "now")
     for what, change in sorted(changes, key=lambda one: not one[1].matters):
         label = Text("wrong", "bold red") if change.matters else Text("note", "yellow")
         table.add_row(label, what, change.kind, change.where, change.was or "-", change.now or "-")
@@ -89,7 +95,10 @@ def run_capability(
     arguments: Sequence[str],
     first: int | None,
 ) -> int:
-    """Print the calls of one reading and its records; 1 if the source does not deliver. Raises ConfigurationError."""
+    """Print the calls of one reading and its records; 1 if the source does not have or deliver any.
+
+    Raises ConfigurationError.
+    """
     settings, handed = settings_of(config), _arguments(arguments)
 
     def asked(reading: Reading) -> Ask:
@@ -119,6 +128,12 @@ async def _run(settings: Settings, source: str, capability: str, asked: Callable
         console.print(text, markup=False, soft_wrap=True)
     if decoded.next_page is not None:
         notes.print("There is a further page.")
+    call, reply = spoken[-1]
+    if reply.status in call.absent:
+        notes.print(f"Absent: {source} does not have what was asked for, which is what {reply.status} means there.")
+        return 1
+    if not decoded.items:
+        notes.print("No records.")
     return 0
 
 
@@ -132,7 +147,8 @@ async def _checked_live(settings: Settings, source: str) -> list[Verdict]:
 async def _opened(settings: Settings, name: str) -> AsyncIterator[Live]:
     """Give a source to ask, without the gateway around it."""
     if name not in settings.sources:
-        raise ConfigurationError(f"source `{name}`", "is not configured", closest(name, settings.sources))
+        mend = closest(name, settings.sources, none="None is: add the first under [sources.NAME]")
+        raise ConfigurationError(f"source `{name}`", "is not configured", mend)
     source = settings.sources[name]
     loaded = load_connectors(settings.connector_folders).load(source.connector)
     connector = loaded.make(_options(name, source, loaded))

@@ -19,6 +19,7 @@ from typing import Any, Protocol
 import httpx
 from rich.progress import MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
+from klantbeeld.cli.query import Manner
 from klantbeeld.cli.recipients import Recipient, is_json_lines, read_recipients
 from klantbeeld.cli.terminal import remarks
 from klantbeeld.errors import ConfigurationError
@@ -170,14 +171,11 @@ def eligibility(
     *,
     channel: Channel,
     product: str | None,
-    token: str | None,
-    purpose: str | None,
+    manner: Manner,
     pace: Pace,
 ) -> int:
     """Judge a list, with progress on a terminal; 1 if a line could not be judged, else 0. Raises ConfigurationError."""
-    headers = {"Accept": MEDIA_TYPE}
-    headers |= {"Authorization": f"Bearer {token}"} if token else {}
-    headers |= {"Klantbeeld-Purpose": purpose} if purpose else {}
+    headers = {"Accept": MEDIA_TYPE, **manner.headers}
     columns = (SpinnerColumn(), TextColumn("Judging recipients"), MofNCompleteColumn(), TimeElapsedColumn())
 
     async def run() -> int:
@@ -193,8 +191,7 @@ def eligibility(
     try:
         unjudged = asyncio.run(run())
     except OSError as error:
-        problem = f"cannot be read ({type(error).__name__})"
-        raise ConfigurationError(str(file), problem, "Name a file of recipients, .csv or .jsonl") from error
+        raise ConfigurationError.unread(file, error, "Name a file of recipients, .csv or .jsonl") from error
     except (httpx.InvalidURL, httpx.UnsupportedProtocol) as error:
         mend = "Write http://HOST:PORT/graphql"
         raise ConfigurationError("--url", "is not the address of a gateway", mend) from error

@@ -36,9 +36,9 @@ STYLES: Mapping[Mark, str] = {"plain": "", "heading": "bold", "note": "dim", "mi
 def explain(config: Path | None, operation: Path, *, name: str | None, caller_class: str, purpose: str | None) -> int:
     """Print the plan; 1 for a document that would be refused, else 0. Raises ConfigurationError."""
     settings = settings_of(config)
+    text = document_in(operation)
     rights = rights_of(settings, caller_class, purpose)
     sources = capable_sources(settings)
-    text = document_in(operation)
     schema = build_schema()._schema  # noqa: SLF001 - strawberry hands its graphql-core schema to nobody
     try:
         document = asyncio.run(_documents(schema, settings).read(text)).document
@@ -78,7 +78,8 @@ def rights_of(settings: Settings, caller_class: str, purpose: str | None) -> Rig
     """Return the most that a token of a class can carry, for a purpose; raises ConfigurationError."""
     classes = settings.access.classes
     if caller_class not in classes:
-        raise ConfigurationError("--as", f"there is no caller class `{caller_class}`", closest(caller_class, classes))
+        mend = closest(caller_class, classes, none="None is configured under [access.classes]")
+        raise ConfigurationError("--as", f"there is no caller class `{caller_class}`", mend)
     scopes = frozenset(classes[caller_class].scopes)
     token = AccessToken("", "", "", "", "", scopes, None, caller_class, 0.0)
     try:

@@ -13,7 +13,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from rich.table import Table
 
 from klantbeeld.cli.opened import settings_of
-from klantbeeld.cli.terminal import remarks, results
+from klantbeeld.cli.terminal import remarks, results, show, table_of
 from klantbeeld.errors import ConfigurationError
 from klantbeeld.identity import importing
 from klantbeeld.identity.blind_index import load_key_ring
@@ -42,7 +42,7 @@ def import_references(config: Path | None, file: Path, *, decided_by: str, repor
         done = asyncio.run(_import(settings, file, size=size, decided_by=decided_by, bar=progress, found=_keeper(kept)))
     console = results()
     if done.findings:
-        console.print(_findings(done, report))
+        show(_findings(done, report))
     console.print(
         f"{done.lines} lines: {done.accepted} in the map ({done.linked} new links, {done.customers} new customers), "
         f"{done.refused} refused."
@@ -64,7 +64,7 @@ def look_up(config: Path | None, source: str, record_id: str) -> int:
     console.print(f"Customer {links.customer_id}")
     if links.redirected_from:
         console.print(f"Merged into it: {', '.join(links.redirected_from)}")
-    console.print(_links(links))
+    show(_links(links))
     return 0
 
 
@@ -137,9 +137,8 @@ def _progress(console: Console) -> Progress:
 
 def _findings(done: ImportReport, report: Path | None) -> Table:
     shown = done.findings[:MOST_SHOWN]
-    table = Table(box=None, pad_edge=False)
-    for heading in ("line", "code", "why"):
-        table.add_column(heading, justify="right" if heading == "line" else "left", overflow="fold")
+    table = table_of("line", "code", "why")
+    table.columns[0].justify = "right"
     for finding in shown:
         table.add_row(str(finding.line), finding.code, f"The line {finding.why}.")
     if (more := sum(done.by_code.values()) - len(shown)) > 0:
@@ -148,9 +147,7 @@ def _findings(done: ImportReport, report: Path | None) -> Table:
 
 
 def _links(links: Links) -> Table:
-    table = Table(box=None, pad_edge=False)
-    for heading in ("source", "record", "since", "origin", "decided by"):
-        table.add_column(heading, overflow="fold")
+    table = table_of("source", "record", "since", "origin", "decided by")
     for link in links.links:
         since = link.since.isoformat(timespec="seconds")
         table.add_row(link.source, link.record_id, since, link.origin, link.decided_by)

@@ -3,8 +3,9 @@
 import os
 from pathlib import Path
 
+from klantbeeld.cli.terminal import remarks
 from klantbeeld.settings import Settings
-from klantbeeld.settings_file import load_settings
+from klantbeeld.settings_file import PREFIX, load_settings
 
 HERE = Path("klantbeeld.toml")
 
@@ -15,5 +16,17 @@ def file_of(config: Path | None) -> Path | None:
 
 
 def settings_of(config: Path | None) -> Settings:
-    """Load the settings; raises ConfigurationError."""
+    """Load the settings, and say so where there are none; raises ConfigurationError."""
+    if is_without_settings(config):
+        say_that_there_are_none()
     return load_settings(file_of(config), os.environ)
+
+
+def is_without_settings(config: Path | None) -> bool:
+    """Tell whether neither a file nor the environment sets anything, which is seldom meant."""
+    return file_of(config) is None and not any(name.startswith(PREFIX) for name in os.environ)
+
+
+def say_that_there_are_none() -> None:
+    """Remark where settings were looked for."""
+    remarks().print(f"There is no {HERE} in this folder; name the settings file with --config.", markup=False)

@@ -15,7 +15,7 @@ from rich.table import Table
 from klantbeeld.access.recording import Recording
 from klantbeeld.access.trail_opening import open_trail
 from klantbeeld.cli.opened import settings_of
-from klantbeeld.cli.terminal import remarks, results
+from klantbeeld.cli.terminal import remarks, results, show, table_of
 from klantbeeld.errors import RequestError
 from klantbeeld.identity.ids import CANONICAL
 from klantbeeld.settings import Settings
@@ -44,7 +44,7 @@ def list_operations(config: Path | None, *, every: bool, first: int) -> int:
     settings = settings_of(config)
     found = asyncio.run(_list(settings, every=every, first=first))
     if found:
-        results().print(_operations(found))
+        show(_operations(found))
     parked = sum(view.operation.parked for view in found)
     remarks().print(f"{len(found)} operations, {parked} of them parked: only a person can settle those.")
     return 1 if parked else 0
@@ -115,7 +115,7 @@ async def _opened(settings: Settings) -> AsyncIterator[Opened]:
 
 
 def _operations(found: Sequence[OperationView]) -> Table:
-    table = _table("operation", "mutation", "status", "parked", "since", "customer", "sources")
+    table = table_of("operation", "mutation", "status", "parked", "since", "customer", "sources")
     for view in found:
         operation = view.operation
         table.add_row(
@@ -138,10 +138,10 @@ def _print(view: OperationView) -> None:
     console.print(f"Asked {operation.created_at.isoformat(timespec='seconds')}, kept until {operation.expires_at:%F}")
     if operation.parked:
         console.print("Parked: look in the system itself, then say `klantbeeld operations resolve`.")
-    table = _table("step", "source", "act", "status", "code", "record", "reason")
+    table = table_of("step", "source", "act", "status", "code", "record", "reason")
     for step in outcome_of(view).steps:
         table.add_row(*_cells(step))
-    console.print(table)
+    show(table)
 
 
 def operation_word(view: OperationView) -> str:
@@ -159,10 +159,3 @@ def _cells(step: StepOutcome) -> tuple[str, ...]:
         step.record_id or "",
         step.reason or "",
     )
-
-
-def _table(*headings: str) -> Table:
-    table = Table(box=None, pad_edge=False)
-    for heading in headings:
-        table.add_column(heading, overflow="fold")
-    return table

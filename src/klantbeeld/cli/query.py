@@ -3,11 +3,13 @@
 import json
 import sys
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import httpx
 
+from klantbeeld.cli.language import Language
 from klantbeeld.cli.terminal import remarks, results
 from klantbeeld.errors import ConfigurationError
 
@@ -17,14 +19,26 @@ PATIENCE = 60.0
 MEDIA_TYPES = "application/graphql-response+json, application/json;q=0.9"
 
 
-def query(
-    url: str, operation: Path, *, token: str | None, purpose: str | None, variables: str, name: str | None
-) -> int:
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """On whose behalf, why and in which language a gateway is asked."""
+
+    token: str | None
+    purpose: str | None
+    language: Language
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """The headers that say it."""
+        headers = {"Accept-Language": self.language.value}
+        headers |= {"Authorization": f"Bearer {self.token}"} if self.token else {}
+        return headers | ({"Klantbeeld-Purpose": self.purpose} if self.purpose else {})
+
+
+def query(url: str, operation: Path, *, manner: Manner, variables: str, name: str | None) -> int:
     """Print the answer; 1 if it has errors or did not come, else 0. Raises ConfigurationError for bad arguments."""
     body = {"query": document_in(operation), "variables": _variables(variables), "operationName": name}
-    headers = {"Accept": MEDIA_TYPES}
-    headers |= {"Authorization": f"Bearer {token}"} if token else {}
-    headers |= {"Klantbeeld-Purpose": purpose} if purpose else {}
+    headers = {"Accept": MEDIA_TYPES, **manner.headers}
     notes = remarks()
     try:
         with notes.status(f"Asking {url} …"):
@@ -44,8 +58,7 @@ def document_in(operation: Path) -> str:
     try:
         return sys.stdin.read() if str(operation) == "-" else operation.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        problem = f"cannot be read ({type(error).__name__})"
-        raise ConfigurationError(str(operation), problem, "Name a file with a GraphQL document") from error
+        raise ConfigurationError.unread(operation, error, "Name a file with a GraphQL document") from error
 
 
 def _variables(text: str) -> Mapping[str, Any]:

@@ -90,7 +90,7 @@ async def import_file(
             )
     except OSError as error:
         mend = "Name a file that may be read"
-        raise ConfigurationError(str(path), f"cannot be read ({type(error).__name__})", mend) from error
+        raise ConfigurationError.unread(path, error, mend) from error
 
 
 async def import_references(
