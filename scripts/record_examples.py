@@ -13,6 +13,7 @@ Each is recorded against a sandbox as it was at first. Those whose origin is ano
 
 import argparse
 import asyncio
+import sys
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from datetime import UTC, date, datetime
@@ -21,6 +22,7 @@ from typing import cast
 
 import httpx
 
+from klantbeeld.errors import OperatorError
 from klantbeeld.registry import LoadedConnector, load_connectors
 from klantbeeld.sandbox.facts import System
 from klantbeeld.sandbox.population import make_population
@@ -47,6 +49,8 @@ def main() -> None:
     loaded = load_connectors(wanted.folder).load(wanted.connector)
     found = [example for example in load_examples(loaded.manifest) if example.origin == wanted.origin]
     chosen = [example for example in found if not wanted.examples or example.name in wanted.examples]
+    if not chosen:
+        sys.exit(f"Nothing is recorded: no example that was asked for has the origin `{wanted.origin}`.")
     credentials = dict(pair.split("=", 1) for pair in wanted.credential)
     asyncio.run(record(loaded, chosen, base_url=wanted.base_url, credentials=credentials))
 
@@ -88,4 +92,7 @@ def make_sandbox(name: str) -> Callable[[], httpx.ASGITransport]:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except OperatorError as error:
+        sys.exit(f"Error: {error}")
