@@ -5,8 +5,6 @@ everything that is wrong, is left to graphql-core, whose words about it the clie
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 from graphql import (
@@ -41,22 +39,29 @@ class InvalidVariables(Exception):
         self.errors = errors
 
 
-@dataclass(frozen=True)
 class Variables:
-    """Coerced variables by name; `all` is what graphql-core's own functions take."""
+    """Variables as they were given, and coerced, by name; `all` is what graphql-core's own functions take."""
 
-    schema: GraphQLSchema
-    operation: OperationDefinitionNode
-    given: Mapping[str, Any]
-    coerced: Mapping[str, Any]
+    __slots__ = ("_all", "_coerce", "coerced", "given")
 
-    @cached_property
+    def __init__(
+        self,
+        given: Mapping[str, Any],
+        coerced: Mapping[str, Any],
+        coerce: Callable[[Mapping[str, Any]], VariableValues],
+        values: VariableValues | None = None,
+    ) -> None:
+        self.given = given
+        self.coerced = coerced
+        self._coerce = coerce
+        self._all = values
+
+    @property
     def all(self) -> VariableValues:
-        """The same with where each came from."""
-        values = _coerce(self.schema, self.operation, self.given)
-        if isinstance(values, list):
-            raise InvalidVariables(values)
-        return values
+        """The same with where each came from. Raises InvalidVariables."""
+        if self._all is None:
+            self._all = self._coerce(self.given)
+        return self._all
 
 
 class VariableReader:
@@ -72,11 +77,16 @@ class VariableReader:
         plain = self._plain
         if plain is not None and all(name in given and fits(given[name]) for name, fits in plain.items()):
             coerced = {name: given[name] for name in plain}
-            return Variables(self._schema, self._operation, given, coerced)
-        values = _coerce(self._schema, self._operation, given)
+            return Variables(given, coerced, self._coerce)
+        values = self._coerce(given)
+        return Variables(given, values.coerced, self._coerce, values)
+
+    def _coerce(self, given: Mapping[str, Any]) -> VariableValues:
+        definitions = self._operation.variable_definitions or ()
+        values = get_variable_values(self._schema, definitions, dict(given), max_errors=MOST_ERRORS)
         if isinstance(values, list):
             raise InvalidVariables(values)
-        return Variables(self._schema, self._operation, given, values.coerced)
+        return values
 
 
 def _plain_variables(schema: GraphQLSchema, operation: OperationDefinitionNode) -> dict[str, Plain] | None:
@@ -89,10 +99,3 @@ def _plain_variables(schema: GraphQLSchema, operation: OperationDefinitionNode) 
             return None
         found[definition.variable.name.value] = fits
     return found
-
-
-def _coerce(
-    schema: GraphQLSchema, operation: OperationDefinitionNode, given: Mapping[str, Any]
-) -> VariableValues | list[GraphQLError]:
-    definitions = operation.variable_definitions or ()
-    return get_variable_values(schema, definitions, dict(given), max_errors=MOST_ERRORS)

@@ -1,6 +1,7 @@
 """Renewing what linked records are found by, on the way of a write: one short transaction of a few plain statements."""
 
 from collections.abc import Collection, Iterable, Mapping
+from itertools import chain
 
 from klantbeeld.identity import writing
 from klantbeeld.identity.links import Reference, Sighting
@@ -31,8 +32,12 @@ class KeyRenewal:
         of_records = {sighting.reference: sighting for sighting in sightings}
         owners = await self._identity.by_references(of_records)
         ring, region = self._identity.ring, self._identity.region
+        kept = {reference: of_records[reference].match_keys for reference in owners}
+        hashed = writing.hash_keys(chain.from_iterable(kept.values()), ring=ring, region=region)
         rows = {
-            reference: writing.key_rows(reference, owner, of_records[reference].match_keys, ring=ring, region=region)
+            reference: writing.key_rows(
+                reference, owner, (hashed[key] for key in kept[reference] if key in hashed), version=ring.version
+            )
             for reference, owner in owners.items()
         }
         return _renewed(owners, rows, locks=self._identity.store.kind == "postgresql") if rows else None

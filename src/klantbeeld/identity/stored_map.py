@@ -151,7 +151,8 @@ class StoredIdentityMap:
             return {row.key_version: row.number for row in await connection.execute(statement)}
 
     def _key_rows(self, record: Sighting, customer_id: str) -> list[writing.Row]:
-        return writing.key_rows(record.reference, customer_id, record.match_keys, ring=self.ring, region=self.region)
+        hashed = writing.hash_keys(record.match_keys, ring=self.ring, region=self.region)
+        return writing.key_rows(record.reference, customer_id, hashed.values(), version=self.ring.version)
 
     async def _surviving_id(self, customer_id: str, merged_into: str | None) -> str:
         if merged_into is None:

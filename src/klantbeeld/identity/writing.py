@@ -111,13 +111,15 @@ async def replace_keys(connection: AsyncConnection, reference: Reference, rows: 
         await connection.execute(_insert_or_ignore(connection, match_keys), [_stored(row) for row in rows])
 
 
-def key_rows(
-    reference: Reference, customer_id: str, keys: Iterable[MatchKey], *, ring: KeyRing, region: str
-) -> list[Row]:
-    """Hash the keys of a record; what cannot be a key is left out."""
-    written = {(key.kind.value, value) for key in keys if (value := normalise(key, region=region)) is not None}
-    hashed = [hash_key(kind, value, ring=ring) for kind, value in sorted(written)]
-    return [key_row(reference, customer_id, each, version=ring.version) for each in hashed]
+def hash_keys(keys: Iterable[MatchKey], *, ring: KeyRing, region: str) -> dict[MatchKey, HashedKey]:
+    """Normalise and hash keys, each once; what cannot be a key is left out."""
+    written = {key: normalise(key, region=region) for key in dict.fromkeys(keys)}
+    return {key: hash_key(key.kind.value, value, ring=ring) for key, value in written.items() if value is not None}
+
+
+def key_rows(reference: Reference, customer_id: str, hashed: Iterable[HashedKey], *, version: int) -> list[Row]:
+    """Say what is stored of all keys that a record has."""
+    return [key_row(reference, customer_id, each, version=version) for each in sorted(set(hashed))]
 
 
 def hash_key(kind: str, value: str, *, ring: KeyRing) -> HashedKey:

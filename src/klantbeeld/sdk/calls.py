@@ -6,11 +6,11 @@ receives a `Reply` for each and returns the last Call. The gateway sends them; t
 
 from collections.abc import Callable, Generator, Mapping, Sequence
 from typing import Any, Generic, TypeVar
-from urllib.parse import quote, urlencode
 
 import msgspec
 
 from klantbeeld.errors import SourceError
+from klantbeeld.sdk.percent import form_encoded, quoted
 from klantbeeld.sdk.replies import Reply
 
 W = TypeVar("W")
@@ -52,12 +52,12 @@ class Call(msgspec.Struct, Generic[W], frozen=True, kw_only=True):
         """Path and query as they stand in the request line."""
         if not self.query:
             return self.path
-        return f"{self.path}?{'&'.join([f'{_quoted(name)}={_quoted(value)}' for name, value in self.query])}"
+        return f"{self.path}?{'&'.join([f'{quoted(name)}={quoted(value)}' for name, value in self.query])}"
 
     def content(self) -> tuple[bytes, str | None]:
         """Return the body and its media type."""
         if self.form is not None:
-            return urlencode(self.form).encode(), "application/x-www-form-urlencoded"
+            return form_encoded(self.form), "application/x-www-form-urlencoded"
         if self.json is not None:
             return msgspec.json.encode(self.json), "application/json"
         return b"", None
@@ -100,13 +100,7 @@ class Ask(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         return key
 
 
-def _quoted(value: str) -> str:
-    return value if value.isalnum() and value.isascii() else quote(value, safe="")
-
-
 def segment(value: str) -> str:
     """Quote a value that is one segment of a path, slashes and dots included."""
-    if value.isalnum() and value.isascii():
-        return value
-    quoted = quote(value, safe="")
-    return quoted.replace(".", "%2E") if quoted.strip(".") == "" else quoted
+    written = quoted(value)
+    return written.replace(".", "%2E") if written.strip(".") == "" else written

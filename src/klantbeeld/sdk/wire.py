@@ -1,10 +1,12 @@
 """Names on the wire: what a product that can select is asked for, made from the wire structs themselves."""
 
 from collections.abc import Hashable, Iterable
-from functools import cache
+from functools import lru_cache
 from typing import Any, cast
 
 import msgspec
+
+MOST_SELECTIONS = 1_024  # whose names are remembered; a plan has one for each of its calls
 
 
 def wire_names(record: type[Any], members: Iterable[str] | None = None) -> tuple[str, ...]:
@@ -12,11 +14,10 @@ def wire_names(record: type[Any], members: Iterable[str] | None = None) -> tuple
 
     `members` are Python names, as in `Ask.select`; those that the struct does not have are passed over.
     """
-    wanted = None if members is None else frozenset(members)
-    return tuple(encoded for name, encoded in _names(cast("Hashable", record)) if wanted is None or name in wanted)
+    return _names(cast("Hashable", record), None if members is None else frozenset(members))
 
 
-@cache
-def _names(record: Hashable) -> tuple[tuple[str, str], ...]:
+@lru_cache(MOST_SELECTIONS)
+def _names(record: Hashable, wanted: frozenset[str] | None) -> tuple[str, ...]:
     fields = msgspec.structs.fields(cast("type[msgspec.Struct]", record))
-    return tuple((found.name, found.encode_name) for found in fields)
+    return tuple(found.encode_name for found in fields if wanted is None or found.name in wanted)

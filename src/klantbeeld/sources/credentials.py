@@ -50,7 +50,10 @@ class Credentials:
         self.are_in_headers = self.wants_callers_token or isinstance(
             auth, NoAuth | Bearer | Basic | ClientCredentials | ClientAssertion
         )
-        self._auth = auth
+        # What kind it is is asked once: with a protocol that takes longer than to sign.
+        self._signing = auth if isinstance(auth, Signing) else None
+        self._auth = NoAuth() if isinstance(auth, Signing) else auth
+        self._fetched = auth if isinstance(auth, Fetched) else None
         self._secrets = secrets if isinstance(secrets, Secrets) else fixed(secrets)
         self._clock = clock
         self._now = now
@@ -70,14 +73,14 @@ class Credentials:
     async def apply(self, call: Call[Any], deadline: float, context: CallContext = NOBODY) -> Call[Any]:
         """Return the call with its proof; raises SourceError, not sent, when none can be had."""
         self._look()
+        if self._signing is not None:
+            return self._signed(self._signing, call)
         auth = self._auth
-        if isinstance(auth, Signing):
-            return self._signed(auth, call)
         if isinstance(auth, PassThrough):
             return auth.apply(call, {"caller_token": _token_of(context)})
-        if isinstance(auth, Fetched):
-            token = await self._tokens.get(self.identity(context), lambda: self._token_call(auth, context), deadline)
-            return auth.apply(call, {"access_token": token})
+        if fetched := self._fetched:
+            token = await self._tokens.get(self.identity(context), lambda: self._token_call(fetched, context), deadline)
+            return fetched.apply(call, {"access_token": token})
         return auth.apply(call, self._secrets.values)
 
     def at_hand(self) -> Headers | None:

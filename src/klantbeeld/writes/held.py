@@ -93,7 +93,7 @@ class Held:
         """Return the context for calls: none of them outlasts the lease. Raises Fenced where it is over."""
         if self.clock.loop() >= self.until:
             raise Fenced(self.id)
-        return replace(context, deadline=min(context.deadline, self.until))
+        return context if context.deadline <= self.until else replace(context, deadline=self.until)
 
     def payload(self, step: StepRow) -> bytes:
         """Return what a step works with, as JSON; raises StoreError where it was destroyed."""

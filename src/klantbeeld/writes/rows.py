@@ -1,7 +1,8 @@
 """Operations and steps as the journal keeps them: what a row says, in Python's own types."""
 
+from bisect import bisect_left
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, get_type_hints
 
@@ -95,8 +96,10 @@ class OperationView:
 
     def with_step(self, changed: StepRow) -> "OperationView":
         """Return the same with a step changed, or with one more."""
-        kept = [step for step in self.steps if step.seq != changed.seq]
-        return replace(self, steps=tuple(sorted((*kept, changed), key=lambda step: step.seq)))
+        seqs = [step.seq for step in self.steps]
+        place = bisect_left(seqs, changed.seq)
+        following = place + 1 if place < len(seqs) and seqs[place] == changed.seq else place
+        return OperationView(self.operation, (*self.steps[:place], changed, *self.steps[following:]))
 
 
 def ended(view: OperationView) -> OperationView:

@@ -94,8 +94,10 @@ class Sender:
         seen: str | None = None
         if step.prepare is not None:
             prepared = await self._preparers[step.prepare].prepare(held.view.operation, step, act, context)
-            act, seen = replace(prepared.act, key=step.step_key), prepared.seen
-            step = held.seal(step, encoded(replace(prepared.act, key="")))
+            seen = prepared.seen
+            if prepared.act is not act:
+                act = replace(prepared.act, key=step.step_key)
+                step = held.seal(step, encoded(replace(act, key="")))
             if prepared.undo is not None:
                 more = (self._undo(held, step, prepared.undo),)
         source, doing = self._owner(step)
@@ -244,7 +246,8 @@ class Sender:
 
 def as_sent(step: StepRow, act: Act, doing: Doing) -> Act:
     """Return an act with the version that its owner has to compare."""
-    return replace(act, expected=step.expected if doing.guard in COMPARED_BY_OWNER else None)
+    expected = step.expected if doing.guard in COMPARED_BY_OWNER else None
+    return act if act.expected == expected else replace(act, expected=expected)
 
 
 def is_tied(source: Source, doing: Doing) -> bool:

@@ -42,7 +42,7 @@ async def read_together(
             by_record=source.readings[asked[0]].by_record,
             everything=True,
         )
-        outcome = await source.ask(question, replace(context, fresh=True))
+        outcome = await source.ask(question, context if context.fresh else replace(context, fresh=True))
         if outcome.problem is not None:
             raise unsent(outcome.problem)
         found |= {capability: outcome.records.get(capability, {}).get(key, ()) for capability in asked}
