@@ -1,6 +1,7 @@
 """Renewing what linked records are found by, on the way of a write: one short transaction of a few plain statements."""
 
 from collections.abc import Collection, Iterable, Mapping
+from functools import cache
 from itertools import chain
 
 from klantbeeld.identity import writing
@@ -12,10 +13,7 @@ COLUMNS = ("kind", "key_hash", "key_version", "customer_id", "source", "record_i
 LOCKED = "SELECT pg_advisory_xact_lock(hashtextextended(?, 0))"
 IS_LINKED = "SELECT 1 FROM links WHERE source = ? AND record_id = ? AND customer_id = ? AND valid_to IS NULL"
 FORGET = "DELETE FROM match_keys WHERE source = ? AND record_id = ?"
-KEEP = (
-    f"INSERT INTO match_keys ({', '.join(COLUMNS)}) VALUES ({', '.join('?' * len(COLUMNS))}) "  # noqa: S608 - our own names
-    "ON CONFLICT DO NOTHING"
-)
+MOST_AT_ONCE = 32  # keys that one statement writes
 
 
 class KeyRenewal:
@@ -52,6 +50,24 @@ def _renewed(
     for reference, owner in owners.items():
         if not (yield IS_LINKED, (*reference, owner)):
             continue
-        yield FORGET, (*reference,)
-        for row in rows[reference]:
-            yield KEEP, tuple(row[name] for name in COLUMNS)
+        kept = list(rows[reference])
+        if not 0 < len(kept) <= MOST_AT_ONCE:
+            yield FORGET, (*reference,)
+        else:  # those that stay are not written again
+            yield _forget_but(len(kept)), (*reference, owner, *(row["key_hash"] for row in kept))
+        for start in range(0, len(kept), MOST_AT_ONCE):
+            part = kept[start : start + MOST_AT_ONCE]
+            yield _keep(len(part)), [row[name] for row in part for name in COLUMNS]
+
+
+@cache
+def _forget_but(number: int) -> str:
+    """Write what removes the keys of a record, but for so many that lead to its customer already."""
+    return f"{FORGET} AND NOT (customer_id = ? AND key_hash IN ({', '.join('?' * number)}))"
+
+
+@cache
+def _keep(number: int) -> str:
+    columns, row = ", ".join(COLUMNS), f"({', '.join('?' * len(COLUMNS))})"
+    rows = ", ".join([row] * number)
+    return f"INSERT INTO match_keys ({columns}) VALUES {rows} ON CONFLICT DO NOTHING"  # noqa: S608 - our own names

@@ -58,7 +58,8 @@ class Held:
     `key` opens its input; None where that was destroyed. `until` is when the lease ends, in the loop's time: nothing is
     sent after it. `wake_at` is when the worker has to look again, where something knows better than a growing wait, and
     `is_stuck` that looking again will tell nothing. `keeps_lease` while more is to be done whatever its state says.
-    `token` lets later reads see what was written.
+    `token` lets later reads see what was written. `view` is the operation as it stands here, which may be ahead of what
+    the journal has.
     """
 
     def __init__(
@@ -72,7 +73,7 @@ class Held:
         terms: Terms,
         until: float,
     ) -> None:
-        self.view = view
+        self.view = self._kept = view
         self.key = key
         self.until = until
         self.wake_at: datetime | None = None
@@ -117,11 +118,10 @@ class Held:
         """Make it durable that a step is about to be sent. Raises Fenced, RecordBusy or StoreError: send nothing."""
         began = self.clock.loop()
         lease = self._renewed()
-        await self._journal.begin(self.view, step, lease, more=more)
+        await self._journal.begin(self._kept, step, lease, more=more)
         self.until = began + self._terms.lease
-        self.view = _with_lease(self.view, lease)
-        for one in (step, *more):
-            self.view = self.view.with_step(one)
+        self._kept = _with_lease(self._kept, lease).with_steps(step, *more)
+        self.view = _with_lease(self.view, lease).with_steps(step, *more)
 
     async def conclude(
         self, step: StepRow, verdict: Verdict, events: Sequence[Event] = (), also: Unit[Any] | None = None
@@ -186,8 +186,8 @@ class Held:
             news = self._changed(after.operation, step)
         if news is not None:
             beside = replace(beside or Beside(), last=news.writing())
-        number = await self._journal.finish(self.view, after, beside)
-        self.view = after
+        number = await self._journal.finish(self._kept, after, beside)
+        self.note_kept(after)
         self.token = await told(news, number) or self.token
 
     async def put_down(self) -> None:
@@ -197,8 +197,8 @@ class Held:
             self.view.operation, state=OperationState.UNKNOWN, updated_at=now, leased_until=now, wake_at=now
         )
         after = OperationView(operation, self.view.steps)
-        await self._journal.finish(self.view, after)
-        self.view = after
+        await self._journal.finish(self._kept, after)
+        self.note_kept(after)
 
     async def forget_input(self) -> None:
         """Destroy the input: its term is over. What is not known then waits for a person."""
@@ -214,8 +214,13 @@ class Held:
         )
         steps = tuple(structs.replace(step, sealed=None, lock_key=None) for step in self.view.steps)
         after = OperationView(operation, steps)
-        await self._journal.finish(self.view, after)
-        self.view, self.key = after, None
+        await self._journal.finish(self._kept, after)
+        self.note_kept(after)
+        self.key = None
+
+    def note_kept(self, view: OperationView) -> None:
+        """Go on with a view that the journal has now."""
+        self.view = self._kept = view
 
     def is_rested(self) -> bool:
         """Say whether the state that is kept is one in which nobody works on it."""
@@ -296,10 +301,7 @@ def _has_room(view: OperationView, more: Sequence[StepRow]) -> bool:
 def _with_begun(view: OperationView, following: Following, lease: Lease) -> tuple[OperationView, StepRow]:
     """Return an operation with a step that is about to be sent, under a lease that was renewed; and that step."""
     begun = _stamped(following.step, lease.now)
-    view = _with_lease(view, lease)
-    for one in (begun, *following.more):
-        view = view.with_step(one)
-    return view, begun
+    return _with_lease(view, lease).with_steps(begun, *following.more), begun
 
 
 def _stamped(step: StepRow, now: datetime) -> StepRow:

@@ -101,6 +101,13 @@ class OperationView:
         following = place + 1 if place < len(seqs) and seqs[place] == changed.seq else place
         return OperationView(self.operation, (*self.steps[:place], changed, *self.steps[following:]))
 
+    def with_steps(self, *changed: StepRow) -> "OperationView":
+        """Return the same with several steps changed, or more of them."""
+        view = self
+        for step in changed:
+            view = view.with_step(step)
+        return view
+
 
 def ended(view: OperationView) -> OperationView:
     """Return an operation that is over as it is kept: without its input, and with nothing left to be begun."""

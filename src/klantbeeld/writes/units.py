@@ -1,7 +1,8 @@
 """The journal's units: what each transaction of the journal reads and writes, in plain statements."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
+from functools import cache, lru_cache
 from typing import Any
 
 from klantbeeld.store.transactions import Unit
@@ -17,6 +18,8 @@ from klantbeeld.writes.rows import (
     values_of,
 )
 
+MOST_AT_ONCE = 16  # steps that one statement inserts
+
 
 def _marks(columns: Sequence[str]) -> str:
     return ", ".join("?" * len(columns))
@@ -27,15 +30,6 @@ STEP = ", ".join(STEP_COLUMNS)
 INSERT_OPERATION = (
     f"INSERT INTO operations ({OPERATION}) VALUES ({_marks(OPERATION_COLUMNS)}) "  # noqa: S608 - our own names
     "ON CONFLICT (scope_key) DO NOTHING RETURNING id"
-)
-INSERT_STEP = (
-    f"INSERT INTO steps ({STEP}) VALUES ({_marks(STEP_COLUMNS)}) "  # noqa: S608 - our own names
-    "ON CONFLICT DO NOTHING RETURNING seq"
-)
-CHANGED_STEP = STEP_COLUMNS[2:]
-UPDATE_STEP = (
-    f"UPDATE steps SET {', '.join(f'{name} = ?' for name in CHANGED_STEP)} "  # noqa: S608 - our own names
-    "WHERE operation_id = ? AND seq = ?"
 )
 OPERATION_BY_ID = f"SELECT {OPERATION} FROM operations WHERE id = ?"  # noqa: S608 - our own names
 OPERATION_BY_KEY = f"SELECT {OPERATION} FROM operations WHERE scope_key = ?"  # noqa: S608 - our own names
@@ -72,8 +66,8 @@ def claim(new: OperationView) -> Unit[OperationView | None]:
             return found
         if found is not None:
             yield from remove(found.operation.id)
-    for step in new.steps:
-        yield from _insert_step(step)
+    for start in range(0, len(new.steps), MOST_AT_ONCE):
+        yield from _insert(*new.steps[start : start + MOST_AT_ONCE])
     return None
 
 
@@ -85,10 +79,7 @@ def begin(held: OperationView, step: StepRow, lease: Lease, more: Sequence[StepR
         raise Fenced(operation.id)
     if step.lock_key is not None and (yield LOCK_IS_FREE, (step.lock_key, operation.id, step.seq)):
         raise RecordBusy(operation.id)
-    yield from _update_step(step)
-    known = {one.seq for one in held.steps}
-    for one in more:
-        yield from _update_step(one) if one.seq in known else _insert_step(one)
+    yield from _change(held, (step, *more))
 
 
 def finish(before: OperationView, after: OperationView, beside: Beside) -> Unit[int | None]:
@@ -112,12 +103,7 @@ def finish(before: OperationView, after: OperationView, beside: Beside) -> Unit[
         kept = yield FINISH_HELD, (*values, beside.held_at)
     if not kept:
         raise Fenced(now.id)
-    known = {step.seq: step for step in before.steps}
-    for step in after.steps:
-        if step.seq not in known:
-            yield from _insert_step(step)
-        elif step != known[step.seq]:
-            yield from _update_step(step)
+    yield from _change(before, after.steps)
     for event in beside.events:
         yield INSERT_EVENT, (event.id, now.id, now.updated_at, now.updated_at, 0, event.event)
     if beside.also is not None:
@@ -163,13 +149,38 @@ def undelivered(now: datetime, most: int, again_at: datetime) -> Unit[list[Event
     return taken
 
 
-def _insert_step(step: StepRow) -> Unit[None]:
-    if not (yield INSERT_STEP, values_of(step)):
-        raise RecordBusy(step.operation_id)
+def _change(kept: OperationView, steps: Iterable[StepRow]) -> Unit[None]:
+    """Write what differs from what is kept; steps that change alike, as all do when it is over, in one statement."""
+    known = {step.seq: step for step in kept.steps}
+    alike: dict[tuple[tuple[str, ...], tuple[Any, ...]], list[int]] = {}
+    for step in steps:
+        was = known.get(step.seq)
+        if was is None:
+            yield from _insert(step)
+        elif step != was:
+            pairs = zip(STEP_COLUMNS, values_of(was), values_of(step), strict=True)
+            columns, values = zip(*((name, value) for name, former, value in pairs if value != former), strict=True)
+            alike.setdefault((columns, values), []).append(step.seq)
+    for (columns, values), seqs in alike.items():
+        yield _update_of(columns, len(seqs)), (*values, kept.operation.id, *seqs)
 
 
-def _update_step(step: StepRow) -> Unit[None]:
-    yield UPDATE_STEP, (*values_of(step)[2:], step.operation_id, step.seq)
+def _insert(*steps: StepRow) -> Unit[None]:
+    values = [value for step in steps for value in values_of(step)]
+    if len((yield _insert_of(len(steps)), values)) < len(steps):
+        raise RecordBusy(steps[0].operation_id)
+
+
+@cache
+def _insert_of(number: int) -> str:
+    rows = ", ".join([f"({_marks(STEP_COLUMNS)})"] * number)
+    return f"INSERT INTO steps ({STEP}) VALUES {rows} ON CONFLICT DO NOTHING RETURNING seq"  # noqa: S608 - our own names
+
+
+@lru_cache(maxsize=128)
+def _update_of(columns: tuple[str, ...], number: int) -> str:
+    settings = ", ".join(f"{name} = ?" for name in columns)
+    return f"UPDATE steps SET {settings} WHERE operation_id = ? AND seq IN ({', '.join('?' * number)})"  # noqa: S608 - our own names
 
 
 def remove(operation_id: str) -> Unit[None]:

@@ -192,17 +192,16 @@ class Writer:
         """Claim; returns the operation to which the key belongs already."""
         view = held.view
         if ready is not None:
-            for step in (ready.step, *ready.more):
-                view = view.with_step(step)
+            view = view.with_steps(ready.step, *ready.more)
             try:
                 known = await self._parts.sender.when_free(lambda: self._journal.claim(view), held, context)
             except RecordBusy:
                 busy = Verdict(StepState.NOT_APPLIED, code=RecordBusy.code, passing=True)
                 view = view.with_step(concluded(ready.step, busy))
             else:
-                held.view = view
+                held.note_kept(view)
                 return known
-        held.view = held.rested(view)
+        held.note_kept(held.rested(view))
         return await self._journal.claim(held.view)
 
     async def _sent(self, held: Held, ready: Ready | None, context: CallContext) -> WriteOutcome:
