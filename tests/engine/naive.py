@@ -11,9 +11,10 @@ from functools import partial
 from typing import Any
 
 import msgspec
-from graphql import FieldNode, FragmentDefinitionNode, GraphQLResolveInfo, MiddlewareManager, parse
+from graphql import FieldNode, GraphQLObjectType, GraphQLResolveInfo, MiddlewareManager, is_abstract_type, parse
 from graphql.execution import experimental_execute_incrementally
 from graphql.execution.values import get_directive_values, get_variable_values
+from graphql.pyutils import Path
 from graphql.type import GraphQLIncludeDirective, GraphQLSkipDirective
 from strawberry.types.arguments import convert_arguments
 from tests.engine.house import CURSOR_KEY, SCHEMA, House, caller_of
@@ -29,7 +30,7 @@ from klantbeeld.graph.customer import Customer
 from klantbeeld.graph.data import Data
 from klantbeeld.graph.data_use import REGISTER, Holding
 from klantbeeld.graph.eligibility import Eligibility
-from klantbeeld.graph.joined import Entered, Joined
+from klantbeeld.graph.joined import Entered, Joined, Telling
 from klantbeeld.sdk.connector import Reading
 from klantbeeld.sdk.read import Read
 from klantbeeld.sdk.records import Record
@@ -66,6 +67,7 @@ class _Naive:
     customers: dict[str, Customer] = field(default_factory=dict)
     releases: dict[str, Any] = field(default_factory=dict)
     parents: dict[tuple[Any, ...], Any] = field(default_factory=dict)
+    nodes: dict[tuple[Any, ...], Sequence[FieldNode]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.caller = caller_of(self.without)
@@ -96,6 +98,7 @@ class _Naive:
     def resolve(self, next_: Any, source: Any, info: GraphQLResolveInfo[Any], /, **arguments: Any) -> Any:
         """Resolve one field: asking, where it is joined; with its function, where it is entered."""
         self.parents[tuple(info.path.prev.as_list()) if info.path.prev else ()] = source
+        self.nodes[_keys(info.path)] = info.field_nodes
         definition = info.parent_type.fields.get(info.field_name)
         declared = definition.extensions.get("strawberry-definition") if definition else None
         if declared is None:
@@ -113,7 +116,19 @@ class _Naive:
             if isinstance(extension, Joined):
                 answers = self._joined(extension, source, info, given, data)
                 return extension.combine(answers=answers, **given)
+            if isinstance(extension, Telling):
+                return extension.tell(_of(source, self._beside(info)))
         return next_(source, info, **arguments)
+
+    def _beside(self, info: GraphQLResolveInfo[Any]) -> set[str]:
+        """Return the members that are selected on the same object and that the caller may see."""
+        found = _selected_on(info.parent_type, self.nodes[_keys(info.path.prev)], info)
+        refused = {name for name in found if name in info.parent_type.fields and self._refuses(info, name)}
+        return {_snake(name) for name in found - refused}
+
+    def _refuses(self, info: GraphQLResolveInfo[Any], name: str) -> bool:
+        declared = info.parent_type.fields[name].extensions["strawberry-definition"]
+        return any(isinstance(one, Data) and self._refusal(one) for one in declared.directives)
 
     def _refusal(self, data: Data) -> str | None:
         refusal: str | None = self.caller.rights.refusal(
@@ -139,12 +154,6 @@ class _Naive:
                 continue
             if read.only_when is None or read.only_when in _selected_below(info):
                 every += self.ask(read, customer, parent, given, positions)
-        if info.field_name == "party":  # `origins` tells of the members that are selected beside it, skipped or not
-            wanted = {_snake(path) for path in _selected_below(info, decided=False)}
-            every = [
-                msgspec.structs.replace(answer, records=[_of(one, wanted) for one in answer.records])
-                for answer in every
-            ]
         every.sort(key=lambda answer: (answer.source, answer.call, answer.key))
         self.asked.setdefault(customer_id, []).extend(every)
         return Answers(
@@ -251,41 +260,62 @@ def _unasked(source: str, read: Read, customer_id: str, state: SourceState) -> A
 
 
 def _of(record: Record, members: set[str]) -> Record:
-    """Return a record without the members that nobody asked for."""
+    """Return a record with these members alone, and the choices made for them."""
     carried = set(Record.__struct_fields__)
     others = [name for name in record.__struct_fields__ if name not in members | carried]
-    return msgspec.structs.replace(record, **dict.fromkeys(others))
+    chosen = tuple(one for one in record.choices if one.member in members)
+    return msgspec.structs.replace(record, **dict.fromkeys(others), choices=chosen)
 
 
 def _snake(name: str) -> str:
     return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in name)
 
 
-def _selected_below(info: GraphQLResolveInfo[Any], *, decided: bool = True) -> set[str]:
-    """Return the paths that are selected below a field; with the conditions `decided`, or whatever they are."""
+def _keys(path: Path | None) -> tuple[str, ...]:
+    """Return the response keys of a path, without indices."""
+    return tuple(key for key in path.as_list() if isinstance(key, str)) if path else ()
+
+
+def _selected_below(info: GraphQLResolveInfo[Any]) -> set[str]:
+    """Return the paths that are selected below a field, conditions decided."""
     found: set[str] = set()
     for node in info.field_nodes:
-        _note(node.selection_set, (), info if decided else None, info.fragments, found)
+        _note(node.selection_set, (), info, found)
     return found
 
 
-def _note(
-    selection_set: Any,
-    above: tuple[str, ...],
-    info: GraphQLResolveInfo[Any] | None,
-    fragments: Mapping[str, FragmentDefinitionNode],
-    found: set[str],
-) -> None:
+def _note(selection_set: Any, above: tuple[str, ...], info: GraphQLResolveInfo[Any], found: set[str]) -> None:
     for node in selection_set.selections if selection_set else ():
-        if info and not _is_selected(node, info):
+        if not _is_selected(node, info):
             continue
         if isinstance(node, FieldNode):
             path = (*above, node.name.value)
             found.add(".".join(path))
-            _note(node.selection_set, path, info, fragments, found)
+            _note(node.selection_set, path, info, found)
         else:
-            below = node if hasattr(node, "selection_set") else fragments[node.name.value]
-            _note(below.selection_set, above, info, fragments, found)
+            _note(_fragment(node, info).selection_set, above, info, found)
+
+
+def _selected_on(kind: GraphQLObjectType, nodes: Sequence[FieldNode], info: GraphQLResolveInfo[Any]) -> set[str]:
+    """Return the fields that are selected on an object of a type, conditions decided, by the fields that hold it."""
+    found: set[str] = set()
+    pending: list[Any] = [node.selection_set for node in nodes]
+    while pending:
+        for node in pending.pop().selections:
+            if not _is_selected(node, info):
+                continue
+            if isinstance(node, FieldNode):
+                found.add(node.name.value)
+                continue
+            fragment = _fragment(node, info)
+            condition = fragment.type_condition and CORE.type_map[fragment.type_condition.name.value]
+            if condition in {None, kind} or (is_abstract_type(condition) and CORE.is_sub_type(condition, kind)):
+                pending.append(fragment.selection_set)
+    return found
+
+
+def _fragment(node: Any, info: GraphQLResolveInfo[Any]) -> Any:
+    return node if hasattr(node, "selection_set") else info.fragments[node.name.value]
 
 
 def _is_selected(node: Any, info: GraphQLResolveInfo[Any]) -> bool:

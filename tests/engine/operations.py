@@ -33,10 +33,6 @@ DEEPEST = 5
 # How often a field with fields below it is asked, beside once for a value.
 OFTEN = 2
 
-# What is not generated, and why: `origins` of a party tell of members that another field of the operation asked for as
-# well, so they depend on what shares the call; tests/engine/test_assembly.py says what should be.
-LEFT_OUT: set[tuple[str, str]] = set()
-
 # How often a root field is asked, beside once.
 WEIGHTS: Mapping[str, int] = {"me": 6, "customer": 6, "customers": 3, "node": 3, "marketingEligibilities": 2}
 
@@ -129,7 +125,7 @@ class _Writer:
         if isinstance(kind, GraphQLInterfaceType):
             parts = [self.branch(kind, depth) for _ in range(self.random.randint(1, 2))]
         prefix = f"{kind.name}_" if prefixed else ""
-        own = [name for name in kind.fields if (kind.name, name) not in LEFT_OUT]
+        own = list(kind.fields)
         weights = [OFTEN if is_composite_type(get_named_type(kind.fields[name].type)) else 1 for name in own]
         for name in self.random.choices(own, weights, k=self.random.randint(1, min(len(own), 6 if depth < 2 else 4))):
             if self.left > 0 and self.is_shallow(kind.fields[name], depth):

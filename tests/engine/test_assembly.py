@@ -1,5 +1,6 @@
 """Both assemblers give the same answer."""
 
+from datetime import date
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -163,9 +164,57 @@ async def test_a_field_stands_where_it_is_first_selected_when_conditions_are_dec
     assert list(answer["data"]["me"]) == ["id", "links", "party"]
 
 
-async def test_origins_tell_of_the_members_that_are_selected_beside_them_alone() -> None:
-    house = House()
-    query = "{ me { marketingEligibility(channel: EMAIL) { allowed } party { fullName origins { field } } } }"
-    answer = await house.ask(query)
+@pytest.mark.parametrize(
+    ("beside", "told"),
+    [
+        ("fullName", ["fullName"]),
+        ("name: fullName gender", ["fullName"]),
+        ("...N", ["fullName"]),
+        ("id version", []),
+        ("fullName @skip(if: true) kind", ["kind"]),
+        ("fullName @skip(if: $yes) kind", ["kind"]),
+        ("... @include(if: $yes) { fullName } ...N @skip(if: $yes)", ["fullName"]),
+        ("...N @skip(if: $yes) kind", ["kind"]),
+        ("... @include(if: $no) { fullName }", []),
+    ],
+)
+async def test_origins_tell_of_the_fields_that_are_selected_beside_them(beside: str, told: list[str]) -> None:
+    # What is selected elsewhere shares the record's call, and brings members of its own.
+    query = f"""query ($yes: Boolean! = true, $no: Boolean! = false) {{ me {{
+      marketingEligibility(channel: EMAIL) {{ allowed }} other: party {{ kind ...N }}
+      party {{ origins {{ field }} {beside} }} }} }}
+      fragment N on Party {{ fullName id @skip(if: $yes) version @include(if: $no) }}"""
+    answer = await both(House(), query)
 
-    assert answer["data"]["me"]["party"]["origins"] == [{"field": "fullName"}]
+    assert [one["field"] for one in answer["data"]["me"]["party"]["origins"]] == told
+
+
+async def test_origins_of_a_party_that_is_evidence_tell_nothing_of_what_the_rule_looked_at() -> None:
+    house = House()
+    born = msgspec.structs.replace(house.sources["crm"].held["party"]["p1"][0], birth_date=date(2020, 2, 2))
+    house.sources["crm"].held["party"]["p1"] = [born]
+    query = """{ me { marketingEligibility(channel: EMAIL) { blockers { code
+      one: evidence { ... on Party { origins { field source rule } } ... on Order { status } }
+      other: evidence { ... on Party { fullName origins { field } } } } } } }"""
+    answer = await both(house, query)
+
+    (minor,) = [one for one in answer["data"]["me"]["marketingEligibility"]["blockers"] if one["code"] == "MINOR"]
+    assert minor["one"] == [{"origins": []}]
+    assert minor["other"] == [{"fullName": "Ada", "origins": [{"field": "fullName"}]}]
+
+
+async def test_origins_with_alternatives_tell_of_the_fields_beside_them_alone() -> None:
+    query = """query ($no: Boolean! = false) { me { party { fullName kind @include(if: $no)
+      origins { field alternatives { source value } } } } }"""
+    answer = await both(House(), query)
+
+    assert answer["data"]["me"]["party"]["origins"] == [
+        {"field": "fullName", "alternatives": [{"source": "billing", "value": "A. Lovelace"}]}
+    ]
+
+
+async def test_origins_of_a_consent_tell_of_its_status_whatever_is_beside_them() -> None:
+    origin = [{"field": "status", "source": "marketing", "rule": "WITHDRAWAL_WINS"}]
+    answer = await both(House(), "{ me { consents { purpose origins { field source rule } } } }")
+
+    assert answer["data"]["me"]["consents"] == [{"purpose": "marketing", "origins": origin}]

@@ -266,3 +266,13 @@ async def test_a_deferred_fragment_counts_for_every_object_that_it_may_stand_in(
         await asking
     assert refused.value.reason == "TOO_MANY_DEFERRED"
     assert house.questions() == []
+
+
+async def test_origins_tell_of_what_is_selected_beside_them_in_a_later_part_too() -> None:
+    query = (
+        "{ me { party { ... @defer { kind } origins { field } ... @defer { fullName again: origins { field } } } } }"
+    )
+    answer = merged(await House().parts(query))
+
+    told = [{"field": "kind"}, {"field": "fullName"}]
+    assert answer["data"]["me"]["party"] == {"kind": "PERSON", "fullName": "Ada", "origins": told, "again": told}

@@ -139,7 +139,11 @@ SCALARS = {
 
 
 @settings(
-    max_examples=CASES // 16, derandomize=True, deadline=None, database=None, suppress_health_check=list(HealthCheck)
+    max_examples=max(CASES // 16, 1),
+    derandomize=True,
+    deadline=None,
+    database=None,
+    suppress_health_check=list(HealthCheck),
 )
 @given(queries(SCHEMA.as_str(), custom_scalars=SCALARS, allow_x00=False), strategies.integers(0, 10_000))
 def test_three_executors_agree_on_operations_of_another_generator(text: str, seed: int) -> None:

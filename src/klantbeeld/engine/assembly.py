@@ -31,9 +31,9 @@ from graphql import (
 )
 
 from klantbeeld.engine.plan import Joint, Path, Plan, class_of
-from klantbeeld.engine.run import Run, refused
+from klantbeeld.engine.run import Run, refused, with_only
 from klantbeeld.engine.selections import Selected, SelectedField, Selections, holds
-from klantbeeld.graph.joined import Entered, Joined
+from klantbeeld.graph.joined import Entered, Joined, Telling
 
 INT_32 = 2**31
 
@@ -159,11 +159,19 @@ class _Writer:
                 extension, definition, found, self.plan.joints[path, kind.name], value=value, place=place
             )
         is_ours = declared.base_resolver is not None
-        got = self.computed(declared, value) if is_ours else _Expression(f"{value}.{declared.python_name}")
+        got = _Expression(f"{value}.{declared.python_name}")
+        if is_ours:
+            got = self.computed(declared, self.told(kind, declared, path, value))
         completed = self.completed(
             definition.type, got.text, _below(found), path, place=f"({place}, {key!r})", is_ours=is_ours
         )
         return _Expression(completed.text, completed.needs | got.needs)
+
+    def told(self, kind: GraphQLObjectType, declared: Any, path: Path, value: str) -> str:
+        """Return what a field's function gets: the object, with only what is selected beside it if it tells of that."""
+        if not any(isinstance(made, Telling) for made in declared.extensions):
+            return value
+        return f"only({value}, {self.constant(self.plan.told_at((path, kind.name), self.conditions))})"
 
     def computed(self, declared: Any, value: str) -> _Expression:
         """Return the call of a field's own function."""
@@ -304,5 +312,6 @@ SCOPE: Mapping[str, Any] = {
     "missing": _missing,
     "name": _name_of,
     "number": _number,
+    "only": with_only,
     "text": _text,
 }

@@ -9,7 +9,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from operator import attrgetter
 from typing import Any
 
-import msgspec
 from graphql import GraphQLError
 
 from klantbeeld.engine.calls import NOTHING, START, Call, Calls
@@ -24,7 +23,6 @@ from klantbeeld.errors import RequestError, Unanswered
 from klantbeeld.graph.answers import Answer, Position
 from klantbeeld.graph.connections import check_size
 from klantbeeld.graph.customer import Customer
-from klantbeeld.sdk.records import Record
 from klantbeeld.sources.context import CallContext
 from klantbeeld.sources.questions import Outcome, Question, SourceState, Subject
 from klantbeeld.sources.source import Source
@@ -262,8 +260,6 @@ def _answer(
 ) -> Answer[Any]:
     problem, found = outcome.problem, outcome.records.get(spot.call)
     records = list(found.get(key, ())) if found else []
-    if spot.only is not None:
-        records = [_with_only(record, spot.only) for record in records]
     return Answer(
         spot.source,
         spot.role,
@@ -280,13 +276,6 @@ def _answer(
         outcome.complete,
         outcome.seconds,
     )
-
-
-def _with_only(record: Any, members: frozenset[str]) -> Any:
-    """Return a record without the members that other reads of its call asked for."""
-    others = set(record.__struct_fields__) - set(Record.__struct_fields__) - members
-    more = {name: None for name in others if getattr(record, name) is not None}
-    return msgspec.structs.replace(record, **more) if more else record
 
 
 def _unasked(spot: Spot, state: SourceState, place: Gathering) -> Answer[Any]:

@@ -31,6 +31,7 @@ from klantbeeld.engine.run import Arguments, Run, deny_at, keys_of
 from klantbeeld.engine.selections import holds
 from klantbeeld.engine.walk import parents_of
 from klantbeeld.graph.answers import Moment
+from klantbeeld.sdk.records import Record
 
 Part = dict[str, Any]
 Shown = Callable[[Sequence[GraphQLError]], list[dict[str, Any]]]
@@ -99,6 +100,10 @@ class Portions:
         return self.run.taken(
             known[0], parent
         )  # an object may stand among the first items of a list and the later ones
+
+    def as_told(self, path: ResponsePath, record: Record) -> Record:
+        """Return what the field at a response path tells of, for its resolver."""
+        return self.run.as_told(path, record)
 
     async def _resolve_later(
         self,

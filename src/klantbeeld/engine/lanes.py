@@ -68,7 +68,6 @@ class Spot:
 
     `key` is the attribute of the parent that holds a record's id, None for the customer's. `handed` names the arguments
     that go to the source as they are, `sized` says that a page has a size, `scope` is that of the read's own rule.
-    `only` are the members that records may have here, where a field tells of them; None where it does not matter.
     """
 
     source: str
@@ -81,7 +80,6 @@ class Spot:
     sized: bool = False
     scope: str | None = None
     state: SourceState = SourceState.OK
-    only: frozenset[str] | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -169,7 +167,6 @@ def _spot(planned: PlannedRead, source: Askable, lanes: dict[Any, Lane], joint: 
         handed=planned.handed,
         sized="first" in read.args,
         scope=planned.scope,
-        only=planned.members if planned.is_alone else None,
     )
 
 

@@ -5,7 +5,7 @@ joined from reads. Between a joint and the joints below it lie plain values, alo
 parents. The plan knows no values: arguments, conditions and customers are those of a request.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Protocol, cast
@@ -27,10 +27,10 @@ from graphql import (
 from graphql.execution.values import get_argument_values
 from strawberry.types.field import StrawberryField
 
-from klantbeeld.engine.selections import Condition, Selected, SelectedField, Selections
+from klantbeeld.engine.selections import Condition, Selected, SelectedField, Selections, holds
 from klantbeeld.engine.variables import VariableReader
 from klantbeeld.graph.data import Data
-from klantbeeld.graph.joined import Computed, Entered, Joined
+from klantbeeld.graph.joined import Computed, Entered, Joined, Telling
 from klantbeeld.graph.published import publishes
 from klantbeeld.sdk.read import Read
 from klantbeeld.sdk.words import Category
@@ -68,15 +68,13 @@ class PlannedRead:
     """A read with the members that this operation selects and the field's function uses.
 
     `scope` is that of the read's own rule, if it has one beside the field's. `conditions` are those of the selection
-    that it is made for, where it is only made for one; None for a read that the field always needs. `is_alone` where a
-    field tells of the members of its record: then it gets no members that other reads of the same call brought.
+    that it is made for, where it is only made for one; None for a read that the field always needs.
     """
 
     read: Read
     members: frozenset[str]
     scope: str | None = None
     conditions: tuple[Condition, ...] | None = None
-    is_alone: bool = False
 
     @cached_property
     def handed(self) -> tuple[str, ...]:
@@ -134,8 +132,9 @@ class Plan:
     """What an operation needs; lives in a cache by document and rights, shared by requests.
 
     `released` are the coordinates of the fields of personal data that the caller may see, and `denied` the code for
-    each path and type that a rule refuses. `shapes` are filled as requests need them, one for each way that the plan's
-    conditions can fall, by the variables that decide.
+    each path and type that a rule refuses. `beside` are the members that are selected beside each field that tells of
+    its record, with the conditions of each, by the path and type of that field. `shapes` are filled as requests need
+    them, one for each way that the plan's conditions can fall, by the variables that decide.
     """
 
     operation: OperationDefinitionNode
@@ -143,6 +142,7 @@ class Plan:
     joints: Mapping[tuple[Path, str], Joint]
     released: tuple[str, ...]
     denied: Mapping[tuple[Path, str], str]
+    beside: Mapping[tuple[Path, str], Mapping[str, Sequence[Condition]]]
     variables: VariableReader
     shapes: dict[Any, "Shape"] = field(default_factory=dict, compare=False, repr=False)
 
@@ -155,6 +155,10 @@ class Plan:
     def is_live(self) -> bool:
         """Whether it is carried out for each event."""
         return self.operation.operation is OperationType.SUBSCRIPTION
+
+    def told_at(self, place: tuple[Path, str], conditions: Mapping[str, Any]) -> frozenset[str]:
+        """Return the members that a field at a path of a type tells of, given the variables of the conditions."""
+        return frozenset(member for member, found in self.beside[place].items() if holds(found, conditions))
 
 
 @dataclass(slots=True)
@@ -200,6 +204,7 @@ def compile_plan(
         joints=compiler.joints,
         released=tuple(sorted(compiler.released)),
         denied=compiler.denied,
+        beside=compiler.beside,
         variables=VariableReader(schema, operation),
     )
 
@@ -213,7 +218,6 @@ class _Above:
     members: dict[Read, set[str]] = field(default_factory=dict)
     selected: dict[str, list[Condition]] = field(default_factory=dict)
     joints: list[Joint] = field(default_factory=list)
-    told: set[type[Any] | None] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.members = {read: set(read.uses) for read in self.reads}
@@ -232,7 +236,6 @@ class _Above:
                 frozenset(self.members[read]),
                 self.rules[read].scope if read in self.rules else None,
                 None if read.only_when is None else tuple(self.selected[read.only_when]),
-                read.role.reads[read.call] in self.told,
             )
             for read in self.reads
             if (read.only_when is None or read.only_when in self.selected)
@@ -277,9 +280,11 @@ class _Compiler:
         self.joints: dict[tuple[Path, str], Joint] = {}
         self.released: set[str] = set()
         self.denied: dict[tuple[Path, str], str] = {}
+        self.beside: dict[tuple[Path, str], dict[str, list[Condition]]] = {}
 
     def visit(self, parent: GraphQLObjectType, selected: list[Selected], *, at: _Place, above: _Above) -> None:
         """Walk the fields that are selected on an object type."""
+        members: dict[str, list[Condition]] = {}
         for key, fields in self.selections.fields_of(parent, selected).items():
             node = fields[0].node
             definition = parent.fields.get(node.name.value)
@@ -297,7 +302,7 @@ class _Compiler:
             if joining:
                 self._join(found, joining, here, above)
             else:
-                self._pass(found, here, above)
+                self._pass(found, here, above, members)
 
     def _join(self, found: "_Found", joining: Joined | Entered, at: _Place, above: _Above) -> None:
         here = _Above(joining.reads, joining.rules) if isinstance(joining, Joined) else _Above(())
@@ -323,14 +328,18 @@ class _Compiler:
         above.note(found.record, tuple(planned.read.key for planned in joint.reads if planned.read.key))
         self.joints[at.path, found.parent.name] = joint
 
-    def _pass(self, found: "_Found", at: _Place, above: _Above) -> None:
+    def _pass(self, found: "_Found", at: _Place, above: _Above, members: dict[str, list[Condition]]) -> None:
+        """Note a field that is there with its parent; `members` are those that are selected on the parent."""
         name = found.declared.python_name
         computed = next((made for made in found.declared.extensions if isinstance(made, Computed)), None)
         above.note(found.record, computed.uses if computed else (name,))
-        if computed and computed.tells_members:
-            above.told.add(found.record)
+        conditions = [one.condition for one in found.fields]
+        if computed is None:
+            members.setdefault(name, []).extend(conditions)
+        elif isinstance(computed, Telling):
+            self.beside[at.path, found.parent.name] = members  # which fills as the walk goes on
         way = ".".join((*(_name(step) for step in at.route if not isinstance(step, Only)), name))
-        above.selected.setdefault(way, []).extend(one.condition for one in found.fields)
+        above.selected.setdefault(way, []).extend(conditions)
         resolver = found.declared.base_resolver
         step: str | Callable[[Any], Any] = cast("Callable[[Any], Any]", resolver.wrapped_func) if resolver else name
         for kind, only in self._possible(found.definition):

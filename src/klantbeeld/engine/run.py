@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
 
+import msgspec
 from graphql.execution.values import get_argument_values
 from graphql.pyutils import Path as ResponsePath
 
@@ -18,6 +19,7 @@ from klantbeeld.engine.variables import Variables
 from klantbeeld.errors import Unanswered
 from klantbeeld.graph.answers import Answer, Answers, Moment
 from klantbeeld.graph.customer import Customer
+from klantbeeld.sdk.records import Record
 from klantbeeld.sdk.words import Channel
 from klantbeeld.sources.context import CallContext
 from klantbeeld.writes.outcomes import WriteOutcome, WriteStatus
@@ -206,10 +208,22 @@ class Run:
         """Return the value of a joined field for one parent, for its resolver."""
         return self.taken(self.plan.joints[keys_of(path), str(path.typename)], parent)
 
+    def as_told(self, path: ResponsePath, record: Record) -> Record:
+        """Return what the field at a response path tells of: its record, with the members selected beside it alone."""
+        place = keys_of(path), str(path.typename)
+        return with_only(record, self.plan.told_at(place, self.shape.conditions))
+
     def positions(self, joint: Joint, customer_id: str, arguments: Arguments) -> Positions:
         """Return where each source's page begins."""
         after = arguments.get("after")
         return self.cursors.open(after, binding_of(joint.coordinate, customer_id, arguments)) if after else {}
+
+
+def with_only(record: Record, members: frozenset[str]) -> Record:
+    """Return a record with these of its own members alone, and with the choices that were made for them."""
+    others = set(record.__struct_fields__) - set(Record.__struct_fields__) - members
+    choices = tuple(choice for choice in record.choices if choice.member in members)
+    return msgspec.structs.replace(record, **dict.fromkeys(others), choices=choices)
 
 
 def _given(value: Any) -> Any:

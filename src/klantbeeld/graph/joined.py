@@ -46,9 +46,10 @@ def joined(*reads: Read | Ruled, data: Data | None = None) -> Callable[[Callable
 def computed(*uses: str, data: Data | None = None, tells_members: bool = False) -> Callable[[Callable[..., T]], T]:
     """Make a field that a pure function makes of its record; `uses` names the members that it needs.
 
-    One that `tells_members` speaks of every member that the record has, which are then those selected beside it alone.
+    One that `tells_members` speaks of every member that its record has, and gets it with those alone that are selected
+    beside it, on the same object, conditions decided: what else was read, and for whom, it does not show.
     """
-    return _field(Computed(*uses, tells_members=tells_members), data)
+    return _field(Telling(*uses) if tells_members else Computed(*uses), data)
 
 
 def entered(data: Data | None = None) -> Callable[[Callable[..., Awaitable[T]]], T]:
@@ -91,9 +92,24 @@ class Joined(FieldExtension):
 class Computed(FieldExtension):
     """What `computed` declares."""
 
-    def __init__(self, *uses: str, tells_members: bool = False) -> None:
+    def __init__(self, *uses: str) -> None:
         self.uses = uses
-        self.tells_members = tells_members
+
+
+class Telling(Computed):
+    """What `computed` declares of a field that tells of the members of its record."""
+
+    tell: Callable[..., Any]
+
+    def apply(self, field: StrawberryField) -> None:
+        """Keep the field's function."""
+        self.tell = _function(field)
+
+    def resolve(  # type: ignore[override]  # as above
+        self, next_: SyncExtensionResolver, source: Any, info: Info[Any, Any], /, **arguments: Any
+    ) -> Any:
+        """Tell of the members that are selected beside it."""
+        return self.tell(info.context.as_told(info.path, source))
 
 
 class Entered(FieldExtension):

@@ -25,7 +25,7 @@ STRENGTH = {ConsentStatus.WITHDRAWN: 0, ConsentStatus.GIVEN: 1, ConsentStatus.NO
 class Consent(Sourced):
     """A consent."""
 
-    @computed(data=ALLOWED, tells_members=True)
+    @computed("status", data=ALLOWED)
     def origins(consent: Parent[records.Consent]) -> list[ValueOrigin] | None:
         """Which source decided the status, and what the others say."""
         return origins_of(consent)

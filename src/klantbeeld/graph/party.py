@@ -27,7 +27,10 @@ class Party(Sourced):
 
     @computed(data=PERSONAL, tells_members=True)
     def origins(record: Parent[records.Party]) -> list[ValueOrigin] | None:
-        """Where each value comes from; select `alternatives` to have the other systems asked and compared."""
+        """Where each value beside it comes from: those of the fields that are selected on the same object.
+
+        Select `alternatives` to have the other systems asked and compared.
+        """
         return origins_of(record)
 
 
