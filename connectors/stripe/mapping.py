@@ -1,6 +1,6 @@
 """From Stripe's objects to the unified model, a table for each record."""
 
-from datetime import UTC, date, datetime
+from datetime import date
 from decimal import Decimal
 
 from klantbeeld.sdk import Mapping, records, take
@@ -30,12 +30,14 @@ SUBSCRIPTION_STATES = {
 PERIODS = {"day": "D", "week": "W", "month": "M", "year": "Y"}
 ONCE = "invoiceitem"
 YEAR_10000 = 253_402_300_800
+DAY = 86_400
+EPOCH = date(1970, 1, 1).toordinal()
 CUSTOMER_NUMBER = "customer_number"  # the organisation's own key in a customer's metadata
 
 
 def day(seconds: int | None) -> date | None:
     """Return the day of a moment, in UTC; None for what is no moment of a calendar."""
-    return datetime.fromtimestamp(seconds, UTC).date() if seconds is not None and 0 <= seconds < YEAR_10000 else None
+    return date.fromordinal(EPOCH + seconds // DAY) if seconds is not None and 0 <= seconds < YEAR_10000 else None
 
 
 def exists(deleted: bool) -> bool:  # noqa: FBT001 - a member of the wire

@@ -92,6 +92,53 @@ def test_an_answer_may_refuse_though_its_status_says_that_all_is_well() -> None:
     assert raised.value.reason == "closed"
 
 
+@pytest.mark.parametrize(
+    "refusing", [b'{"error": "closed", "data": null}', b'{"error": "closed", "data": [{"itemId": 7}]}']
+)
+def test_a_refusal_goes_before_items_that_do_not_fit(refusing: bytes) -> None:
+    call: Call[Item] = Call(
+        path="/",
+        record=Item,
+        items=("data",),
+        envelope=Envelope,
+        refusal=lambda page: SourceRejected("no", reason=page.error) if page.error else None,
+    )
+    with pytest.raises(SourceRejected):
+        decode(call, refusing, frozenset({"item_id"}))
+    with pytest.raises(SourceInvalid, match=r"\$\.data\[0\]\.itemId"):
+        decode(call, b'{"data": [{"itemId": 7}]}', frozenset({"item_id"}))
+
+
+def test_an_envelope_may_read_what_the_items_stand_in() -> None:
+    class Counted(msgspec.Struct):
+        data: list[Any]
+
+    call: Call[Item] = Call(
+        path="/",
+        record=Item,
+        items=("data",),
+        envelope=Counted,
+        next_page=lambda page, _last: str(len(page.data)),
+    )
+    decoded = decode(call, b'{"data": [{"itemId": "1"}, {"itemId": "2"}]}', frozenset({"item_id"}))
+
+    assert [item.item_id for item in decoded.items] == ["1", "2"]
+    assert decoded.next_page == "2"
+
+
+def test_items_may_stand_deep_beside_an_envelope() -> None:
+    call: Call[Item] = Call(
+        path="/",
+        record=Item,
+        items=("found", "data"),
+        envelope=Envelope,
+        next_page=lambda page, last: last.item_id if page.more else None,
+    )
+    decoded = decode(call, b'{"more": true, "found": {"data": [{"itemId": "1"}]}}', frozenset({"item_id"}))
+
+    assert (len(decoded.items), decoded.next_page) == (1, "1")
+
+
 def test_an_item_may_be_completed_from_what_stands_around_it() -> None:
     class Owned(msgspec.Struct):
         id: str

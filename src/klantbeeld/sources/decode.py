@@ -3,8 +3,9 @@
 Types are checked while decoding; an answer that does not fit is `SourceInvalid`, with the place and never the value.
 """
 
+from collections.abc import Callable
 from functools import lru_cache
-from typing import Any, cast
+from typing import Any
 
 import msgspec
 
@@ -23,12 +24,9 @@ class Decoded(msgspec.Struct, frozen=True, gc=False):
 
 def decode(call: Call[Any], body: bytes, select: frozenset[str]) -> Decoded:
     """Decode the answer to a call; raises SourceError, the connector's own where the body refuses."""
+    record: Any = call.record
     try:
-        envelope = decoder(cast("Any", call.envelope)).decode(body) if call.envelope else None
-        if envelope is not None and call.refusal and (refusal := call.refusal(envelope)):
-            raise refusal
-        found = decoder_of(cast("Any", call.record), select, call.needs, call.items).decode(body)
-        items = [found] if call.items is None else _at(found, call.items)
+        envelope, items = _read(call, body, _body_of(record, select | call.needs, call.items, call.envelope))
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise SourceInvalid(f"answer to {call.method} is not what was declared: {_place(error)}") from error
     if call.complete:
@@ -36,6 +34,60 @@ def decode(call: Call[Any], body: bytes, select: frozenset[str]) -> Decoded:
             call.complete(envelope, item)
     last = items[-1] if items else None
     return Decoded(items, call.next_page(envelope, last) if call.next_page else None)
+
+
+class Body(msgspec.Struct, frozen=True, gc=False):
+    """How a body is read: its decoder, whether what that gives is the envelope too, and else how that is read."""
+
+    decode: Callable[[bytes], Any]
+    depth: int | None
+    is_whole: bool
+    decode_envelope: Callable[[bytes], Any] | None
+
+
+def _read(call: Call[Any], body: bytes, how: Body) -> tuple[Any, list[Any]]:
+    """Read the envelope and the items, in one go where that can be; raises the refusal that stands in the body."""
+    envelope = None
+    if how.decode_envelope is not None and not how.is_whole:
+        envelope = _unrefused(call, how.decode_envelope(body))
+    try:
+        found = how.decode(body)
+    except msgspec.DecodeError:
+        if how.is_whole and how.decode_envelope is not None and call.refusal:  # whoever refuses may leave out the items
+            _unrefused(call, how.decode_envelope(body))
+        raise
+    if how.is_whole:
+        envelope = _unrefused(call, found)
+    if how.depth is None:
+        return envelope, [found]
+    for _ in range(how.depth):
+        found = getattr(found, ITEMS)
+    return envelope, found
+
+
+def _unrefused(call: Call[Any], envelope: Any) -> Any:
+    if call.refusal and (refusal := call.refusal(envelope)):
+        raise refusal
+    return envelope
+
+
+@lru_cache(maxsize=4096)
+def _body_of(
+    record: Any, select: frozenset[str], items: tuple[str, ...] | None, envelope: type[msgspec.Struct] | None
+) -> Body:
+    """Work out how the body is read that has the record, or a list of them at `items`, with what is selected alone."""
+    narrowed = narrow(record, select)
+    kind = narrowed if items is None else listing(narrowed, items)
+    beside, is_whole = None, False
+    if envelope is not None:
+        beside = msgspec.json.Decoder(envelope).decode
+        if items and items[0] not in {one.encode_name for one in msgspec.structs.fields(envelope)}:
+            inner = listing(narrowed, items[1:])
+            kind = msgspec.defstruct(
+                "Body", [(ITEMS, inner)], bases=(envelope,), rename={ITEMS: items[0]}, kw_only=True
+            )
+            is_whole = True
+    return Body(msgspec.json.Decoder(kind).decode, None if items is None else len(items), is_whole, beside)
 
 
 @lru_cache(maxsize=4096)
@@ -62,34 +114,12 @@ def listing(record: Any, path: tuple[str, ...]) -> Any:
     return kind
 
 
-@lru_cache(maxsize=4096)
-def decoder_of(
-    record: Any, select: frozenset[str], needs: frozenset[str], items: tuple[str, ...] | None
-) -> msgspec.json.Decoder[Any]:
-    """Return the decoder of a body that has the record, or a list of them at `items`, with what is selected alone."""
-    narrowed = narrow(record, select | needs)
-    return decoder(narrowed if items is None else listing(narrowed, items))
-
-
-@lru_cache(maxsize=4096)
-def decoder(kind: Any) -> msgspec.json.Decoder[Any]:
-    """Return the decoder of a type; made once."""
-    return msgspec.json.Decoder(kind)
-
-
 def _field(found: msgspec.structs.FieldInfo) -> tuple[str, Any] | tuple[str, Any, Any]:
     if found.default is not msgspec.NODEFAULT:
         return (found.name, found.type, found.default)
     if found.default_factory is not msgspec.NODEFAULT:
         return (found.name, found.type, msgspec.field(default_factory=found.default_factory))
     return (found.name, found.type)
-
-
-def _at(body: Any, path: tuple[str, ...]) -> list[Any]:
-    for _ in path:
-        body = getattr(body, ITEMS)
-    found: list[Any] = body
-    return found
 
 
 def _place(error: Exception) -> str:
