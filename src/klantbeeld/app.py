@@ -38,6 +38,7 @@ from klantbeeld.gateway.ports import Readiness
 from klantbeeld.gateway.routes import GatewayParts, routes
 from klantbeeld.gateway.stopping import Stopping
 from klantbeeld.gateway.streams import Streams
+from klantbeeld.gateway.variables import choices_of
 from klantbeeld.graph.schema import build_schema
 from klantbeeld.identity.blind_index import KeyRing, load_key_ring
 from klantbeeld.identity.ids import CustomerIds
@@ -263,10 +264,15 @@ def _make_engine(
     observer: "LoggedFaults",
     documents: TrustedDocuments,
 ) -> Engine:
-    shows = SimpleNamespace(shown=gateway_errors.shown, shown_before_execution=gateway_errors.shown_before_execution)
+    schema = build_schema()
+    choices = choices_of(schema._schema)  # noqa: SLF001 - strawberry hands its graphql-core schema to nobody
+    shows = SimpleNamespace(
+        shown=gateway_errors.shown,
+        shown_before_execution=partial(gateway_errors.shown_before_execution, choices=choices),
+    )
     return Engine(
         EngineParts(
-            schema=build_schema(),
+            schema=schema,
             settings=settings,
             sources=opened.sources,
             identity=opened.identity,

@@ -25,7 +25,7 @@ KlantbeeldError
 Texts of these exceptions are for logs. What a person reads comes from `klantbeeld.texts`, chosen by `code`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar, Self
 
@@ -52,17 +52,26 @@ class KlantbeeldError(Exception):
 class RequestError(KlantbeeldError):
     """The request cannot be answered as it stands; `status` is the HTTP status that says so.
 
-    `place` names what is to be mended, as the caller wrote it: a header, an argument, a member of an input. It is shown
-    to the caller and holds no value.
+    `place` names what is to be mended, as the caller wrote it: a header, an argument, a member of an input. `allowed`
+    says what may stand there: names, a range (`1..100`), a pattern. Both are shown to the caller and hold no value.
     """
 
     code = "BAD_REQUEST"
 
-    def __init__(self, message: str, *, code: str | None = None, status: int = 400, place: str | None = None) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        code: str | None = None,
+        status: int = 400,
+        place: str | None = None,
+        allowed: Sequence[str] = (),
+    ) -> None:
         super().__init__(message)
         self.reason = code or type(self).code
         self.status = status
         self.place = place
+        self.allowed = allowed
 
 
 class Unauthenticated(RequestError):

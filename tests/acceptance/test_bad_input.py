@@ -11,12 +11,16 @@ import pytest
 from klantbeeld.access.issuer import DemoIssuer
 from klantbeeld.sandbox.facts import SYSTEMS, System
 from klantbeeld.sandbox.launcher import Sandbox
+from klantbeeld.sdk.words import Channel
+from klantbeeld.settings_views import default_views
 
 from .caching import live_only
 from .running import Ask, Deployment, Gateway, Reply
 
 NAME = "query Name($id: ID!) { customer(id: $id) { id party { fullName } } }"
 NOBODY = "01900000-0000-7000-8000-000000000000"
+
+VIEWS = sorted(default_views())
 
 # The fields of the unified query that one system alone can fill.
 FIELDS: dict[System, tuple[str, ...]] = {
@@ -58,6 +62,44 @@ def test_bad_variables_are_an_error_at_their_place(ask: Ask, variables: dict[str
     (error,) = reply.body["errors"]
     assert error["locations"] == [{"line": 1, "column": 12}]
     assert "$id" in error["message"]
+
+
+@pytest.mark.feature("2 bad input", "An error about a value says what is allowed there, and not the value")
+@pytest.mark.parametrize(
+    ("document", "variables", "allowed"),
+    [
+        ("query Q($id: ID!) { customer(id: $id) { complaints(first: 500) { nodes { id } } } }", {}, ["1..100"]),
+        ('query Q($id: ID!) { customer(id: $id) { dataQuality(view: "geheim") { view } } }', {}, VIEWS),
+        (
+            "query Q($id: ID!, $by: [Channel!]) { customer(id: $id) { interactions(channels: $by) { nodes { id } } } }",
+            {"by": ["GEHEIM"]},
+            [channel.name for channel in Channel],
+        ),
+        (
+            "query Q($id: ID!, $t: DateTime) { customer(id: $id) { interactions(since: $t) { nodes { id } } } }",
+            {"t": "geheim"},
+            ["YYYY-MM-DDThh:mm:ssZ", "YYYY-MM-DDThh:mm:ss+hh:mm"],
+        ),
+        (
+            'query Q($id: ID!) { node(id: $id) { id } identify(by: {phone: "geheim"}) { outcome } }',
+            {},
+            ["+31201234567"],
+        ),
+        (
+            "query Q($id: ID!) { node(id: $id) { id } identify(by: {}) { outcome } }",
+            {},
+            ["phone", "email", "customerNumber", "person"],
+        ),
+    ],
+)
+def test_what_is_allowed_is_said(
+    document: str, variables: dict[str, Any], allowed: list[str], *, ask: Ask, ids: dict[str, str]
+) -> None:
+    reply = ask(document, {"id": ids["sanne-de-wit"], **variables})
+    told = next(error for error in reply.body["errors"] if error["extensions"]["code"] == "BAD_USER_INPUT")
+    assert told["extensions"]["allowed"] == allowed
+    assert ", ".join(allowed) in told["message"]
+    assert "geheim" not in str(told).lower()
 
 
 @pytest.mark.feature("2 bad input", "An unknown source is an error with a code and the place")

@@ -135,6 +135,7 @@ def open_streams(gateway: Gateway) -> int:
 def test_a_client_without_events_is_refused(ask: Ask, ids: dict[str, str]) -> None:
     reply = ask(LISTEN, {"id": ids[KEY]}, who=KEY, headers={"Accept": "application/json"})
     assert (reply.status, reply.codes) == (406, ["NOT_ACCEPTABLE"])
+    assert "text/event-stream" in reply.body["errors"][0]["extensions"]["allowed"]
 
 
 @pytest.mark.feature("3 http", "A withdrawn grant ends a partner's subscription before anything else is told")

@@ -55,10 +55,12 @@ def test_the_answer_has_the_type_that_the_client_rates_best(accept: str, comes: 
     "3 http", "Content negotiation: what cannot be given is refused with 406, and a foreign body with 415"
 )
 def test_what_cannot_be_given_is_refused(ask: Ask) -> None:
-    assert sent(ask, HELLO, Accept="image/png").status_code == 406
+    refused = sent(ask, HELLO, Accept="image/png")
+    assert refused.status_code == 406
+    assert "application/graphql-response+json" in refused.json()["errors"][0]["extensions"]["allowed"]
     token = {"Authorization": f"Bearer {ask.token('agent')}"}
     foreign = ask.http.post(ask.url, content=HELLO, headers={**token, "Content-Type": "text/plain"})
-    assert foreign.status_code == 415
+    assert (foreign.status_code, foreign.headers["accept-post"]) == (415, "application/json")
 
 
 @pytest.mark.feature(

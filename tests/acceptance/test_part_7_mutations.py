@@ -269,26 +269,29 @@ def test_a_write_that_never_left_is_not_applied(ask: Ask, ids: dict[str, str], s
 
 @pytest.mark.feature("2.7", "Input that is not valid is refused, its place named, and nothing is sent")
 @pytest.mark.parametrize(
-    ("name", "given", "place"),
+    ("name", "given", "place", "allowed"),
     [
-        ("changeContactDetails", {"email": "geen adres"}, "email"),
-        ("changeContactDetails", {"phone": "0612345678"}, "phone"),
-        ("changeContactDetails", {"address": HOUSE | {"houseNumber": "elf"}}, "houseNumber"),
-        ("changeContactDetails", {}, "input"),
-        ("fileComplaint", {"subject": "", "description": "x"}, "subject"),
+        ("changeContactDetails", {"email": "geen adres"}, "email", r"^[^@\s]+@[^@\s]+\.[^@\s]+$"),
+        ("changeContactDetails", {"phone": "0612345678"}, "phone", r"^\+[1-9][0-9]{6,14}$"),
+        ("changeContactDetails", {"address": HOUSE | {"houseNumber": "elf"}}, "houseNumber", "^[0-9]{1,6}$"),
+        ("changeContactDetails", {}, "input", "email phone address"),
+        ("fileComplaint", {"subject": "", "description": "x"}, "subject", "length >= 1"),
+        ("fileComplaint", {"subject": "x" * 201, "description": "x"}, "subject", "length <= 200"),
         (
             "recordInteraction",
             {"direction": "INBOUND", "subject": "x", "idempotencyKey": "met spatie"},
             "idempotencyKey",
+            r"^[\x21-\x7e]+$",
         ),
     ],
 )
 def test_invalid_input_is_refused_and_nothing_is_sent(
-    name: str, given: dict[str, Any], place: str, *, ask: Ask, ids: dict[str, str], sandbox: Sandbox
+    name: str, given: dict[str, Any], place: str, allowed: str, *, ask: Ask, ids: dict[str, str], sandbox: Sandbox
 ) -> None:
     reply = act(ask, name, {"customerId": ids[MILA], **given}, who=MILA)
     assert reply.errors == {name: ("BAD_USER_INPUT", None)}
     assert reply.body["errors"][0]["extensions"]["place"] == place
+    assert " ".join(reply.body["errors"][0]["extensions"]["allowed"]) == allowed
     assert (writes(sandbox, "dataverse"), writes(sandbox, "zendesk")) == ([], [])
 
 

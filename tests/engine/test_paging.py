@@ -221,6 +221,7 @@ async def test_a_page_of_another_size_than_1_to_100_is_refused(first: int) -> No
     assert answer["data"]["customer"]["invoices"] is None
     assert answer["errors"][0]["extensions"]["code"] == "BAD_USER_INPUT"
     assert answer["errors"][0]["extensions"]["place"] == "first"
+    assert answer["errors"][0]["extensions"]["allowed"] == ["1..100"]
     assert answer["errors"][0]["path"] == ["customer", "invoices"]
 
 

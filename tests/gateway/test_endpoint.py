@@ -140,6 +140,20 @@ async def test_unfit_headers_are_refused_with_code_and_place(
     assert answer.json()["errors"][0]["extensions"]["place"] == place
 
 
+async def test_what_cannot_be_delivered_is_answered_with_what_can(ask: httpx.AsyncClient) -> None:
+    answer = await ask.post("/", json=HELLO, headers={"accept": "image/png"})
+    offers = ["application/json", "application/graphql-response+json", "multipart/mixed", "text/event-stream"]
+    (error,) = answer.json()["errors"]
+    assert error["extensions"]["allowed"] == offers
+    assert error["message"].endswith(f": {', '.join(offers)}.")
+
+
+async def test_what_is_not_understood_is_answered_with_what_is(ask: httpx.AsyncClient) -> None:
+    answer = await ask.post("/", content="x", headers={"content-type": "text/plain"})
+    assert (answer.headers["accept"], answer.headers["accept-post"]) == ("application/json", "application/json")
+    assert answer.json()["errors"][0]["extensions"]["allowed"] == ["application/json"]
+
+
 async def test_a_form_cannot_ask(ask: httpx.AsyncClient) -> None:
     answer = await ask.post("/", data={"query": "{ hello }"})
     assert answer.status_code == 415
@@ -439,6 +453,8 @@ async def test_parts_that_nobody_reads_are_refused_and_closed(client: Client) ->
     app = GraphQLEndpoint(FixedEngine(parts), FakeAuthenticator(), settings=GatewaySettings())
     answer = await client(app).post("/", json=HELLO, headers={"accept": "application/json"})
     assert (answer.status_code, code(answer), parts.closed) == (406, "NOT_ACCEPTABLE", 1)
+    events = ["text/event-stream", "multipart/mixed; subscriptionSpec=1.0"]
+    assert answer.json()["errors"][0]["extensions"]["allowed"] == events
 
 
 async def test_a_stream_beyond_the_most_is_refused_and_closed(client: Client, engine: FakeEngine) -> None:

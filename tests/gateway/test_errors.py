@@ -79,6 +79,13 @@ def test_what_a_field_refuses_shows_the_place_that_is_to_be_mended() -> None:
     assert SECRET not in str(formatted)
 
 
+def test_what_is_allowed_is_said_in_words_and_for_programs() -> None:
+    error = GraphQLError("x", original_error=RequestError("", code="BAD_USER_INPUT", place="by", allowed=("a", "b")))
+    formatted = shown(error, "nl")
+    assert formatted["message"] == "Een waarde in het verzoek is niet geldig. Toegestaan: a, b."
+    assert formatted["extensions"]["allowed"] == ["a", "b"]
+
+
 def test_a_code_without_words_keeps_its_code() -> None:
     assert shown(Forbidden("", code="NO_WORDS_FOR_THIS"), "en")["extensions"]["code"] == "NO_WORDS_FOR_THIS"
 

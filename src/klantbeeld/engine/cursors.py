@@ -42,7 +42,7 @@ class Cursors:
             raw = urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
             return self._decode(self._cipher.decrypt(raw[:NONCE], raw[NONCE:], binding))
         except (InvalidTag, ValueError, msgspec.DecodeError) as error:
-            raise RequestError("not a cursor of this field", code="CURSOR_INVALID") from error
+            raise RequestError("not a cursor of this field", code="CURSOR_INVALID", place="after") from error
 
 
 def binding_of(coordinate: str, customer_id: str, arguments: Mapping[str, object]) -> bytes:

@@ -127,7 +127,8 @@ class Several:
     ) -> Answer | Events:
         """Listen to what a subscription names; a refusal is an answer without any event."""
         if not context.takes_events:
-            raise RequestError("events are not accepted", code="NOT_ACCEPTABLE", status=406, place="header Accept")
+            allowed = ("text/event-stream", "multipart/mixed; subscriptionSpec=1.0")
+            raise RequestError("no events", code="NOT_ACCEPTABLE", status=406, place="header Accept", allowed=allowed)
         self._parts.trail.check()
         shape = self._shape(plan, asked.document, variables)
         run = self._run(plan, shape, variables, context, fresh=True)

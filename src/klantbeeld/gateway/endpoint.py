@@ -46,6 +46,8 @@ DEADLINE_HEADER: Final = b"klantbeeld-deadline-ms"
 KEY_HEADER: Final = b"idempotency-key"
 ONCE: Final = frozenset({b"authorization", b"content-type", b"content-length", DEADLINE_HEADER, KEY_HEADER})
 ALLOW_POST: Final = (b"allow", b"POST")
+# What a request may bring (RFC 9110, section 12.5.1; W3C Linked Data Platform, section 7.1).
+TAKES: Final = ((b"accept", b"application/json"), (b"accept-post", b"application/json"))
 ALLOW: Final = (b"allow", b"GET, POST")
 
 Headers = tuple[tuple[bytes, bytes], ...]
@@ -201,18 +203,25 @@ class GraphQLEndpoint:
         if method not in {"GET", "POST"}:
             raise Refusal("METHOD_NOT_ALLOWED", status=405, headers=(ALLOW,))
         if not exchange.wanted.is_anything:
-            raise Refusal("NOT_ACCEPTABLE", status=406, place="header Accept")
+            raise Refusal("NOT_ACCEPTABLE", status=406, place="header Accept", allowed=negotiation.OFFERS)
         if len(headers) != len(exchange.scope["headers"]):
             _refuse_repeated(exchange.scope)
         if method == "GET":
             self._refuse_cross_site(headers)
         elif not negotiation.is_json(headers.get(b"content-type", b"")):
-            raise Refusal("UNSUPPORTED_MEDIA_TYPE", status=415, place="header Content-Type")
+            raise Refusal(
+                "UNSUPPORTED_MEDIA_TYPE",
+                status=415,
+                place="header Content-Type",
+                allowed=("application/json",),
+                headers=TAKES,
+            )
         elif headers.get(b"content-encoding", b"identity") != b"identity":
             raise Refusal(
                 "UNSUPPORTED_MEDIA_TYPE",
                 status=415,
                 place="header Content-Encoding",
+                allowed=("identity",),
                 headers=((b"accept-encoding", b"identity"),),
             )
 
@@ -267,7 +276,8 @@ class GraphQLEndpoint:
         streaming = exchange.wanted.events if parts.is_live else exchange.wanted.incremental
         try:
             if streaming is None:
-                raise Refusal("NOT_ACCEPTABLE", status=406, place="header Accept")
+                allowed = negotiation.EVENT_OFFERS if parts.is_live else negotiation.STREAM_OFFERS
+                raise Refusal("NOT_ACCEPTABLE", status=406, place="header Accept", allowed=allowed)
             place = self._streams.take()
         except RequestError:
             await parts.aclose()
@@ -362,7 +372,8 @@ def _seconds(caller: Caller, headers: Mapping[bytes, bytes]) -> float:
     if asked is None:
         return caller.deadline_seconds
     if not asked.isdigit() or len(asked) > MOST_MILLISECONDS_DIGITS or int(asked) == 0:
-        raise Refusal("BAD_REQUEST", place="header Klantbeeld-Deadline-Ms")
+        most = 10**MOST_MILLISECONDS_DIGITS - 1
+        raise Refusal("BAD_REQUEST", place="header Klantbeeld-Deadline-Ms", allowed=(f"1..{most}",))
     return min(caller.deadline_seconds, int(asked) / 1000)
 
 

@@ -11,7 +11,7 @@ import msgspec
 from graphql import GraphQLError, GraphQLSyntaxError
 
 from klantbeeld.errors import KlantbeeldError, Overloaded, RequestError, SourceError, Unanswered, Unauthenticated
-from klantbeeld.gateway.variables import place_of, without_value
+from klantbeeld.gateway.variables import NO_CHOICES, Choices, allowed_by, place_of, without_value
 from klantbeeld.settings import Language
 from klantbeeld.texts import codes, say
 
@@ -34,11 +34,14 @@ class Refusal(RequestError):
         *,
         status: int = 400,
         place: str | None = None,
+        allowed: Sequence[str] = (),
         locations: Sequence[Mapping[str, int]] = (),
         headers: Headers = (),
         **values: object,
     ) -> None:
-        super().__init__(f"{code} at {place}" if place else code, code=code, status=status, place=place)
+        super().__init__(
+            f"{code} at {place}" if place else code, code=code, status=status, place=place, allowed=allowed
+        )
         self.locations = [dict(location) for location in locations]
         self.headers = headers
         self.values = values
@@ -63,12 +66,15 @@ def shown(error: BaseException, language: Language) -> FormattedError:
     return formatted
 
 
-def shown_before_execution(errors: Iterable[GraphQLError], language: Language) -> list[FormattedError]:
+def shown_before_execution(
+    errors: Iterable[GraphQLError], language: Language, *, choices: Choices = NO_CHOICES
+) -> list[FormattedError]:
     """Give what a caller may see of errors in its document or variables.
 
-    A value that a scalar refused is BAD_USER_INPUT at its place, without the text of what was raised there.
+    A value that a scalar refused is BAD_USER_INPUT at its place, without the text of what was raised there. `choices`
+    are those of the schema, which say what is allowed instead.
     """
-    return [_before_execution(error, language) for error in errors]
+    return [_before_execution(error, language, choices) for error in errors]
 
 
 def refusal_body(error: BaseException, language: Language) -> bytes:
@@ -122,13 +128,24 @@ def _by_code(error: BaseException, language: Language) -> FormattedError:
         extensions.update(values)
         if error.locations:
             formatted["locations"] = error.locations
-    if isinstance(error, RequestError) and error.place is not None:
-        extensions["place"] = error.place
+    allowed: Sequence[str] = ()
+    if isinstance(error, RequestError):
+        extensions |= {"place": error.place} if error.place is not None else {}
+        allowed = error.allowed
     source = error.source_name if isinstance(error, Unanswered) else None
     if source or isinstance(error, SourceError):
         values = {"source": source or "?"}
         extensions["source"] = values["source"]
-    return {"message": _words(code, language, values)} | formatted
+    return _saying({"message": _words(code, language, values)} | formatted, allowed, language)
+
+
+def _saying(formatted: FormattedError, allowed: Sequence[str], language: Language) -> FormattedError:
+    """Say what is allowed at the place of an error, where that is known: in words, and for programs."""
+    if not allowed:
+        return formatted
+    said = say("ALLOWED", language, allowed=", ".join(allowed))
+    extensions = formatted["extensions"] | {"allowed": list(allowed)}
+    return formatted | {"message": f"{formatted['message']} {said}", "extensions": extensions}
 
 
 def _words(code: str, language: Language, values: Mapping[str, object]) -> str:
@@ -139,16 +156,17 @@ def _words(code: str, language: Language, values: Mapping[str, object]) -> str:
         return say(INTERNAL_ERROR, language)
 
 
-def _before_execution(error: GraphQLError, language: Language) -> FormattedError:
+def _before_execution(error: GraphQLError, language: Language, choices: Choices) -> FormattedError:
     cause = error.original_error
     while isinstance(cause, GraphQLError):  # graphql-core's own word, said again with the variable's name
         cause = cause.original_error
     if isinstance(cause, KlantbeeldError):
         formatted = _by_code(cause, language)
     elif cause is None:
-        formatted = _of_graphql(error)
+        formatted = _saying(_of_graphql(error), allowed_by(error.message, choices), language)
     else:
-        formatted = _by_code(Refusal("BAD_USER_INPUT", place=place_of(error.message)), language)
+        place, allowed = place_of(error.message), allowed_by(error.message, choices)
+        formatted = _by_code(Refusal("BAD_USER_INPUT", place=place, allowed=allowed), language)
     return formatted | _locations(error)
 
 

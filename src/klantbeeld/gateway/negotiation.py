@@ -22,6 +22,8 @@ Offer = Literal["application/json", "application/graphql-response+json", "multip
 
 JSON_OFFERS: Final[tuple[Offer, ...]] = ("application/json", "application/graphql-response+json")
 STREAM_OFFERS: Final[tuple[Offer, ...]] = ("multipart/mixed", "text/event-stream")
+EVENT_OFFERS: Final = ("text/event-stream", "multipart/mixed; subscriptionSpec=1.0")
+OFFERS: Final = (*JSON_OFFERS, *STREAM_OFFERS)
 STREAMING: Final[dict[str, Streaming]] = {"multipart/mixed": "multipart", "text/event-stream": "sse"}
 
 

@@ -1,10 +1,11 @@
 """What a mutation was asked: its input checked, its ids opened, its customer found."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar, cast
 
 from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
 from strawberry.utils.str_converters import to_camel_case
 
 from klantbeeld.errors import RequestError, Unanswered
@@ -14,6 +15,21 @@ from klantbeeld.graph.ids import RecordId, open_record_id
 from klantbeeld.graph.roots import Roots
 from klantbeeld.sdk.records import PostalAddress
 from klantbeeld.writes.outcomes import WriteStatus
+
+# What pydantic's types of errors allow, of the bound that comes with them.
+ALLOWED: Mapping[str, str] = {
+    "string_too_short": "length >= {min_length}",
+    "string_too_long": "length <= {max_length}",
+    "string_pattern_mismatch": "{pattern}",
+    "too_short": "length >= {min_length}",
+    "too_long": "length <= {max_length}",
+    "greater_than": "> {gt}",
+    "greater_than_equal": ">= {ge}",
+    "less_than": "< {lt}",
+    "less_than_equal": "<= {le}",
+    "decimal_max_digits": "digits <= {max_digits}",
+    "decimal_max_places": "decimals <= {decimal_places}",
+}
 
 M = TypeVar("M", bound=inputs.WriteModel)
 
@@ -36,7 +52,18 @@ def checked(given: Any, model: type[M]) -> M:
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         place = to_camel_case(".".join(str(part) for part in first["loc"])) or "input"
-        raise RequestError(f"{model.__name__}: {first['type']}", code="BAD_USER_INPUT", place=place) from error
+        allowed = allowed_by(first, model)
+        raise RequestError(
+            f"{model.__name__}: {first['type']}", code="BAD_USER_INPUT", place=place, allowed=allowed
+        ) from error
+
+
+def allowed_by(error: ErrorDetails, model: type[BaseModel]) -> Sequence[str]:
+    """Return what a member of an input may be, by pydantic's word about one that is not; nothing if it says none."""
+    if error["type"] == "value_error":  # of the input as a whole, which has to have one of its own members
+        return [to_camel_case(name) for name in model.__annotations__]
+    words = ALLOWED.get(error["type"])
+    return [words.format_map(error["ctx"])] if words else []
 
 
 async def customer_of(roots: Roots, customer_id: str) -> Customer:

@@ -206,7 +206,8 @@ def _ranked(answers: Answers[R], by: By[R], keep: Keep[R] | None) -> Iterator[Ra
 def check_size(first: int | None) -> None:
     """Raise RequestError with BAD_USER_INPUT for a page of a size that is not given."""
     if first is not None and not 1 <= first <= MOST:
-        raise RequestError(f"first must be 1 to {MOST}", code="BAD_USER_INPUT", place="first")
+        allowed = (f"1..{MOST}",)
+        raise RequestError("no size of a page", code="BAD_USER_INPUT", place="first", allowed=allowed)
 
 
 def _complete(ranked: Sequence[Ranked], ends: Mapping[str, Rank]) -> int:

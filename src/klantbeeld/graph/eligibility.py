@@ -333,7 +333,9 @@ def _reference(product: str | None) -> str | None:
     if product is None:
         return None
     if not product.strip():
-        raise RequestError("an empty text is no product", code="BAD_USER_INPUT", place="product")
+        raise RequestError(
+            "an empty text is no product", code="BAD_USER_INPUT", place="product", allowed=("length >= 1",)
+        )
     try:
         opened = open_record_id(product)
     except RequestError:  # not a global id, so the source's own reference

@@ -4,6 +4,7 @@ Whoever is on the phone is told apart by a question: what they answer goes back 
 with what the CRM holds at this moment. Candidates stay masked until one is left.
 """
 
+from collections.abc import Mapping, Sequence
 from datetime import date
 from enum import StrEnum
 from typing import Any
@@ -89,6 +90,14 @@ PLACES = {
     MatchKind.NAME_POSTCODE_BIRTH_DATE: "by.person",
 }
 
+# How a value that identifies is written, where that is not free.
+FORMATS: Mapping[MatchKind, Sequence[str]] = {
+    MatchKind.PHONE: ("+31201234567",),
+    MatchKind.EMAIL: ("name@example.org",),
+    MatchKind.CUSTOMER_NUMBER: (),
+    MatchKind.NAME_POSTCODE_BIRTH_DATE: (),
+}
+
 NOBODY = IdentifyResult(outcome=IdentifyOutcome.NONE, customer=None, candidates=[])
 
 
@@ -101,7 +110,8 @@ async def identify(roots: Roots, by: IdentifyInput) -> IdentifyResult:
     try:
         found = await roots.by_match_key(kind, value)
     except RequestError as error:
-        raise RequestError(str(error), code=error.reason, status=error.status, place=PLACES[kind]) from error
+        place, allowed = PLACES[kind], FORMATS[kind]
+        raise RequestError(str(error), code=error.reason, status=error.status, place=place, allowed=allowed) from error
     if len(found) > MOST_CANDIDATES:
         return NOBODY
     if len(found) > 1 or (found and by.verification):
@@ -125,7 +135,8 @@ def _question(by: IdentifyInput) -> tuple[MatchKind, str]:
     }
     asked = [(kind, value) for kind, value in given.items() if value]
     if len(asked) != 1:
-        raise RequestError("identify takes exactly one of its first four members", code="BAD_USER_INPUT", place="by")
+        allowed = [place.removeprefix("by.") for place in PLACES.values()]
+        raise RequestError("not one of the ways to identify", code="BAD_USER_INPUT", place="by", allowed=allowed)
     return asked[0]
 
 

@@ -115,7 +115,8 @@ def fields_of(view: str | None, moment: Moment) -> Mapping[ProfileField, int]:
         return dict.fromkeys(FIELDS, 1)
     found = moment.settings.views.get(view)
     if found is None:
-        raise RequestError("there is no such view", code="BAD_USER_INPUT", place="view")
+        allowed = sorted(moment.settings.views)
+        raise RequestError("there is no such view", code="BAD_USER_INPUT", place="view", allowed=allowed)
     return found.fields
 
 

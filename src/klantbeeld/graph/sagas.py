@@ -187,4 +187,7 @@ async def _given(roots: Roots, saga: Saga, values: Mapping[str, str], customer: 
     try:
         return msgspec.convert(found, saga.given, strict=False)
     except msgspec.ValidationError as error:
-        raise RequestError("what the saga is given does not fit it", code="BAD_USER_INPUT", place="values") from error
+        allowed = tuple(get_type_hints(saga.given))
+        raise RequestError(
+            "not what the saga is given", code="BAD_USER_INPUT", place="values", allowed=allowed
+        ) from error
