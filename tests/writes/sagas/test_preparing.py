@@ -41,7 +41,7 @@ class Owner(MemorySource):
     """An owner that compares versions.
 
     Somebody else does what is `meanwhile` before an act, and what is `between_reads` after a read, one a time. It is so
-    slow that the owner `faster` is read first.
+    slow that the owner `faster` is read first. Where it `has_too_much`, what is read of it is never all.
     """
 
     mail: str | None = OLD
@@ -49,6 +49,7 @@ class Owner(MemorySource):
     meanwhile: list[Callable[[], None]] = field(default_factory=list)
     between_reads: list[Callable[[], None]] = field(default_factory=list)
     faster: MemorySource | None = None
+    has_too_much: bool = False
 
     def takes(self, mail: str | None) -> None:
         self.mail, self.number = mail, self.number + 1
@@ -62,6 +63,7 @@ class Owner(MemorySource):
 
     def answer(self, question: Question) -> Outcome:
         found = super().answer(question)
+        found.complete = not self.has_too_much
         if self.between_reads:
             self.between_reads.pop(0)()
         return found
@@ -143,6 +145,13 @@ async def test_what_was_there_is_put_back(transactions: MemoryTransactions) -> N
     house.billing.refuses = "rejected"
     assert (await house.change()).status is WriteStatus.COMPENSATED
     assert house.crm.mail == OLD
+
+
+async def test_over_what_cannot_be_read_whole_nothing_is_written(transactions: MemoryTransactions) -> None:
+    house = House(transactions)
+    house.crm.has_too_much = True
+    assert (await house.change()).status is WriteStatus.NOT_APPLIED
+    assert (sent(house.crm), sent(house.billing)) == ([], [])
 
 
 async def test_what_somebody_wrote_between_look_and_write_is_put_back(transactions: MemoryTransactions) -> None:

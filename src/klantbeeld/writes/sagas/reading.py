@@ -45,6 +45,8 @@ async def read_together(
         outcome = await source.ask(question, context if context.fresh else replace(context, fresh=True))
         if outcome.problem is not None:
             raise unsent(outcome.problem)
+        if not outcome.complete:  # what is put back, or found by, would lack what was not read
+            raise SourceInvalid("there is more than can be read for a write", sent=False)
         found |= {capability: outcome.records.get(capability, {}).get(key, ()) for capability in asked}
     return found
 
