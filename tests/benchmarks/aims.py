@@ -1,10 +1,13 @@
 """The aims, and the figures that they are held against."""
 
 import statistics
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from tests.benchmarks.compare import Figures, ratios
+
+# CPU microseconds a request, by round, of what was measured without sockets.
+Replayed = Mapping[str, Sequence[float]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +45,13 @@ def verdicts(results: Mapping[str, Figures]) -> Iterator[Verdict]:
     if {"q3-50", "q3-500"} <= results.keys():
         few, many = (median("all-on", "cpu_ms")(results[part]) for part in ("q3-50", "q3-500"))
         yield Verdict("Q3, cost of each of 500, of each of 50", many / 500 / (few / 50), 1.2)
+
+
+def shipped_verdicts(replays: Mapping[str, Replayed]) -> Iterator[Verdict]:
+    """Hold the shipped connectors against the plain ones, round by round."""
+    if found := replays.get("shipped"):
+        ratios_found = [one / other for one, other in zip(found["shipped"], found["plain"], strict=True)]
+        yield Verdict("Q1 through the shipped connectors, of the plain ones", statistics.median(ratios_found), 2)
 
 
 def of(name: str, reference: str) -> Callable[[Figures], float]:

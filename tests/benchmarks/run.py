@@ -20,13 +20,17 @@ import uvloop
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from tests.benchmarks import growth, layers, page, shipped
-from tests.benchmarks.aims import verdicts
+from tests.benchmarks.aims import Replayed, shipped_verdicts, verdicts
 from tests.benchmarks.compare import Figures, Load, as_json, compare, say
 from tests.benchmarks.deployment import Deployment, deploy
 from tests.benchmarks.prepare import Unprepared, has_node, prepare
 from tests.benchmarks.rows import ALL, COMPARISONS, NODE, ROOT, Comparison, row_of
 
-REPLAYED = ("layers", "shipped", "growth")
+REPLAYED = {
+    "layers": "Layers of Q1, without sockets",
+    "shipped": "Q1 through the shipped connectors, without sockets",
+    "growth": "Growth, without sockets",
+}
 
 
 def main() -> None:
@@ -43,15 +47,17 @@ def main() -> None:
     parts = asked.only.split(",") if asked.only else [*COMPARISONS, *REPLAYED]
     load = Load(seconds=asked.seconds, rounds=asked.rounds, warm_up=asked.warm_up)
     written = [page.machine()]
-    results = {}
+    results: dict[str, Figures] = {}
+    replays: dict[str, Replayed] = {}
     for part in parts:
         if part in COMPARISONS:
             results[part] = run(COMPARISONS[part], deployment, load, asked.rows)
             written.append(page.compared(COMPARISONS[part], results[part]))
         else:
-            written.append(replayed(part, folder, asked.rounds))
+            replays[part] = replayed(part, folder, asked.rounds)
+            written.append(page.replayed(REPLAYED[part], replays[part]))
         say(f"\n{written[-1]}")
-    written.insert(1, page.aims(list(verdicts(results))))
+    written.insert(1, page.aims([*verdicts(results), *shipped_verdicts(replays)]))
     say(f"\n{written[1]}")
     if asked.json:
         asked.json.write_text(json.dumps({part: as_json(figures) for part, figures in results.items()}, indent=1))
@@ -67,15 +73,11 @@ def run(comparison: Comparison, deployment: Deployment, load: Load, only: str | 
     return compare(comparison.query, rows, deployment.folder, replace(load, **comparison.load))
 
 
-def replayed(part: str, folder: Path, rounds: int) -> str:
-    """Run a part that needs no sockets; returns its table."""
+def replayed(part: str, folder: Path, rounds: int) -> Replayed:
+    """Run a part that needs no sockets."""
     if part == "layers":
-        return page.replayed("Layers of Q1, without sockets", uvloop.run(layers.measure(folder, rounds=rounds)))
-    if part == "shipped":
-        return page.replayed(
-            "Q1 through the shipped connectors, without sockets", uvloop.run(shipped.measure(rounds=rounds))
-        )
-    return page.replayed("Growth, without sockets", uvloop.run(growth.measure(rounds=rounds)))
+        return uvloop.run(layers.measure(folder, rounds=rounds))
+    return uvloop.run(shipped.measure(rounds=rounds) if part == "shipped" else growth.measure(rounds=rounds))
 
 
 def _asked() -> argparse.Namespace:
