@@ -4,13 +4,14 @@ Each field's description is its documentation (`docs/configuration.md` is genera
 environment variables or files, never in the settings file, and are never printed.
 """
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationInfo, model_validator
 
 from klantbeeld.settings_saga import SagaSettings
-from klantbeeld.settings_section import Bilingual, Seconds, Secret, Section
+from klantbeeld.settings_section import Bilingual, Seconds, Secret, Section, hold
 from klantbeeld.settings_serving import DoorSettings, StoppingSettings, TracesSettings
 from klantbeeld.settings_sharing import CacheSettings, ChangesSettings, RedisSettings
 from klantbeeld.settings_source import RetrySettings, SourceSettings
@@ -235,16 +236,19 @@ class AccessSettings(Section):
     """The audit trail."""
 
     @model_validator(mode="after")
-    def _names_are_known(self) -> Self:
+    def _names_are_known(self, info: ValidationInfo) -> Self:
+        hold(info, self._unknown_names())
+        return self
+
+    def _unknown_names(self) -> Iterator[str]:
         for name, client in self.classes.items():
             if unknown := set(client.purposes) - set(self.purposes):
-                raise ValueError(f"classes.{name}.purposes: {sorted(unknown)} not among access.purposes")
+                yield f"classes.{name}.purposes: {sorted(unknown)} not among access.purposes"
         for issuer in self.issuers:
             if unknown := set(issuer.classes) - set(self.classes):
-                raise ValueError(f"issuers: classes of {issuer.issuer}: {sorted(unknown)} not among access.classes")
+                yield f"issuers: classes of {issuer.issuer}: {sorted(unknown)} not among access.classes"
         if len({issuer.issuer for issuer in self.issuers}) < len(self.issuers):
-            raise ValueError("issuers: an issuer is named twice")
-        return self
+            yield "issuers: an issuer is named twice"
 
 
 class StoreSettings(Section):
@@ -360,10 +364,9 @@ class Settings(Section):
     """Time zone (IANA) of the organisation, by which due dates and ages are counted."""
 
     @model_validator(mode="after")
-    def _deadlines_are_bounded(self) -> Self:
+    def _deadlines_are_bounded(self, info: ValidationInfo) -> Self:
         most = self.gateway.max_deadline
-        if over := sorted(name for name, one in self.access.classes.items() if one.deadline > most):
-            raise ValueError(
-                f"access.classes: the deadline of {', '.join(over)} is above gateway.max_deadline, {most:g} s"
-            )
+        over = sorted(name for name, one in self.access.classes.items() if one.deadline > most)
+        said = f"access.classes: the deadline of {', '.join(over)} is above gateway.max_deadline, {most:g} s"
+        hold(info, [said] if over else [])
         return self

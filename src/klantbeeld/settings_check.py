@@ -54,15 +54,31 @@ def check(
 
 def _keys(checked: Checked) -> Iterator[Finding]:
     """Keys of ours have to be there and long enough to be no guess."""
-    identity, trail = checked.settings.identity, checked.settings.access.trail
+    identity, trail, writes = checked.settings.identity, checked.settings.access.trail, checked.settings.writes
     named = {
         "identity.match_key": identity.match_key,
         "identity.previous_match_key": identity.previous_match_key,
         "access.trail.key": trail.key,
+        "writes.events.secret": writes.events.secret if writes.events else None,
+        **{f"writes.sagas.engines.{name}.secret": engine.secret for name, engine in writes.sagas.engines.items()},
     }
     for where, secret in named.items():
         if secret is not None:
             yield from _key(secret, checked.environ, where)
+    if identity.previous_match_key is not None and _same(
+        identity.match_key, identity.previous_match_key, checked.environ
+    ):
+        where, mend = "identity.previous_match_key", "Remove it, or put the older key here"
+        yield Finding(where, "is the same key as identity.match_key", mend)
+
+
+def _same(one: Secret, other: Secret, environ: Mapping[str, str]) -> bool:
+    """Say whether two secrets that can be read are one."""
+    try:
+        values = [read_secret(secret, environ, where="").get_secret_value() for secret in (one, other)]
+    except ConfigurationError:  # which is found for itself
+        return False
+    return values[0] == values[1]
 
 
 def _key(secret: Secret, environ: Mapping[str, str], where: str) -> Iterator[Finding]:
@@ -193,11 +209,11 @@ def _files(checked: Checked) -> Iterator[Finding]:
 
 def _store(checked: Checked) -> Iterator[Finding]:
     scheme, _, rest = checked.settings.store.url.partition("://")
-    if scheme == "sqlite":
+    if scheme == "sqlite" and rest.startswith("/") and "?" not in rest:  # otherwise it names no file at all
         yield from _writable("store.url", Path(rest.removeprefix("/")))
-    elif scheme not in {"postgresql", "postgres"}:
+    elif scheme not in {"sqlite", "postgresql", "postgres"}:
         yield Finding("store.url", f"`{scheme}` is no store", "Write sqlite:///PATH or postgresql://HOST/DATABASE")
-    elif find_spec("asyncpg") is None:
+    elif scheme != "sqlite" and find_spec("asyncpg") is None:
         mend = "Install it with: pip install 'klantbeeld[postgresql]'"
         yield Finding("store.url", "the driver of PostgreSQL is not installed", mend)
 

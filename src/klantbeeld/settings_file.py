@@ -15,6 +15,7 @@ from types import UnionType
 from typing import Any, Union, cast, get_args, get_origin
 
 from pydantic import BaseModel, SecretStr, ValidationError
+from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from klantbeeld.errors import ConfigurationError
@@ -61,12 +62,12 @@ def load_settings(path: Path | None, environ: Mapping[str, str]) -> Settings:
 
     Raises ConfigurationError, once, with every problem found.
     """
-    given, findings = _read(path, environ)
+    given, findings = read(path, environ)
     try:
         settings = Settings.model_validate(given.tree)
     except ValidationError as error:
         told = {finding.where for finding in findings}
-        findings += [finding for finding in _explain(error, given) if finding.where not in told]
+        findings += [finding for finding in explain(error, given).values() if finding.where not in told]
     else:
         if not findings:
             return settings
@@ -75,7 +76,7 @@ def load_settings(path: Path | None, environ: Mapping[str, str]) -> Settings:
 
 def given_in(path: Path | None, environ: Mapping[str, str]) -> Given:
     """Say what file and environment give and where, for whoever found something wrong with settings that load."""
-    return _read(path, environ)[0]
+    return read(path, environ)[0]
 
 
 def read_secret(secret: Secret, environ: Mapping[str, str], *, where: str) -> SecretStr:
@@ -124,7 +125,11 @@ def closest(name: str, known: Iterable[str], *, none: str = "Nothing is known he
     return f"Known here: {', '.join(names)}" if names else none
 
 
-def _read(path: Path | None, environ: Mapping[str, str]) -> tuple[Given, list[Finding]]:
+def read(path: Path | None, environ: Mapping[str, str]) -> tuple[Given, list[Finding]]:
+    """Read file and environment, with what is wrong before anybody knows what the settings mean.
+
+    Raises ConfigurationError for a file that cannot be read or is not TOML.
+    """
     tree: dict[str, Any] = {}
     places: dict[Key, str] = {}
     file = "the environment" if path is None else str(path)
@@ -224,7 +229,8 @@ def _variable(key: Key) -> str:
     return PREFIX + "__".join(str(part).upper().replace("-", "_") for part in key)
 
 
-def _explain(error: ValidationError, given: Given) -> list[Finding]:
+def explain(error: ValidationError, given: Given) -> dict[Key, Finding]:
+    """Say what is wrong with settings that do not fit the model, by key."""
     located = [(_key_of(detail, given.tree), detail) for detail in error.errors(include_url=False)]
     keys = {key for key, _ in located}
     findings: dict[Key, Finding] = {}
@@ -232,7 +238,7 @@ def _explain(error: ValidationError, given: Given) -> list[Finding]:
         # Where two types are possible, pydantic reports each; the one that got further tells more.
         if not any(len(other) > len(key) and other[: len(key)] == key for other in keys):
             findings.setdefault(key, _finding(key, detail, given))
-    return list(findings.values())
+    return findings
 
 
 def _key_of(detail: ErrorDetails, tree: Mapping[str, Any]) -> Key:
@@ -263,11 +269,14 @@ def _finding(key: Key, detail: ErrorDetails, given: Given) -> Finding:
 def _description(key: Key) -> str:
     if not key:  # it is wrong between sections, and names them itself
         return ""
-    for arm in _arms(_type_at(key[:-1])):
-        field = getattr(arm, "model_fields", {}).get(key[-1])
-        if field is not None and field.description:
-            return str(field.description)
-    return ""
+    field = field_at(key)
+    return str(field.description or "") if field is not None else ""
+
+
+def field_at(key: Key) -> FieldInfo | None:
+    """Give the declaration of the setting `key`; None where there is none, as for an entry of a table of names."""
+    fields = (getattr(arm, "model_fields", {}).get(key[-1]) for arm in _arms(_type_at(key[:-1])))
+    return next((field for field in fields if field is not None), None)
 
 
 def _type_at(key: Key) -> Any:

@@ -2,9 +2,9 @@
 
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationInfo, model_validator
 
-from klantbeeld.settings_section import Bilingual, Seconds, Secret, Section
+from klantbeeld.settings_section import Bilingual, Seconds, Secret, Section, hold
 
 DAY = 86_400
 TASK_SCOPE = "tasks:work"
@@ -89,8 +89,7 @@ class SagaSettings(Section):
     """External workflow engines by name."""
 
     @model_validator(mode="after")
-    def _engines_are_known(self) -> Self:
-        named = {hook.engine for hook in self.hooks if hook.engine}
-        if unknown := named - set(self.engines):
-            raise ValueError(f"hooks: {sorted(unknown)} not among engines")
+    def _engines_are_known(self, info: ValidationInfo) -> Self:
+        unknown = {hook.engine for hook in self.hooks if hook.engine} - set(self.engines)
+        hold(info, [f"hooks: {sorted(unknown)} not among engines"] if unknown else [])
         return self

@@ -1,15 +1,26 @@
 """What all sections of the settings share, and the shapes that several of them use."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Final, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, model_validator
 
 PASSWORD_IN_URL = re.compile(r"://[^/@\s]*:[^/@\s]+@")
 
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+
+FIELDS_ALONE: Final = "fields alone"
+"""Context of a validation that leaves out what is wrong between fields."""
+
+
+def hold(info: ValidationInfo, problems: Iterable[str]) -> None:
+    """Raise ValueError with all that is wrong between the fields of a section, unless fields are looked at alone."""
+    found = list(problems)
+    if found and info.context != FIELDS_ALONE:
+        raise ValueError("; ".join(found))
 
 
 class Section(BaseModel):

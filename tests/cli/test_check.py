@@ -8,6 +8,7 @@ import pytest
 from klantbeeld.cli.check import sound_settings
 from klantbeeld.cli.listening import listen, port_of
 from klantbeeld.errors import ConfigurationError
+from klantbeeld.settings_source import SourceSettings
 
 from .conftest import Klantbeeld
 
@@ -114,6 +115,92 @@ def test_a_connector_that_is_broken_says_why(klantbeeld: Klantbeeld, file: Path,
     done = klantbeeld("check", "-c", file)
     assert "sources.stripe.connector" in done.out
     assert str(folder / "connector.toml") in done.out
+
+
+def test_what_does_not_fit_the_model_hides_nothing_else(klantbeeld: Klantbeeld, file: Path, change: Change) -> None:
+    change("[sources.stripe]", "[sources.stripe]\nprot = 1")
+    change('connector = "stripe"\n', "")
+    change('connector = "zendesk"', 'connector = "zendisk"\nca_bundle = "nowhere.pem"')
+    change("tenant_id =", "tenantid =")
+    change("secrets/match_key", "secrets/none")
+    change('language = "nl"', 'language = "fr"\ntime_zone = "Europe/Amsterdm"')
+    done = klantbeeld("check", "-c", file)
+    assert done.code == 2
+    assert done.err == "9 to mend; nothing starts until then.\n"
+    assert {line.partition(": ")[0].rpartition(", ")[2] for line in done.out.splitlines()} == {
+        "language",
+        "sources.stripe.prot",
+        "sources.stripe.connector",
+        "identity.match_key",
+        "sources.dataverse.options.tenantid",
+        "sources.dataverse.options.tenant_id",
+        "sources.zendesk.ca_bundle",
+        "sources.zendesk.connector",
+        "time_zone",
+    }
+
+
+def test_of_what_is_missing_altogether_only_that_is_said(klantbeeld: Klantbeeld, file: Path) -> None:
+    file.write_text(file.read_text(encoding="utf-8") + "\n[sources.other]\n", encoding="utf-8")
+    done = klantbeeld("check", "-c", file)
+    assert {line.partition("sources.other.")[2] for line in done.out.splitlines()} == {
+        f"{name}: is missing. Add it: {SourceSettings.model_fields[name].description}"
+        for name in SourceSettings.model_fields
+        if SourceSettings.model_fields[name].is_required()
+    }
+
+
+@pytest.mark.parametrize(
+    ("changed", "where", "said"),
+    [
+        (("klantbeeld.sqlite", "klantbeeld.sqlite?mode=ro"), "store.url", "names no file"),
+        (
+            ('connector = "stripe"', 'connector = "stripe"\nfeed.secrets = { sihning = { env = "PATH" } }'),
+            "sources.stripe.feed.secrets.sihning",
+            "It takes: endpoint_secret",
+        ),
+        (
+            ('connector = "stripe"', 'connector = "stripe"\nca_bundle = "klantbeeld.toml"'),
+            "sources.stripe.ca_bundle",
+            "no certificates to trust could be read",
+        ),
+        (
+            ('connector = "stripe"', 'connector = "stripe"\nclient_certificate = "none.pem"'),
+            "sources.stripe.client_certificate",
+            "the client certificate could not be read",
+        ),
+        (
+            ("[identity]", '[writes.sagas]\ndeclared = ["nowhere.sagas:ONE"]\n[identity]'),
+            "writes.sagas.declared",
+            "nowhere.sagas:ONE cannot be imported",
+        ),
+        (
+            ("[identity]", '[writes.events]\nurl = "https://x.example"\nsecret = { env = "NONE" }\n[identity]'),
+            "writes.events.secret",
+            "the environment variable NONE is not set",
+        ),
+    ],
+)
+def test_what_would_be_refused_when_it_is_opened_is_found_before(
+    klantbeeld: Klantbeeld, file: Path, change: Change, changed: tuple[str, str], *, where: str, said: str
+) -> None:
+    change(*changed)
+    (file.parent.parent / "klantbeeld.toml").write_text("no certificate", encoding="utf-8")
+    done = klantbeeld("check", "-c", file)
+    assert done.code == 2
+    (found,) = (line for line in done.out.splitlines() if line.startswith("wrong"))
+    assert f", {where}: " in found
+    assert said in found
+
+
+def test_a_key_set_that_is_none_is_advice_since_it_is_read_again(
+    klantbeeld: Klantbeeld, file: Path, change: Change
+) -> None:
+    change("jwks.json", "secrets/match_key")
+    done = klantbeeld("check", "-c", file)
+    assert done.code == 0
+    (found,) = (line for line in done.out.splitlines() if line.startswith("advice"))
+    assert "access.issuers.0.jwks_file: " in found
 
 
 def test_serve_is_refused_everything_in_one_message(file: Path, change: Change) -> None:

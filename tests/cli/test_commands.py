@@ -41,7 +41,7 @@ def test_bad_configuration_is_one_message_on_standard_error_and_leaves_with_2(
     klantbeeld: Klantbeeld, tmp_path: Path
 ) -> None:
     (tmp_path / "klantbeeld.toml").write_text("[gateway]\nporrt = 1\n", encoding="utf-8")
-    done = klantbeeld("check")
+    done = klantbeeld("operations", "list")
     assert (done.code, done.out) == (2, "")
     assert done.err == "Error: klantbeeld.toml, line 2, gateway.porrt: unknown key. Did you mean `port`?\n"
 

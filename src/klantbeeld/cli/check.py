@@ -7,8 +7,9 @@ from pathlib import Path
 
 from rich.text import Text
 
+from klantbeeld.cli.check_opening import refusals_of
 from klantbeeld.cli.check_redis import persistence_of
-from klantbeeld.cli.opened import file_of, settings_of
+from klantbeeld.cli.opened import file_of, remark_if_there_are_none
 from klantbeeld.cli.terminal import remarks, results
 from klantbeeld.errors import ConfigurationError
 from klantbeeld.registry import LoadedConnector, load_connectors
@@ -17,6 +18,7 @@ from klantbeeld.settings import Settings
 from klantbeeld.settings_check import ConnectorFacts
 from klantbeeld.settings_check import check as check_settings
 from klantbeeld.settings_file import Finding, as_error, closest, given_in
+from klantbeeld.settings_part import settings_in_part
 from klantbeeld.toml_lines import Key
 
 # Acts on a record, which go to the source that has it.
@@ -34,15 +36,14 @@ OF_RECORDS = frozenset(
 
 def check(config: Path | None) -> int:
     """Print what is found; 2 if the gateway would not start, 0 otherwise. Raises ConfigurationError."""
-    settings = settings_of(config)
-    findings = findings_of(settings, os.environ, file=file_of(config))
+    settings, findings = _looked_at(config)
     console = results()
     for finding in findings:
         label, style = ("wrong", "bold red") if finding.stops else ("advice", "yellow")
         console.print(Text.assemble((f"{label:7}", style), (finding.where, "bold"), f": {finding.problem}. "), end="")
         console.print(finding.mend, markup=False)
     stopping = sum(finding.stops for finding in findings)
-    if stopping:
+    if settings is None or stopping:
         remarks().print(f"{stopping} to mend; nothing starts until then.")
         return 2
     console.print(f"Ready to serve: {_summary(settings)}.")
@@ -57,41 +58,50 @@ def sound_settings(
     Host and port go before the file's; where it `listens` already nobody looks whether the port is free. Raises
     ConfigurationError, once, with everything that stops it.
     """
-    settings = settings_of(config)
     given = {name: value for name, value in {"host": host, "port": port}.items() if value is not None}
-    settings = settings.model_copy(update={"gateway": settings.gateway.model_copy(update=given)})
-    file = file_of(config)
-    findings = findings_of(settings, os.environ, file=file, without=frozenset({"gateway.port"} if listens else ()))
-    if stopping := [finding for finding in findings if finding.stops]:
-        raise as_error(stopping, file=str(file or "the environment"))
+    settings, findings = _looked_at(config, given, without=frozenset({"gateway.port"} if listens else ()))
+    stopping = [finding for finding in findings if finding.stops]
+    if settings is None or stopping:
+        raise as_error(stopping, file=str(file_of(config) or "the environment"))
     return settings, findings
 
 
-def findings_of(
-    settings: Settings, environ: Mapping[str, str], *, file: Path | None, without: frozenset[str] = frozenset()
-) -> list[Finding]:
-    """Find all that is wrong with settings that are well formed, except `without`.
+def _looked_at(
+    config: Path | None, given: Mapping[str, object] | None = None, *, without: frozenset[str] = frozenset()
+) -> tuple[Settings | None, list[Finding]]:
+    """Find all that is wrong with settings: what does not fit the model, and as far as that lets see, all the rest."""
+    remark_if_there_are_none(config)
+    file = file_of(config)
+    part = settings_in_part(file, os.environ)
+    if part.settings is None:
+        return None, part.findings
+    gateway = part.settings.gateway.model_copy(update=given)
+    settings = part.settings.model_copy(update={"gateway": gateway})
+    found = (one for one in _findings_of(settings, os.environ) if one.where not in without)
+    places = given_in(file, os.environ)
+    rest = [
+        replace(finding, where=places.place(key)) for finding in found if part.speaks_of(key := _key(finding.where))
+    ]
+    return settings, part.findings + rest
 
-    Asks no source, only the cache's server if any.
-    """
+
+def _findings_of(settings: Settings, environ: Mapping[str, str]) -> list[Finding]:
+    """Find what is wrong with settings that fit the model; asks no source, only the cache's server if any."""
     loaded, broken = _connectors_of(settings)
     facts = {name: _facts(connector) for name, connector in loaded.items()}
     found = [
         *check_settings(settings, environ, connectors=facts),
         *_owners(settings, loaded),
+        *refusals_of(settings, loaded),
         *persistence_of(settings),
     ]
-    told = [broken.get(finding.where, finding) for finding in found if finding.where not in without]
-    given = given_in(file, environ)
-    return [replace(finding, where=given.place(_key(finding.where))) for finding in told]
+    return [broken.get(finding.where, finding) for finding in found]
 
 
 def _connectors_of(settings: Settings) -> tuple[dict[str, LoadedConnector], dict[str, Finding]]:
     """Load the connectors in use, and say why one cannot be, by the setting that names it."""
-    try:
-        connectors = load_connectors(settings.connector_folders)
-    except ConfigurationError:  # a folder that is none, which the checks find too
-        connectors = load_connectors()
+    # A folder that is none is found by the other checks.
+    connectors = load_connectors([folder for folder in settings.connector_folders if folder.is_dir()])
     loaded, broken = {}, {}
     for name, source in settings.sources.items():
         try:

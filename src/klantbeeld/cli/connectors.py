@@ -16,7 +16,7 @@ from rich.text import Text
 
 from klantbeeld.cli.drift import Change
 from klantbeeld.cli.example_check import Verdict, check_examples, check_live
-from klantbeeld.cli.opened import file_of, is_without_settings, say_that_there_are_none, settings_of
+from klantbeeld.cli.opened import file_of, remark_if_there_are_none, settings_of
 from klantbeeld.cli.terminal import remarks, results, show, table_of
 from klantbeeld.errors import ConfigurationError, SourceError
 from klantbeeld.registry import LoadedConnector, load_connectors
@@ -72,8 +72,7 @@ def _loaded(config: Path | None, name: str) -> LoadedConnector:
     try:
         return load_connectors(_folders(config)).load(name)
     except ConfigurationError:
-        if is_without_settings(config):  # which would have named the folder where it lies
-            say_that_there_are_none()
+        remark_if_there_are_none(config)  # they would have named the folder where it lies
         raise
 
 

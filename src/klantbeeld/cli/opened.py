@@ -17,16 +17,11 @@ def file_of(config: Path | None) -> Path | None:
 
 def settings_of(config: Path | None) -> Settings:
     """Load the settings, and say so where there are none; raises ConfigurationError."""
-    if is_without_settings(config):
-        say_that_there_are_none()
+    remark_if_there_are_none(config)
     return load_settings(file_of(config), os.environ)
 
 
-def is_without_settings(config: Path | None) -> bool:
-    """Tell whether neither a file nor the environment sets anything, which is seldom meant."""
-    return file_of(config) is None and not any(name.startswith(PREFIX) for name in os.environ)
-
-
-def say_that_there_are_none() -> None:
-    """Remark where settings were looked for."""
-    remarks().print(f"There is no {HERE} in this folder; name the settings file with --config.", markup=False)
+def remark_if_there_are_none(config: Path | None) -> None:
+    """Say where settings were looked for, if neither a file nor the environment sets anything: that is seldom meant."""
+    if file_of(config) is None and not any(name.startswith(PREFIX) for name in os.environ):
+        remarks().print(f"There is no {HERE} in this folder; name the settings file with --config.", markup=False)
