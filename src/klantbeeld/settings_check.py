@@ -106,6 +106,15 @@ def _issuers(checked: Checked) -> Iterator[Finding]:
             yield from _readable(f"access.issuers.{index}.jwks_file", issuer.jwks_file)
 
 
+def _deadlines(checked: Checked) -> Iterator[Finding]:
+    """See that no class may take longer than any request may."""
+    most = checked.settings.gateway.max_deadline
+    for name, client in checked.settings.access.classes.items():
+        if client.deadline > most:
+            mend = "Shorten it, or raise the other"
+            yield Finding(f"access.classes.{name}.deadline", f"is above gateway.max_deadline, {most:g} s", mend)
+
+
 def _sources(checked: Checked) -> Iterator[Finding]:
     if not checked.settings.sources:
         mend = "Add the first system under [sources.NAME]"
@@ -282,6 +291,7 @@ def _writable(where: str, path: Path) -> Iterator[Finding]:
 CHECKS: tuple[Callable[[Checked], Iterator[Finding]], ...] = (
     _keys,
     _issuers,
+    _deadlines,
     _sources,
     _traces,
     _files,

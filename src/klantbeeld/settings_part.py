@@ -57,8 +57,10 @@ def settings_in_part(path: Path | None, environ: Mapping[str, str]) -> Part:
         try:
             settings = Settings.model_validate(looked_at.tree)
         except ValidationError as error:
-            between = explain(error, looked_at)  # and what is between a stand-in and something else is no fault
-            found |= {key: one for key, one in between.items() if not any(one[: len(key)] == key for one in wrong)}
+            for key, finding in explain(error, looked_at).items():
+                # What is between sections is found by the checks, and what is between stand-ins is no fault.
+                if key and not any(one[: len(key)] == key for one in wrong):
+                    found[key] = finding
     told = {finding.where for finding in findings}
     findings += [finding for finding in found.values() if finding.where not in told]
     return Part(settings, findings, frozenset(wrong))

@@ -29,6 +29,7 @@ def test_sound_settings_are_ready_to_serve(klantbeeld: Klantbeeld, file: Path) -
         (("secrets/zendesk_oauth_token", "nowhere"), "sources.zendesk.credentials.oauth_token", "Make it readable"),
         (('language = "nl"', 'time_zone = "Europe/Amsterdm"'), "time_zone", "Did you mean `Europe/Amsterdam`?"),
         (("secrets/match_key", "secrets/none"), "identity.match_key", "openssl rand"),
+        (("deadline = 5", "deadline = 50.0 #"), "access.classes.agent.deadline", "Shorten it"),
     ],
 )
 def test_what_is_wrong_is_named_with_file_line_key_and_mend(
