@@ -93,6 +93,12 @@ def test_what_comes_later_says_so(explain: Explain) -> None:
     assert "complaints, deferred" in said
 
 
+def test_an_operation_that_the_document_does_not_have_leaves_with_2(explain: Explain) -> None:
+    done = explain('query One { customer(id: "x") { id } } query Two { me { id } }', "--name", "Tow")
+    assert (done.code, done.out) == (2, "")
+    assert done.err == "Error: --name: the document has no operation `Tow`. Did you mean `Two`?\n"
+
+
 def test_what_is_put_off_is_not_counted_with_what_is_asked_at_once(explain: Explain) -> None:
     fields = (
         "party { fullName } ... @defer { invoices { nodes { number } } }"

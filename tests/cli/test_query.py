@@ -53,6 +53,15 @@ def test_errors_are_listed_and_leave_with_1(
 
 
 @respx.mock(using="httpx")
+def test_an_error_names_the_argument_that_is_to_be_mended(
+    klantbeeld: Klantbeeld, document: Path, respx_mock: respx.MockRouter
+) -> None:
+    error = {"message": "No.", "path": ["me"], "extensions": {"code": "BAD_USER_INPUT", "place": "first"}}
+    respx_mock.post(URL).mock(return_value=httpx.Response(200, json={"data": None, "errors": [error]}))
+    assert klantbeeld("query", document, "--url", URL).err == "me, first: BAD_USER_INPUT: No.\n"
+
+
+@respx.mock(using="httpx")
 def test_a_server_that_is_no_gateway_is_said_to_be_none(
     klantbeeld: Klantbeeld, document: Path, respx_mock: respx.MockRouter
 ) -> None:

@@ -182,6 +182,7 @@ async def test_of_several_operations_one_has_to_be_named(make: Make) -> None:
         with pytest.raises(RequestError) as caught:
             document.operation(name)
         assert (caught.value.reason, caught.value.place) == (code, "operationName")
+        assert caught.value.allowed == ["A", "B"]
     assert document.operation("B").name
 
 

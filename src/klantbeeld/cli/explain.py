@@ -113,6 +113,9 @@ def _operation(document: Document, name: str | None) -> str | None:
         raise ConfigurationError(
             "--name", f"the document has {len(document.operations)} operations", f"Name one of {names}"
         )
+    if name is not None and name not in document.operations:
+        problem = f"the document has no operation `{name}`"
+        raise ConfigurationError("--name", problem, closest(name, [each for each in document.operations if each]))
     document.operation(name)
     return name
 

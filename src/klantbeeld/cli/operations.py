@@ -46,7 +46,8 @@ def list_operations(config: Path | None, *, every: bool, first: int) -> int:
     if found:
         show(_operations(found))
     parked = sum(view.operation.parked for view in found)
-    remarks().print(f"{len(found)} operations, {parked} of them parked: only a person can settle those.")
+    count = "1 operation" if len(found) == 1 else f"{len(found)} operations"
+    remarks().print(f"{count}, {parked} of them parked" + (": only a person can settle those." if parked else "."))
     return 1 if parked else 0
 
 

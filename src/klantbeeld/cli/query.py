@@ -87,7 +87,8 @@ def _print(response: httpx.Response) -> int:
         console.file.write(json.dumps(answer, ensure_ascii=False, indent=2) + "\n")
     errors = answer.get("errors") or []
     for error in errors:
-        place = ".".join(map(str, error.get("path", ()))) or "the request"
-        code = error.get("extensions", {}).get("code", "no code")
-        notes.print(f"{place}: {code}: {error.get('message', '')}", markup=False)
+        extensions = error.get("extensions", {})
+        path = ".".join(map(str, error.get("path", ()))) or "the request"
+        place = f"{path}, {extensions['place']}" if "place" in extensions else path
+        notes.print(f"{place}: {extensions.get('code', 'no code')}: {error.get('message', '')}", markup=False)
     return 1 if errors or response.is_error else 0

@@ -84,10 +84,11 @@ class Document:
         """
         if name is None and len(self.operations) == 1:
             return next(iter(self.operations.values()))
+        place, names = "operationName", [each for each in self.operations if each]
         if name is None and self.operations:
-            raise RequestError("which of the operations", code="OPERATION_NAME_MISSING", place="operationName")
+            raise RequestError("which of them", code="OPERATION_NAME_MISSING", place=place, allowed=names)
         if name is None or name not in self.operations:
-            raise RequestError("no such operation in the document", code="OPERATION_NOT_FOUND", place="operationName")
+            raise RequestError("no such operation", code="OPERATION_NOT_FOUND", place=place, allowed=names)
         return self.operations[name]
 
 

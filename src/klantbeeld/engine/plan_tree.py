@@ -132,7 +132,8 @@ def _scopes(plan: Plan, schema: GraphQLSchema) -> str:
             found.add(data.scope)
     if not found:
         return "nothing that is anybody's data is released"
-    return f"{len(plan.released)} fields are released, by {', '.join(sorted(found))}"
+    count = "1 field is" if len(plan.released) == 1 else f"{len(plan.released)} fields are"
+    return f"{count} released, by {', '.join(sorted(found))}"
 
 
 def _data(schema: GraphQLSchema, type_name: str, name: str) -> Data | None:
