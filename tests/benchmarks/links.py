@@ -53,7 +53,7 @@ class NoChain:
 
 def bare(source: Source) -> None:
     """Take the chain and the sharing of calls away from a source."""
-    source.chain = cast("Chain", NoChain(source._exchange, source.settings.timeout))
+    source.chain = cast("Chain", NoChain(source.exchange.make, source.settings.timeout))
     source._ask = source._answer
 
 

@@ -32,9 +32,9 @@ from klantbeeld.sdk.roles import Role
 from klantbeeld.settings import Bilingual, SourceSettings
 from klantbeeld.sources.chain import Chain
 from klantbeeld.sources.context import CallContext
+from klantbeeld.sources.conversation import Written
 from klantbeeld.sources.health import Health
 from klantbeeld.sources.questions import Outcome, Question, SourceState, state_of
-from klantbeeld.sources.source import Written
 from klantbeeld.sources.translation import NO_KEY
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)

@@ -17,7 +17,7 @@ from klantbeeld.sdk.mapping import Mapping
 from klantbeeld.sdk.records import Party, Record
 from klantbeeld.sdk.roles import COMPLAINTS
 from klantbeeld.sources.context import CallContext
-from klantbeeld.sources.source import Written
+from klantbeeld.sources.conversation import Written
 
 SOLVE = """mutation Solve($input: SolveComplaintInput!) { solveComplaint(input: $input) {
   status steps { source status code }

@@ -21,7 +21,7 @@ from klantbeeld.sources.context import CallContext
 from klantbeeld.sources.credentials import Credentials
 from klantbeeld.sources.questions import Outcome, Question, Subject
 from klantbeeld.sources.source import Source, loop_clock
-from klantbeeld.sources.transport import HttpxTransport
+from klantbeeld.sources.transport import HttpxTransport, Transport
 from klantbeeld.sources.wire import Limits, Origin
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -115,6 +115,8 @@ def shop(
     auth: Auth | None = None,
     changes: Changes | None = None,
     sharing: Sharing | None = None,
+    transport: Transport | None = None,
+    credentials: Credentials | None = None,
     now: Callable[[], datetime] = lambda: NOW,
     **settings: Any,
 ) -> Source:
@@ -127,8 +129,9 @@ def shop(
         connector=made,
         roles=frozenset({"BILLING"}),
         categories=(),
-        transport=HttpxTransport(ORIGIN, limits, inner=httpx.MockTransport(handle)),
-        credentials=Credentials(auth or made.auth, {"token": "t0p"}, fetch_token=_no_token, clock=loop_clock),
+        transport=transport or HttpxTransport(ORIGIN, limits, inner=httpx.MockTransport(handle)),
+        credentials=credentials
+        or Credentials(auth or made.auth, {"token": "t0p"}, fetch_token=_no_token, clock=loop_clock),
         monotonic=loop_clock,
         now=now,
         changes=changes,

@@ -164,9 +164,7 @@ async def test_a_source_that_does_not_answer_in_time_is_timed_out() -> None:
         await asyncio.Event().wait()
         raise AssertionError
 
-    transport = httpx.MockTransport(hang)
-    source = shop(answering(b""))
-    source._transport = HttpxTransport(ORIGIN, inner=transport)
+    source = shop(answering(b""), transport=HttpxTransport(ORIGIN, inner=httpx.MockTransport(hang)))
     outcome = await source.ask(about("invoices", "c"), CallContext(loop_clock() + 0.02))
 
     assert (outcome.state, type(outcome.problem)) == (SourceState.TIMEOUT, SourceTimeout)
@@ -177,8 +175,7 @@ async def test_a_source_has_a_time_of_its_own_within_the_requests() -> None:
         await asyncio.Event().wait()
         raise AssertionError
 
-    source = shop(answering(b""), timeout=0.02)
-    source._transport = HttpxTransport(ORIGIN, inner=httpx.MockTransport(hang))
+    source = shop(answering(b""), timeout=0.02, transport=HttpxTransport(ORIGIN, inner=httpx.MockTransport(hang)))
     outcome = await source.ask(about("invoices", "c"), CallContext(loop_clock() + 600))
 
     assert outcome.state is SourceState.TIMEOUT
@@ -278,9 +275,9 @@ async def test_a_token_that_is_refused_is_fetched_anew_for_the_next_call(status:
         seen.append(request.headers["authorization"])
         return httpx.Response(status) if seen[-1] == "Bearer first" else httpx.Response(200, json={"data": bills(1)})
 
-    source = shop(handle, connector=Renewing({}))
     secrets = {"client_id": "i", "client_secret": "s"}
-    source._credentials = Credentials(Renewing({}).auth, secrets, fetch_token=fetch, clock=loop_clock)
+    credentials = Credentials(Renewing({}).auth, secrets, fetch_token=fetch, clock=loop_clock)
+    source = shop(handle, connector=Renewing({}), credentials=credentials)
     refused = await source.ask(about("invoices", "c"), soon())
     taken = await source.ask(about("invoices", "c"), soon())
 

@@ -19,7 +19,7 @@ from klantbeeld.sdk.records import Party
 from klantbeeld.sdk.roles import CRM
 from klantbeeld.sdk.words import Guard, WriteSafety
 from klantbeeld.sources.context import CallContext
-from klantbeeld.sources.source import Written
+from klantbeeld.sources.conversation import Written
 from klantbeeld.writes.intents import Intent
 from klantbeeld.writes.outcomes import WriteOutcome, WriteStatus
 from klantbeeld.writes.writer import Writer

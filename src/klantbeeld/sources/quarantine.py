@@ -20,9 +20,10 @@ from klantbeeld.sdk.roles import ROLES
 from klantbeeld.sdk.words import WriteSafety
 from klantbeeld.settings import SourceSettings
 from klantbeeld.sources.context import CallContext
+from klantbeeld.sources.conversation import Written
 from klantbeeld.sources.credentials import Credentials
 from klantbeeld.sources.questions import Outcome, Question, SourceState
-from klantbeeld.sources.source import Source, Written, loop_clock
+from klantbeeld.sources.source import Source, loop_clock
 
 NOTHING: RecordMapping[Any] = RecordMapping(Record, object, {})
 

@@ -5,13 +5,10 @@ with where it came from.
 """
 
 import time
-from collections.abc import Awaitable, Callable, Generator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 from datetime import datetime
-from functools import lru_cache
 from typing import Any, ClassVar
-
-import structlog
 
 from klantbeeld.errors import (
     BreakerOpen,
@@ -28,7 +25,6 @@ from klantbeeld.sdk.acts import Act
 from klantbeeld.sdk.calls import Ask, Call
 from klantbeeld.sdk.connector import Connector, Doing, Reading
 from klantbeeld.sdk.manifest import Remembers
-from klantbeeld.sdk.mapping import ALWAYS
 from klantbeeld.sdk.mapping import Mapping as RecordMapping
 from klantbeeld.sdk.replies import Reply
 from klantbeeld.sdk.words import Category
@@ -37,8 +33,10 @@ from klantbeeld.sources.cached import CachedReads, Sharing
 from klantbeeld.sources.chain import Chain
 from klantbeeld.sources.changes import Changes
 from klantbeeld.sources.context import CallContext
+from klantbeeld.sources.conversation import Conversation, Written, begun, broken, carried_through, written_by
 from klantbeeld.sources.credentials import Credentials
 from klantbeeld.sources.decode import Decoded, decode
+from klantbeeld.sources.exchange import Exchange
 from klantbeeld.sources.flights import AskSource, Flights, Proof
 from klantbeeld.sources.health import Health
 from klantbeeld.sources.questions import Outcome, Question, SourceState, state_of
@@ -67,28 +65,16 @@ OUTCOMES: Mapping[type[SourceError], CallOutcome] = {
 }
 
 Count = Callable[[CallOutcome, float], None]
-Conversation = Call[Any] | Generator[Call[Any], Reply, Call[Any]]
-
-log = structlog.get_logger(__name__)
 
 loop_clock = time.monotonic
 """The clock of all deadlines: asyncio's and uvloop's own, read without asking which loop runs."""
 
-WITHOUT_MEMBERS = frozenset(ALWAYS)
 FORGETS = Remembers()
 NOTHING = Decoded([], None)
 
 
 def uncounted(_outcome: CallOutcome, _seconds: float) -> None:
     """Count nothing; for a source outside an application."""
-
-
-@dataclass(frozen=True, slots=True)
-class Written:
-    """What an owner answered to a write: the id of the record and, where it gives one, the new version."""
-
-    record_id: str
-    version: str | None
 
 
 class Source:
@@ -128,10 +114,18 @@ class Source:
         self.health = Health()
         self.identity = credentials.identity
         self.wants_callers_token = credentials.wants_callers_token
+        self.exchange = Exchange(
+            name,
+            connector,
+            transport,
+            credentials,
+            monotonic=monotonic,
+            deadline_header=settings.deadline_header,
+        )
         self.chain = Chain(
             name,
             settings,
-            self._exchange,
+            self.exchange.make,
             clock=monotonic,
             ledger=ledger,
             quota_is_callers=credentials.wants_callers_token,
@@ -141,7 +135,6 @@ class Source:
         self._monotonic = monotonic
         self._now = now
         self._count = count
-        self._deadline_header = settings.deadline_header.encode() if settings.deadline_header else None
         self._translations: dict[tuple[tuple[str, frozenset[str]], ...], Translation] = {}
         self.flights = self._sharing_calls(changes)
         self._cached = self._keeping_answers(sharing)
@@ -201,8 +194,8 @@ class Source:
         except SourceError as problem:
             outcome = Outcome(state_of(problem), problem=_without_frames(problem))
         except Exception as error:  # noqa: BLE001 - a connector that breaks costs its own fields, and no others
-            broken = _broken(error, sent=True)
-            outcome = Outcome(state_of(broken), problem=broken)
+            invalid = broken(error, sent=True)
+            outcome = Outcome(state_of(invalid), problem=invalid)
         outcome.seconds = self._monotonic() - began
         self._note(outcome.seconds, outcome.problem)
         return outcome
@@ -213,8 +206,7 @@ class Source:
         began = self._monotonic()
         problem: SourceError | None = None
         try:
-            conversation = self._begin(name, act)
-            call, reply = await self._converse(conversation, context)
+            call, reply = await carried_through(begun(self.connector, name, act), self.chain, context)
             return self._written(doing.mapping, call, reply)
         except SourceError as error:
             problem = error
@@ -268,7 +260,7 @@ class Source:
         if isinstance(conversation, Call):
             call, reply = conversation, await self.chain.send(conversation, context)
         else:
-            call, reply = await self._converse(conversation, context)
+            call, reply = await carried_through(conversation, self.chain, context)
         decoded = NOTHING
         if reply.status not in call.absent:
             try:
@@ -288,96 +280,6 @@ class Source:
         self.chain.delivered(call)
         return written
 
-    def _begin(self, name: str, act: Act) -> Conversation:
-        try:
-            conversation: Conversation = getattr(self.connector, name)(act)
-        except SourceError as problem:
-            problem.sent = False
-            raise
-        except Exception as error:
-            raise _broken(error, sent=False) from error
-        return conversation
-
-    async def _converse(self, conversation: Conversation, context: CallContext) -> tuple[Call[Any], Reply]:
-        """Send a call, or carry a dialogue to its last call; returns that call and the reply to it.
-
-        An error speaks for the dialogue as a whole: it is `sent` if anything was that changes something, and once the
-        source did part of it no refusal proves that nothing was done.
-        """
-        reply: Reply | None = None
-        began = sending = False
-        try:
-            while True:
-                sending = False
-                call, is_last = _next_call(conversation, reply)
-                sending = call.sends
-                reply = await self.chain.send(call, context)
-                if is_last:
-                    return call, reply
-                self.chain.delivered(call)
-                began = began or sending
-        except SourceError as problem:
-            if began and isinstance(problem, SourceConflict | SourceRejected | SourceRefused):
-                raise SourceInvalid(f"a later step of a write: {problem.detail}") from problem
-            problem.sent = began or (sending and problem.sent)
-            raise
-        except Exception as error:
-            raise _broken(error, sent=began or sending) from error
-
-    async def _exchange(self, call: Call[Any], deadline: float, context: CallContext) -> Reply:
-        """Make one exchange, as the chain's attempt."""
-        if context.span is not None:
-            return await self._exchange_traced(call, deadline, context, context.span)
-        proven, credentials = call, self._credentials
-        if credentials.are_in_headers:
-            headers = credentials.at_hand()
-            if headers is None:
-                headers = await credentials.headers(deadline, context)
-            if call.headers:
-                headers = (*encoded(tuple(call.headers)), *headers)
-        else:
-            proven = await credentials.apply(call, deadline, context)
-            headers = encoded(tuple(proven.headers))
-        body = b""
-        if proven.form is not None or proven.json is not None:
-            body, media_type = proven.content()
-            headers = (*headers, (b"content-type", (media_type or "").encode()))
-        if self._deadline_header is not None:
-            left = max(int((deadline - self._monotonic()) * 1000), 0)
-            headers = (*headers, (self._deadline_header, str(left).encode()))
-        reply = await self._transport.exchange(proven.method, proven.target, headers, body, deadline=deadline)
-        if reply.status in proven.absent:
-            return reply
-        if problem := self.connector.problem(reply):
-            problem.status = reply.status
-            if isinstance(problem, SourceRefused):
-                self._credentials.forget_token(context)
-            raise problem
-        return reply
-
-    async def _exchange_traced(self, call: Call[Any], deadline: float, context: CallContext, parent: Span) -> Reply:
-        """Make one exchange as a span, which the source hears of (W3C trace context)."""
-        number = 1 + sum(one.name == "attempt" and one.parent_id == parent.span_id for one in parent.every)
-        span = parent.begin("attempt", source=self.name, method=call.method, attempt=number)
-        told = call.with_headers(("traceparent", span.traceparent()))
-        try:
-            reply = await self._exchange(told, deadline, replace(context, span=None))
-        except SourceError as problem:
-            span.end(failed=True, status=problem.status, code=problem.code)
-            raise
-        span.end(status=reply.status)
-        return reply
-
-
-def _next_call(conversation: Conversation, reply: Reply | None) -> tuple[Call[Any], bool]:
-    """Return what is to be sent after a reply, and whether it is the last."""
-    if isinstance(conversation, Call):
-        return conversation, True
-    try:
-        return (next(conversation) if reply is None else conversation.send(reply)), False
-    except StopIteration as end:
-        return end.value, True
-
 
 def _without_frames(problem: SourceError) -> SourceError:
     """Let go of the frames that a problem and its causes came through.
@@ -389,32 +291,3 @@ def _without_frames(problem: SourceError) -> SourceError:
     while error is not None:
         error.__traceback__, error = None, error.__cause__
     return problem
-
-
-def _broken(error: Exception, *, sent: bool) -> SourceInvalid:
-    """Make of a connector's fault what it costs; the log is told which and where."""
-    log.error("internal_error", error=error)
-    return SourceInvalid(f"the connector failed: {type(error).__name__}", sent=sent)
-
-
-def written_by(mapping: RecordMapping[Any], call: Call[Any], reply: Reply) -> Written:
-    """Read what an owner answered to a write. Raises SourceInvalid, or the owner's refusal in the body."""
-    translator = mapping.translator(WITHOUT_MEMBERS)
-    try:
-        decoded = decode(call, reply.body, translator.wire)
-        (record, *_) = translator.translate(decoded.items[:1], None)
-    except Exception as error:
-        if isinstance(error, SourceError) and not isinstance(error, SourceInvalid):
-            raise  # the owner's refusal, in the body
-        # The status said that it was done; what was done cannot be named, so it must not be called applied.
-        raise SourceInvalid("the answer to a write does not say what was written") from error
-    return Written(record.record_id, record.version)
-
-
-@lru_cache(maxsize=1024)
-def encoded(headers: tuple[tuple[str, str], ...]) -> tuple[tuple[bytes, bytes], ...]:
-    """Return header lines as bytes; a connector's are the same from call to call. Raises SourceInvalid, not sent."""
-    try:
-        return tuple((name.encode("latin-1"), value.encode("latin-1")) for name, value in headers)
-    except UnicodeEncodeError as error:
-        raise SourceInvalid("a header of the request has characters that cannot be sent", sent=False) from error

@@ -18,8 +18,8 @@ from klantbeeld.sdk.roles import BILLING, CRM, Role
 from klantbeeld.sdk.sagas import Saga, Title
 from klantbeeld.sdk.words import Channel, ContactKind, Guard, WriteSafety
 from klantbeeld.sources.context import CallContext
+from klantbeeld.sources.conversation import Written
 from klantbeeld.sources.questions import Outcome, Question
-from klantbeeld.sources.source import Written
 from klantbeeld.writes.outcomes import WriteOutcome, WriteStatus
 from klantbeeld.writes.planning import Extensions, Order
 from klantbeeld.writes.rows import OperationView
