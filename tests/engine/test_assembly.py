@@ -165,6 +165,30 @@ async def test_a_field_stands_where_it_is_first_selected_when_conditions_are_dec
 
 
 @pytest.mark.parametrize(
+    "body",
+    [
+        "me { ...F ...F }",
+        "me { ...F } me { id ...F }",
+        "me { ... { ...F } ...G }",
+        "me { ...F @include(if: $yes) ...F }",
+        "me { ...F @skip(if: $yes) ...F @include(if: $yes) }",
+        "me { ...F @include(if: $yes) } ...Q",
+    ],
+)
+async def test_a_fragment_that_is_spread_twice_is_one_place_of_an_error(body: str) -> None:
+    query = f"""query ($yes: Boolean! = true) {{
+      {body} other: me {{ ...G id @include(if: $yes) }} ...Q @skip(if: $yes) }}
+      fragment F on Customer {{ profileGaps(view: "nonsense") {{ mayBeAsked }} }}
+      fragment G on Customer {{ ...F }} fragment Q on Query {{ me {{ ...G }} }}"""
+    answer = await both(House(), query)
+
+    assert [(error["path"], len(error["locations"])) for error in answer["errors"]] == [
+        (["me", "profileGaps"], 1),
+        (["other", "profileGaps"], 1),
+    ]
+
+
+@pytest.mark.parametrize(
     ("beside", "told"),
     [
         ("fullName", ["fullName"]),

@@ -32,7 +32,7 @@ from graphql import (
 
 from klantbeeld.engine.plan import Joint, Path, Plan, class_of
 from klantbeeld.engine.run import Run, refused, with_only
-from klantbeeld.engine.selections import Selected, SelectedField, Selections, holds
+from klantbeeld.engine.selections import Selected, SelectedField, Selections, left_of
 from klantbeeld.graph.joined import Entered, Joined, Telling
 
 INT_32 = 2**31
@@ -133,7 +133,7 @@ class _Writer:
     def chosen(self, kind: GraphQLObjectType, selected: list[Selected]) -> list[tuple[str, list[SelectedField]]]:
         """Return the fields that the conditions leave, by response key, in the order of the answer."""
         every = self.selections.fields_of(kind, selected).items()
-        left = ((key, [one for one in found if holds([one.condition], self.conditions)]) for key, found in every)
+        left = ((key, left_of(found, self.conditions)) for key, found in every)
         return sorted(((key, found) for key, found in left if found), key=lambda field: field[1][0].place)
 
     def value(

@@ -114,6 +114,18 @@ def holds(conditions: Iterable[Condition], variables: Mapping[str, Any]) -> bool
     )
 
 
+def left_of(fields: Iterable[SelectedField], variables: Mapping[str, Any]) -> list[SelectedField]:
+    """Return the occurrences that conditions leave, each node once: a fragment counts where it is first spread.
+
+    A later spread of it for the same object adds nothing (GraphQL, section 6.3.2).
+    """
+    found: dict[int, SelectedField] = {}
+    for one in fields:
+        if holds([one.condition], variables):
+            found.setdefault(id(one.node), one)
+    return list(found.values())
+
+
 def condition_variables(document: DocumentNode) -> frozenset[str]:
     """Return the variables that decide a `@skip` or `@include` somewhere in a document."""
     found: set[str] = set()
