@@ -5,19 +5,18 @@ absence now is not absence later.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum
 from typing import Any
 
-from klantbeeld.errors import SourceError
 from klantbeeld.sdk import acts, records
 from klantbeeld.sdk.acts import Act
 from klantbeeld.sdk.records import Record
 from klantbeeld.sdk.words import ComplaintState, ContactKind
 from klantbeeld.sources.context import CallContext
-from klantbeeld.sources.questions import Question, Subject
 from klantbeeld.sources.source import Source
+from klantbeeld.writes.looking import read_records
 
 Shown = bool | str | None
 
@@ -178,7 +177,7 @@ async def read_version(source: Source, name: str, act: Act, context: CallContext
     """Read the version of what an act is about to change; raises SourceError, of which nothing was sent."""
     subject = SUBJECTS[name]
     capability = _capability_of_version(subject)
-    seen = await _read(source, {capability: NOTHING}, record_of(name, act), act, context)
+    seen = await read_records(source, {capability: NOTHING}, record_of(name, act), context, owner=act.customer)
     return _version(seen.get(capability, ()))
 
 
@@ -193,7 +192,7 @@ async def look(
     if subject is None or not set(subject.reads) <= set(source.readings):
         return Seen(Sight.UNTOLD)
     key = record_of(name, act)
-    found = await _read(source, subject.reads, key, act, context)
+    found = await read_records(source, subject.reads, key, context, owner=act.customer)
     shown = subject.shows(act, found, since)
     if shown is None:
         return Seen(Sight.UNTOLD)
@@ -209,31 +208,3 @@ def _capability_of_version(subject: Changed) -> str:
 
 def _version(found: Sequence[Record]) -> str | None:
     return next((record.version for record in found if record.version is not None), None)
-
-
-async def _read(
-    source: Source, reads: Mapping[str, frozenset[str]], key: str, act: Act, context: CallContext
-) -> dict[str, Sequence[Record]]:
-    """Read capabilities of one source, those of one resource together."""
-    by_resource: dict[str, dict[str, frozenset[str]]] = {}
-    for capability, members in reads.items():
-        by_resource.setdefault(source.readings[capability].resource, {})[capability] = members
-    seen: dict[str, Sequence[Record]] = {}
-    for together in by_resource.values():
-        reading = source.readings[next(iter(together))]
-        question = Question(
-            subjects={key: Subject("", frozenset({act.customer}))},
-            members=together,
-            arguments={},
-            by_record=reading.by_record,
-            everything=reading.page is not None,
-        )
-        outcome = await source.ask(question, replace(context, fresh=True))
-        if outcome.problem is not None:
-            outcome.problem.sent = False
-            raise outcome.problem
-        if not outcome.complete:
-            raise SourceError("there is more than can be read", sent=False)
-        for capability in together:
-            seen[capability] = outcome.records.get(capability, {}).get(key, ())
-    return seen

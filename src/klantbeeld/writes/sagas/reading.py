@@ -1,18 +1,17 @@
 """Reads that writing needs: what a record is at this moment, at its source, for the gateway's own use."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from functools import cache
 from typing import Any
 
-from klantbeeld.errors import SourceError, SourceInvalid
+from klantbeeld.errors import SourceInvalid
 from klantbeeld.identity.match_keys import MatchKey, MatchKeyKind, address_birth_date, name_postcode_birth_date
 from klantbeeld.sdk.records import ContactMedium, Party
 from klantbeeld.sdk.roles import ROLES
 from klantbeeld.sdk.words import ContactKind
 from klantbeeld.sources.context import CallContext
-from klantbeeld.sources.questions import Question, Subject
 from klantbeeld.sources.source import Source
+from klantbeeld.writes.looking import read_records
 
 KINDS = {ContactKind.EMAIL: MatchKeyKind.EMAIL, ContactKind.PHONE: MatchKeyKind.PHONE}
 
@@ -29,26 +28,9 @@ async def read_together(
     source: Source, capabilities: Sequence[str], key: str, context: CallContext
 ) -> Mapping[str, Sequence[Any]]:
     """Return the same of several capabilities; those that the source answers with one call are asked together."""
-    found: dict[str, Sequence[Any]] = dict.fromkeys(capabilities, ())
-    resources: dict[str, list[str]] = {}
-    for capability in capabilities:
-        if reading := source.readings.get(capability):
-            resources.setdefault(reading.resource, []).append(capability)
-    for asked in resources.values():
-        question = Question(
-            subjects={key: Subject("", frozenset({key}))},
-            members={capability: members_of(capability) for capability in asked},
-            arguments={},
-            by_record=source.readings[asked[0]].by_record,
-            everything=True,
-        )
-        outcome = await source.ask(question, context if context.fresh else replace(context, fresh=True))
-        if outcome.problem is not None:
-            raise unsent(outcome.problem)
-        if not outcome.complete:  # what is put back, or found by, would lack what was not read
-            raise SourceInvalid("there is more than can be read for a write", sent=False)
-        found |= {capability: outcome.records.get(capability, {}).get(key, ()) for capability in asked}
-    return found
+    reads = {capability: members_of(capability) for capability in capabilities if capability in source.readings}
+    found = await read_records(source, reads, key, context, owner=key)
+    return {capability: found.get(capability, ()) for capability in capabilities}
 
 
 @cache
@@ -56,12 +38,6 @@ def members_of(capability: str) -> frozenset[str]:
     """Return every member of the records that a capability gives."""
     kinds = (role.reads[capability] for role in ROLES.values() if capability in role.reads)
     return frozenset(name for kind in kinds for name in kind.__struct_fields__)
-
-
-def unsent(problem: SourceError) -> SourceError:
-    """Return a problem of a read as one that proves that nothing was written."""
-    problem.sent = False
-    return problem
 
 
 async def match_keys_of(source: Source, record_id: str, context: Callable[[], CallContext]) -> list[MatchKey]:

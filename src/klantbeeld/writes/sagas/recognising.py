@@ -18,10 +18,11 @@ from klantbeeld.sources.context import CallContext
 from klantbeeld.sources.questions import Question
 from klantbeeld.sources.source import Source
 from klantbeeld.sources.translation import NO_KEY
+from klantbeeld.writes.looking import unsent
 from klantbeeld.writes.planning import Done, Waiting
 from klantbeeld.writes.rows import OperationRow, StepRow
 from klantbeeld.writes.sagas.payloads import opened
-from klantbeeld.writes.sagas.reading import match_keys_of, read_record, unsent
+from klantbeeld.writes.sagas.reading import match_keys_of, read_record
 
 IDENTIFY = "identify"
 KNOWN = "CUSTOMER_KNOWN"  # the code of a step that found the customer
