@@ -30,7 +30,7 @@ MUTANTS: dict[str, tuple[Any, str, str, str]] = {
         "shown(error, language)",
         "shown(error, language) | {'path': []}",
     ),
-    "ignores a skip": (_Writer, "chosen", "if holds([one.condition], self.conditions)", "if True"),
+    "ignores a skip": (_Writer, "chosen", "left_of(found, self.conditions)", "found"),
     "puts a skipped field where it stood": (
         _Writer,
         "chosen",

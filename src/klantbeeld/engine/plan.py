@@ -15,7 +15,6 @@ from graphql import (
     GraphQLError,
     GraphQLField,
     GraphQLInterfaceType,
-    GraphQLNonNull,
     GraphQLObjectType,
     GraphQLSchema,
     GraphQLUnionType,
@@ -28,7 +27,7 @@ from graphql.execution.values import get_argument_values
 from strawberry.types.field import StrawberryField
 
 from klantbeeld.engine.selections import Condition, Selected, SelectedField, Selections, holds
-from klantbeeld.engine.variables import VariableReader
+from klantbeeld.engine.variables import PLAIN, VariableReader
 from klantbeeld.graph.data import Data
 from klantbeeld.graph.joined import Computed, Entered, Joined, Telling
 from klantbeeld.graph.published import publishes
@@ -387,9 +386,8 @@ class _Compiler:
 
 
 def _is_plain(kind: Any) -> bool:
-    """Say whether a variable of this type, once coerced, is the argument."""
-    named = kind.of_type if isinstance(kind, GraphQLNonNull) else kind
-    return getattr(named, "name", "") in {"ID", "String", "Int", "Boolean"}
+    """Say whether a variable of this type, once coerced, is the argument: a plain scalar, or a list of them."""
+    return get_named_type(kind).name in PLAIN
 
 
 def _holds_variable(value: Any) -> bool:

@@ -1,7 +1,7 @@
 """Variables: what a request brought, coerced to the types that its operation declares (GraphQL, section 6.1.2).
 
-Most variables are plain scalars that arrive as they should be; those are taken as they are. Anything else, and
-everything that is wrong, is left to graphql-core, whose words about it the client gets.
+Most variables are plain scalars, or lists of them, that arrive as they should be; those are taken as they are. Anything
+else, and everything that is wrong, is left to graphql-core, whose words about it the client gets.
 """
 
 from collections.abc import Callable, Mapping
@@ -9,6 +9,7 @@ from typing import Any
 
 from graphql import (
     GraphQLError,
+    GraphQLList,
     GraphQLNonNull,
     GraphQLSchema,
     OperationDefinitionNode,
@@ -90,12 +91,19 @@ class VariableReader:
 
 
 def _plain_variables(schema: GraphQLSchema, operation: OperationDefinitionNode) -> dict[str, Plain] | None:
-    """Return a check for each variable; None where one is not a plain scalar."""
+    """Return a check for each variable; None where one is neither a plain scalar nor a list of them."""
     found = {}
     for definition in operation.variable_definitions or ():
-        kind: Any = type_from_ast(schema, definition.type)
-        named = kind.of_type if isinstance(kind, GraphQLNonNull) else kind
-        if (fits := PLAIN.get(getattr(named, "name", ""))) is None:
+        if (fits := _plain(type_from_ast(schema, definition.type))) is None:
             return None
         found[definition.variable.name.value] = fits
     return found
+
+
+def _plain(kind: Any) -> Plain | None:
+    """Return what tells a value that can be taken as it is; one that is null is left to graphql-core."""
+    kind = getattr(kind, "of_type", kind) if isinstance(kind, GraphQLNonNull) else kind
+    if not isinstance(kind, GraphQLList):
+        return PLAIN.get(getattr(kind, "name", ""))
+    item = _plain(kind.of_type)
+    return None if item is None else lambda value: type(value) is list and all(map(item, value))
