@@ -51,15 +51,15 @@ def check(config: Path | None) -> int:
 
 
 def sound_settings(
-    config: Path | None, *, host: str | None = None, port: int | None = None, listens: bool = False
+    config: Path | None, *, host: str | None = None, port: int | None = None
 ) -> tuple[Settings, Sequence[Finding]]:
     """Load settings that the gateway can start with, and what might be mended all the same.
 
-    Host and port go before the file's; where it `listens` already nobody looks whether the port is free. Raises
-    ConfigurationError, once, with everything that stops it.
+    Host and port go before the file's; whether the port is free is seen by listening. Raises ConfigurationError, once,
+    with everything that stops it.
     """
     given = {name: value for name, value in {"host": host, "port": port}.items() if value is not None}
-    settings, findings = _looked_at(config, given, without=frozenset({"gateway.port"} if listens else ()))
+    settings, findings = _looked_at(config, given, without=frozenset({"gateway.port"}))
     stopping = [finding for finding in findings if finding.stops]
     if settings is None or stopping:
         raise as_error(stopping, file=str(file_of(config) or "the environment"))

@@ -36,7 +36,7 @@ def serve(config: Path | None, *, host: str | None, port: int | None) -> None:
         console.print(f"Advice: {finding}", markup=False)
     gateway = settings.gateway
     with closing(listen(gateway.host, gateway.port)) as listener:
-        serving = Serving(settings, lambda: sound_settings(config, host=host, port=port, listens=True)[0])
+        serving = Serving(settings, lambda: sound_settings(config, host=host, port=port)[0])
         address = address_of(listener, gateway.path)
         uvloop.run(serving.run(listener, then=lambda: console.print(f"Klantbeeld answers at {address}")))
 
