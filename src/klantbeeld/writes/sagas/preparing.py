@@ -12,9 +12,10 @@ from klantbeeld.sources.source import Source
 from klantbeeld.writes.planning import PlannedStep, Prepared, Preparer
 from klantbeeld.writes.rows import OperationRow, OperationView, StepRow
 from klantbeeld.writes.sagas.planning import compensation
-from klantbeeld.writes.sagas.reading import read_together
+from klantbeeld.writes.sagas.reading import members_of, read_what_is_there
 
 VERSIONED = "party"  # the record that tells the version of what an act about a customer changes
+NOTHING: frozenset[str] = frozenset()  # besides the version
 
 Find = Callable[[str], Awaitable[OperationView | None]]
 
@@ -45,7 +46,8 @@ class Forward:
             return Prepared(act)
         source = self.sources[step.source or ""]
         # The version first: a change between the two reads is then refused, and not taken for what was there.
-        found = await read_together(source, (VERSIONED, undo.reads), act.customer, context)
+        wanted = {VERSIONED: NOTHING, undo.reads: members_of(undo.reads)}
+        found = await read_what_is_there(source, wanted, act.customer, context)
         before = found[undo.reads]
         seen = next((record.version for record in found[VERSIONED] if record.version), None)
         done = PlannedStep(act=step.act, source=step.source, role=step.role, payload=act)

@@ -15,22 +15,28 @@ from klantbeeld.writes.looking import read_records
 
 KINDS = {ContactKind.EMAIL: MatchKeyKind.EMAIL, ContactKind.PHONE: MatchKeyKind.PHONE}
 
+# What match keys are made of.
+KEYED: Mapping[str, frozenset[str]] = {
+    "party": frozenset({"customer_number", "family_name", "birth_date"}),
+    "contact_media": frozenset({"kind", "value", "address"}),
+}
+
 
 async def read_record(source: Source, capability: str, key: str, context: CallContext) -> Sequence[Any]:
     """Return what a source holds under one of its ids, with all members; nothing where it cannot be asked for that.
 
     Raises SourceError, `sent` false: a read has changed nothing.
     """
-    return (await read_together(source, (capability,), key, context))[capability]
+    return (await read_what_is_there(source, {capability: members_of(capability)}, key, context))[capability]
 
 
-async def read_together(
-    source: Source, capabilities: Sequence[str], key: str, context: CallContext
+async def read_what_is_there(
+    source: Source, reads: Mapping[str, frozenset[str]], key: str, context: CallContext
 ) -> Mapping[str, Sequence[Any]]:
-    """Return the same of several capabilities; those that the source answers with one call are asked together."""
-    reads = {capability: members_of(capability) for capability in capabilities if capability in source.readings}
-    found = await read_records(source, reads, key, context, owner=key)
-    return {capability: found.get(capability, ()) for capability in capabilities}
+    """Return some members of several capabilities; nothing of those that the source cannot be asked for."""
+    possible = {capability: members for capability, members in reads.items() if capability in source.readings}
+    found = await read_records(source, possible, key, context, owner=key)
+    return {capability: found.get(capability, ()) for capability in reads}
 
 
 @cache
@@ -45,7 +51,7 @@ async def match_keys_of(source: Source, record_id: str, context: Callable[[], Ca
 
     A record that is not there is SourceInvalid: it was written a moment ago.
     """
-    found = await read_together(source, ("party", "contact_media"), record_id, context())
+    found = await read_what_is_there(source, KEYED, record_id, context())
     parties, media = found["party"], found["contact_media"]
     if not parties and "party" in source.readings:
         raise SourceInvalid("a record that was written is not there", sent=False)
