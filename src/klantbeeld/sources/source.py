@@ -115,12 +115,7 @@ class Source:
         self.identity = credentials.identity
         self.wants_callers_token = credentials.wants_callers_token
         self.exchange = Exchange(
-            name,
-            connector,
-            transport,
-            credentials,
-            monotonic=monotonic,
-            deadline_header=settings.deadline_header,
+            name, connector, transport, credentials, monotonic=monotonic, deadline_header=settings.deadline_header
         )
         self.chain = Chain(
             name,
