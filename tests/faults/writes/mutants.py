@@ -74,11 +74,17 @@ MUTANTS: Mapping[str, Mutant] = {
     ),
     "resends without the key": Mutant(
         Aim("key", Point.EXECUTED_ANSWER_LOST),
-        (Piece(f"{WRITES}.settling", "as_sent", ("replace(act, ", 'replace(act, key="", ')),),
+        (
+            Piece(
+                f"{WRITES}.settling",
+                "as_sent",
+                ("act if act.expected == expected else replace(act, ", 'replace(act, key="", '),
+            ),
+        ),
     ),
     "resends without the version": Mutant(
         Aim("version", Point.EXECUTED_ANSWER_LOST),
-        (Piece(f"{WRITES}.settling", "as_sent", ("expected=step.expected if", "expected=None if")),),
+        (Piece(f"{WRITES}.settling", "as_sent", ("expected = step.expected if", "expected = None if")),),
     ),
     "forgets that owners forget": Mutant(
         Aim("key", Point.EXECUTED_ANSWER_LOST, both=True, away=KEYS_FORGOTTEN),
@@ -93,8 +99,8 @@ MUTANTS: Mapping[str, Mutant] = {
                 (
                     "if self.clock.loop() >= self.until:",
                     "if False:",
-                    "min(context.deadline, self.until)",
-                    "self.clock.loop() + 3",
+                    "context if context.deadline <= self.until else replace(context, deadline=self.until)",
+                    "replace(context, deadline=self.clock.loop() + 3)",
                 ),
             ),
         ),
@@ -136,7 +142,7 @@ MUTANTS: Mapping[str, Mutant] = {
     ),
     "begins a step without keeping that it did": Mutant(
         Aim("move", Point.SENT, passages=2, away=KEYS_FORGOTTEN, both=True),
-        (Piece(f"{WRITES}.held", "_with_begun", ("view = view.with_step(one)", "pass")),),
+        (Piece(f"{WRITES}.held", "_with_begun", (".with_steps(begun, *following.more)", "")),),
     ),
     "tells no cache": Mutant(
         Aim("key", Point.BEFORE_THE_JOURNAL),
