@@ -79,16 +79,18 @@ def test_a_page_without_items_has_no_last_one() -> None:
     assert seen == [None]
 
 
+REFUSABLE: Call[Item] = Call(
+    path="/",
+    record=Item,
+    items=("data",),
+    envelope=Envelope,
+    refusal=lambda page: SourceRejected("no", reason=page.error) if page.error else None,
+)
+
+
 def test_an_answer_may_refuse_though_its_status_says_that_all_is_well() -> None:
-    call: Call[Item] = Call(
-        path="/",
-        record=Item,
-        items=("data",),
-        envelope=Envelope,
-        refusal=lambda page: SourceRejected("no", reason=page.error) if page.error else None,
-    )
     with pytest.raises(SourceRejected) as raised:
-        decode(call, b'{"error": "closed"}', frozenset({"item_id"}))
+        decode(REFUSABLE, b'{"error": "closed"}', frozenset({"item_id"}))
     assert raised.value.reason == "closed"
 
 
@@ -96,17 +98,10 @@ def test_an_answer_may_refuse_though_its_status_says_that_all_is_well() -> None:
     "refusing", [b'{"error": "closed", "data": null}', b'{"error": "closed", "data": [{"itemId": 7}]}']
 )
 def test_a_refusal_goes_before_items_that_do_not_fit(refusing: bytes) -> None:
-    call: Call[Item] = Call(
-        path="/",
-        record=Item,
-        items=("data",),
-        envelope=Envelope,
-        refusal=lambda page: SourceRejected("no", reason=page.error) if page.error else None,
-    )
     with pytest.raises(SourceRejected):
-        decode(call, refusing, frozenset({"item_id"}))
+        decode(REFUSABLE, refusing, frozenset({"item_id"}))
     with pytest.raises(SourceInvalid, match=r"\$\.data\[0\]\.itemId"):
-        decode(call, b'{"data": [{"itemId": 7}]}', frozenset({"item_id"}))
+        decode(REFUSABLE, b'{"data": [{"itemId": 7}]}', frozenset({"item_id"}))
 
 
 def test_an_envelope_may_read_what_the_items_stand_in() -> None:

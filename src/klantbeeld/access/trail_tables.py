@@ -37,6 +37,8 @@ class Statements:
     head: str
 
 
+# OR ROLLBACK spares SQLite a journal for the statement alone: with several rows it would keep one, so as to undo the
+# statement without the transaction, and write each page twice, beyond 64 KiB into a temporary file.
 SQLITE = Statements(
     "INSERT OR ROLLBACK INTO trail (writer, seq, entry, mac) VALUES {rows} ON CONFLICT DO NOTHING",
     "INSERT OR ROLLBACK INTO trail_customers (customer_id, at, writer, seq) VALUES {rows} ON CONFLICT DO NOTHING",
