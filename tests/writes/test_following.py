@@ -172,6 +172,24 @@ async def test_an_owners_memory_of_a_key_counts_from_the_first_time_that_a_step_
     assert [step["first_sent_at"] for step in transactions.all("steps")] == first
 
 
+async def test_of_a_step_that_was_done_at_a_later_try_nothing_is_kept_of_the_earlier_refusal(
+    transactions: MemoryTransactions,
+) -> None:
+    reader = Reader({name: a_source(name) for name in ("crm", "billing")})
+    onwards = replace(order("crm", "billing"), policy=Policy.FORWARD)
+    clock = Days(NOW)
+    writer = writer_over(reader, transactions, clock)
+    reader.sources["billing"].refuses = "unavailable!"
+    assert (await carry_out(writer, onwards)).status is WriteStatus.UNKNOWN
+    refused = transactions.all("steps")[1]
+    assert (refused["state"], refused["code"], refused["passing"]) == ("NOT_APPLIED", "SOURCE_UNAVAILABLE", 1)
+    reader.sources["billing"].refuses = None
+    clock.at += timedelta(hours=1)
+    assert (await carry_out(writer, onwards)).status is WriteStatus.APPLIED
+    done = transactions.all("steps")[1]
+    assert (done["state"], done["code"], done["passing"]) == ("APPLIED", None, 0)
+
+
 async def test_an_operation_that_was_resumed_and_left_again_still_undoes_what_it_did(
     transactions: MemoryTransactions,
 ) -> None:
