@@ -12,7 +12,7 @@ from klantbeeld.errors import SourceError
 from klantbeeld.identity.blind_index import KeyRing
 from klantbeeld.identity.links import IMPORT, Decision, Sighting
 from klantbeeld.identity.match_keys import MatchKey, MatchKeyKind, name_postcode_birth_date
-from klantbeeld.identity.renewing import KeyRenewal
+from klantbeeld.identity.renewing import MOST_AT_ONCE, KeyRenewal
 from klantbeeld.identity.stored_map import StoredIdentityMap
 from klantbeeld.sdk.connector import Reading
 from klantbeeld.sdk.records import ContactMedium, Party, PostalAddress
@@ -162,6 +162,19 @@ async def test_a_record_is_found_by_what_it_holds_now_and_nothing_else(
     assert await identity.by_match_key(EMAIL.kind, EMAIL.value) == ()
     key = name_postcode_birth_date("Hendriks", "1016AB", BORN)
     assert await identity.by_match_key(key.kind, key.value) == (known,)
+
+
+async def test_however_many_keys_a_record_has_those_of_now_stay_and_no_others(
+    identity: StoredIdentityMap, renewal: KeyRenewal, transactions: Transactions
+) -> None:
+    known = await identity.register_customer([Sighting("crm", "c1", (EMAIL,))], DECIDED)
+    mails = [MatchKey(MatchKeyKind.EMAIL, f"mila{number}@example.nl") for number in range(MOST_AT_ONCE + 2)]
+    for now in ([*mails, EMAIL], mails[:2], [*mails[1:3], mails[2]], []):
+        unit = await renewal.renewing([Sighting("crm", "c1", tuple(now))])
+        assert unit is not None
+        await transactions.run(unit, wait=5)
+        found = [key for key in [*mails, EMAIL] if await identity.by_match_key(key.kind, key.value) == (known,)]
+        assert set(found) == set(now)
 
 
 async def test_a_record_that_is_nobodys_gets_no_keys(identity: StoredIdentityMap, renewal: KeyRenewal) -> None:
