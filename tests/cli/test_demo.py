@@ -6,6 +6,7 @@ import shlex
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +16,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from klantbeeld.cli.demo import run_demo
 from klantbeeld.cli.demo_settings import refuse_settings_of_others
 from klantbeeld.cli.listening import listen, port_of
 from klantbeeld.errors import ConfigurationError
@@ -140,6 +142,20 @@ def test_a_signal_before_it_is_up_stops_it_too(
             time.sleep(0.01)
         code, said = stopped(process, signal.SIGTERM)
     assert (code, said) == (0, "Everything is stopped.\n")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_signal_while_the_folder_is_made_leaves_no_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    make = tempfile.mkdtemp
+
+    def make_and_be_stopped(*arguments: str | None) -> str:
+        folder = make(*arguments)
+        signal.raise_signal(signal.SIGTERM)
+        return folder
+
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(tempfile, "mkdtemp", make_and_be_stopped)
+    run_demo(port=0, folder=None, size=0)
     assert list(tmp_path.iterdir()) == []
 
 

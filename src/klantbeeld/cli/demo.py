@@ -32,7 +32,8 @@ def run_demo(*, port: int, folder: Path | None, size: int) -> None:
     notes = remarks()
     with suppress(KeyboardInterrupt), ending_like_ctrl_c(), ExitStack() as stack:
         listener = stack.enter_context(closing(listen(HOST, port)))
-        place = folder or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="klantbeeld-demo-")))
+        with _signals_held_back():  # or one that comes when the folder is made and not yet known would leave it behind
+            place = folder or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="klantbeeld-demo-")))
         refuse_settings_of_others(place)
         with notes.status("Starting Dataverse, Stripe, Zendesk and SAP Customer Data Cloud (simulated)…"):
             sandbox = stack.enter_context(_sandbox(size))
@@ -53,6 +54,15 @@ def ending_like_ctrl_c() -> Iterator[None]:
     finally:
         signal.signal(signal.SIGTERM, terminated)
         signal.signal(signal.SIGINT, interrupted)
+
+
+@contextmanager
+def _signals_held_back() -> Iterator[None]:
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 @contextmanager
