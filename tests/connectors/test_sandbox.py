@@ -1,12 +1,12 @@
 """The connectors over the sandbox: what was recorded still holds, listings end, and writes are as safe as they say."""
 
 import asyncio
-from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from klantbeeld.errors import SourceConflict, SourceInvalid, SourceRejected, SourceUnavailable
 from klantbeeld.registry import load_connectors
@@ -134,7 +134,7 @@ async def test_stripe_gives_one_credit_note_for_each_key(open_sandbox: Open) -> 
         again = await live.act("credit_invoice", act)
         assert first.record_id == again.record_id
         with pytest.raises(SourceRejected):
-            await live.act("credit_invoice", replace(act, key="another"))
+            await live.act("credit_invoice", structs.replace(act, key="another"))
 
 
 @pytest.mark.asyncio
@@ -143,7 +143,7 @@ async def test_stripe_will_not_say_that_a_key_with_other_parameters_was_refused(
     async with open_sandbox("stripe") as live:
         await live.act("change_billing_details", act)
         with pytest.raises((SourceInvalid, SourceUnavailable)):
-            await live.act("change_billing_details", replace(act, email="b@example.nl"))
+            await live.act("change_billing_details", structs.replace(act, email="b@example.nl"))
 
 
 @pytest.mark.asyncio
@@ -249,7 +249,7 @@ async def test_dataverse_refuses_an_attribute_that_no_column_holds(open_sandbox:
             await live.act("set_attribute", act)
         assert refused.value.reason == "attribute_not_held"
         with pytest.raises(SourceRejected) as refused:
-            await live.act("set_attribute", replace(act, name="birthDate", value="31 april"))
+            await live.act("set_attribute", structs.replace(act, name="birthDate", value="31 april"))
         assert refused.value.reason == "attribute_value_invalid"
 
 
@@ -271,7 +271,7 @@ async def test_stripe_takes_a_credit_back_once_for_each_key(cents: str | None, o
         again = await live.act("withdraw_credit", undo)
         assert first.record_id == again.record_id
         with pytest.raises(SourceRejected):
-            await live.act("withdraw_credit", replace(undo, customer="cus_other"))
+            await live.act("withdraw_credit", structs.replace(undo, customer="cus_other"))
 
 
 @pytest.mark.asyncio

@@ -2,11 +2,12 @@
 
 import asyncio
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from msgspec import structs
 from tests.engine.memory import NOW, MemorySource
 from tests.writes.memory import Days, MemoryTransactions, a_writer
 
@@ -158,7 +159,7 @@ async def test_an_owners_memory_of_a_key_counts_from_the_first_time_that_a_step_
     transactions: MemoryTransactions,
 ) -> None:
     reader = Reader({name: a_source(name) for name in ("crm", "billing")})
-    onwards = replace(order("crm", "billing"), policy=Policy.FORWARD)
+    onwards = structs.replace(order("crm", "billing"), policy=Policy.FORWARD)
     clock = Days(NOW)
     writer = writer_over(reader, transactions, clock)
     for source in reader.sources.values():
@@ -176,7 +177,7 @@ async def test_of_a_step_that_was_done_at_a_later_try_nothing_is_kept_of_the_ear
     transactions: MemoryTransactions,
 ) -> None:
     reader = Reader({name: a_source(name) for name in ("crm", "billing")})
-    onwards = replace(order("crm", "billing"), policy=Policy.FORWARD)
+    onwards = structs.replace(order("crm", "billing"), policy=Policy.FORWARD)
     clock = Days(NOW)
     writer = writer_over(reader, transactions, clock)
     reader.sources["billing"].refuses = "unavailable!"

@@ -86,6 +86,9 @@ class MatchKeyKind(StrEnum):
     ADDRESS_BIRTH_DATE = "ADDRESS_BIRTH_DATE"
 
 
+EVERY_KIND = frozenset(MatchKeyKind)
+
+
 class MatchKey(NamedTuple):
     """One value that a record has, as its source writes it."""
 

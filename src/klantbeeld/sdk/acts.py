@@ -3,16 +3,16 @@
 An act reaches a connector after rights, rows and routing are settled. `None` in an optional member means: leave it.
 """
 
-from dataclasses import dataclass
 from datetime import date, datetime
 from typing import ClassVar
+
+import msgspec
 
 from klantbeeld.sdk.records import Money, PostalAddress
 from klantbeeld.sdk.words import Channel, ConsentStatus, Direction
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Act:
+class Act(msgspec.Struct, frozen=True, kw_only=True):
     """What every act carries.
 
     `customer` is the owner's id of the customer. `key` is the idempotency key, derived for this step: the same after
@@ -29,8 +29,7 @@ class Act:
     channel: Channel
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ChangeContactDetails(Act):
+class ChangeContactDetails(Act, frozen=True, kw_only=True):
     """New contact details of a customer."""
 
     kinds = ("party", "contact_media")
@@ -40,8 +39,7 @@ class ChangeContactDetails(Act):
     address: PostalAddress | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RegisterCustomer(Act):
+class RegisterCustomer(Act, frozen=True, kw_only=True):
     """A customer whom the owner does not know yet; `customer` is empty. A tussenvoegsel is a name part of its own."""
 
     kinds = ("party", "contact_media")
@@ -56,8 +54,7 @@ class RegisterCustomer(Act):
     language: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SetAttribute(Act):
+class SetAttribute(Act, frozen=True, kw_only=True):
     """One attribute of the progressive profile: where it was learned, when, and under which consent it is kept."""
 
     kinds = ("attributes",)
@@ -69,8 +66,7 @@ class SetAttribute(Act):
     consent: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RecordInteraction(Act):
+class RecordInteraction(Act, frozen=True, kw_only=True):
     """A contact that took place."""
 
     kinds = ("interactions",)
@@ -81,16 +77,14 @@ class RecordInteraction(Act):
     reference: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReportDataError(Act):
+class ReportDataError(Act, frozen=True, kw_only=True):
     """Something that the customer or an agent says is wrong with what a source holds."""
 
     field: str
     description: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ChangeBillingDetails(Act):
+class ChangeBillingDetails(Act, frozen=True, kw_only=True):
     """New details on a billing account."""
 
     kinds = ("billing_accounts",)
@@ -100,8 +94,7 @@ class ChangeBillingDetails(Act):
     address: PostalAddress | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CreditInvoice(Act):
+class CreditInvoice(Act, frozen=True, kw_only=True):
     """Part or all of an invoice given back; without an amount, what is still due."""
 
     kinds = ("invoices",)
@@ -111,8 +104,7 @@ class CreditInvoice(Act):
     reason: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WithdrawCredit(Act):
+class WithdrawCredit(Act, frozen=True, kw_only=True):
     """A credit that is taken back, by the owner's id of it; undoes `CreditInvoice`."""
 
     kinds = ("invoices",)
@@ -120,8 +112,7 @@ class WithdrawCredit(Act):
     credit: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FileComplaint(Act):
+class FileComplaint(Act, frozen=True, kw_only=True):
     """A new complaint."""
 
     kinds = ("complaints",)
@@ -131,8 +122,7 @@ class FileComplaint(Act):
     product: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CommentOnComplaint(Act):
+class CommentOnComplaint(Act, frozen=True, kw_only=True):
     """Something said about a complaint; `public` when the customer may read it."""
 
     kinds = ("complaints",)
@@ -142,8 +132,7 @@ class CommentOnComplaint(Act):
     public: bool = True
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SolveComplaint(Act):
+class SolveComplaint(Act, frozen=True, kw_only=True):
     """A complaint that is solved, with what was done about it."""
 
     kinds = ("complaints",)
@@ -152,8 +141,7 @@ class SolveComplaint(Act):
     resolution: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HoldComplaint(Act):
+class HoldComplaint(Act, frozen=True, kw_only=True):
     """A complaint that waits for something on our side, with a note for colleagues alone."""
 
     kinds = ("complaints",)
@@ -162,8 +150,7 @@ class HoldComplaint(Act):
     note: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReopenComplaint(Act):
+class ReopenComplaint(Act, frozen=True, kw_only=True):
     """A complaint that is open again, with a note for colleagues alone; undoes `HoldComplaint` and `SolveComplaint`."""
 
     kinds = ("complaints",)
@@ -172,8 +159,7 @@ class ReopenComplaint(Act):
     note: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SetConsent(Act):
+class SetConsent(Act, frozen=True, kw_only=True):
     """A consent given or withdrawn."""
 
     kinds = ("consents",)
@@ -184,8 +170,7 @@ class SetConsent(Act):
     notice_version: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SetPreference(Act):
+class SetPreference(Act, frozen=True, kw_only=True):
     """A choice about content or frequency."""
 
     kinds = ("preferences",)

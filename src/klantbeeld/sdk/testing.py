@@ -13,7 +13,6 @@ import re
 import socket
 import typing
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, unquote
@@ -248,9 +247,9 @@ class ConnectorTests:
         """A key, a version or an id of our own goes along, as the declared safety needs."""
         for example in (example for example in examples if example.ask is None):
             act = example.acted(loaded.manifest)
-            said = spoken(connector, example, replace(act, key="key-a", expected="version-a"))
-            other = spoken(connector, example, replace(act, key="key-b", expected="version-b"))
-            repeated = spoken(connector, example, replace(act, key="key-a", expected="version-a"))
+            said = spoken(connector, example, msgspec.structs.replace(act, key="key-a", expected="version-a"))
+            other = spoken(connector, example, msgspec.structs.replace(act, key="key-b", expected="version-b"))
+            repeated = spoken(connector, example, msgspec.structs.replace(act, key="key-a", expected="version-a"))
             assert [as_request(call) for call in said] == [as_request(call) for call in repeated], example.name
             SAFETY_CHECKS[connector.doings()[example.capability].safety](said, other)
 

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+import msgspec
+
 from klantbeeld.store.transactions import Unit
 
 
@@ -16,8 +18,7 @@ class Event:
     event: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Beside:
+class Beside(msgspec.Struct, frozen=True, kw_only=True):
     """What is kept in the transaction that keeps what came of a step.
 
     `also` belongs to the step itself. `last` may take a lock that others wait for, so it comes last. `held_at` is given

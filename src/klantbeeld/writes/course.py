@@ -9,6 +9,7 @@ from klantbeeld.writes.rows import OperationView, StepRow
 from klantbeeld.writes.states import DOUBTFUL, OperationState, Policy, StepState
 
 APPROVE = "approve"  # the kind of a step that waits for a person
+AHEAD = frozenset({StepState.PENDING, StepState.WAITING})
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,23 +36,25 @@ class Rest:
 def next_of(view: OperationView) -> Go | Rest:
     """Say what an operation needs next."""
     forward = [step for step in view.steps if step.compensates is None]
-    if any(step.state in DOUBTFUL for step in view.steps) and view.operation.policy is Policy.BACKWARD:
-        return Rest(OperationState.UNKNOWN)
     if view.operation.policy is Policy.FORWARD:
         return _onwards(forward)
-    failed = [step for step in forward if step.state is StepState.NOT_APPLIED and not step.optional]
-    if failed:
-        return _backwards(view, forward, failed)
+    states = {step.state for step in view.steps}
+    if not states.isdisjoint(DOUBTFUL):
+        return Rest(OperationState.UNKNOWN)
+    if StepState.NOT_APPLIED in states:
+        failed = [step for step in forward if step.state is StepState.NOT_APPLIED and not step.optional]
+        if failed:
+            return _backwards(view, forward, failed)
     return _in_order(forward)
 
 
 def _in_order(forward: list[StepRow]) -> Go | Rest:
-    for step in forward:
-        if step.state is StepState.WAITING:
-            return Rest(OperationState.PENDING_APPROVAL if step.kind == APPROVE else OperationState.WAITING)
-        if step.state is StepState.PENDING:
-            return Go(step)
-    return Rest(_end_of(forward))
+    following = next((step for step in forward if step.state in AHEAD), None)
+    if following is None:
+        return Rest(_end_of(forward))
+    if following.state is StepState.PENDING:
+        return Go(following)
+    return Rest(OperationState.PENDING_APPROVAL if following.kind == APPROVE else OperationState.WAITING)
 
 
 def _backwards(view: OperationView, forward: list[StepRow], failed: list[StepRow]) -> Go | Rest:

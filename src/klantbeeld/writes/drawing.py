@@ -1,7 +1,7 @@
 """Drawing: from an order to the rows that the journal keeps, with every input sealed."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 
 from msgspec import structs
@@ -66,7 +66,7 @@ class Drawing:
             raise StoreError("the input of the operation is not kept any more")
         drawn = [one.seq for one in held.view.steps if one.compensates == step.seq]
         seq = max(drawn) if drawn else 1 + max(one.seq for one in held.view.steps)
-        return self._step(held.id, held.id, seq, replace(planned, compensates=step.seq), held.key)
+        return self._step(held.id, held.id, seq, structs.replace(planned, compensates=step.seq), held.key)
 
     def redrawn(self, held: Held, view: OperationView, order: Order) -> OperationView:
         """Seal the input anew for an operation of which nothing was done, and that is asked again."""

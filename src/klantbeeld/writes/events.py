@@ -4,7 +4,7 @@ An event is written in the transaction that keeps what came of the step, and del
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import datetime
 
 import msgspec
@@ -14,7 +14,7 @@ from klantbeeld.writes.beside import Event
 from klantbeeld.writes.rows import OperationRow, StepRow
 
 CHANGED = "klantbeeld.customer.changed.v1"
-BESIDE = frozenset(field.name for field in fields(Act))  # members of every act, which are no fields of the customer
+BESIDE = frozenset(Act.__struct_fields__)  # members of every act, which are no fields of the customer
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,4 +56,4 @@ def no_events(_operation: OperationRow, _step: StepRow, _act: Act) -> Sequence[E
 
 def fields_of(act: Act) -> list[str]:
     """Name the members that an act changes."""
-    return [field.name for field in fields(act) if field.name not in BESIDE and getattr(act, field.name) is not None]
+    return [name for name in act.__struct_fields__ if name not in BESIDE and getattr(act, name) is not None]

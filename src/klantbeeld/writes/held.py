@@ -13,7 +13,7 @@ from klantbeeld.sdk.acts import Act
 from klantbeeld.sdk.roles import ROLES
 from klantbeeld.sources.context import CallContext
 from klantbeeld.store.transactions import Unit
-from klantbeeld.writes.beside import Beside, Event
+from klantbeeld.writes.beside import NOTHING, Beside, Event
 from klantbeeld.writes.course import Go, Rest, next_of
 from klantbeeld.writes.journal import Journal
 from klantbeeld.writes.leases import Fenced, Lease, lease_of
@@ -112,7 +112,7 @@ class Held:
         """Return what a call sends, under the step's own key."""
         kind = ROLES[step.role or ""].acts[step.act]
         act = msgspec.json.decode(self.payload(step), type=kind, strict=False)
-        return replace(act, key=step.step_key)
+        return structs.replace(act, key=step.step_key)
 
     async def begin(self, step: StepRow, more: Sequence[StepRow] = ()) -> None:
         """Make it durable that a step is about to be sent. Raises Fenced, RecordBusy or StoreError: send nothing."""
@@ -185,7 +185,7 @@ class Held:
         if step is not None and step.state is not StepState.NOT_APPLIED:
             news = self._changed(after.operation, step)
         if news is not None:
-            beside = replace(beside or Beside(), last=news.writing())
+            beside = structs.replace(beside or NOTHING, last=news.writing())
         number = await self._journal.finish(self._kept, after, beside)
         self.note_kept(after)
         self.token = await told(news, number) or self.token

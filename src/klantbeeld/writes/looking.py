@@ -22,7 +22,7 @@ async def read_records(
     for capability, members in reads.items():
         by_resource.setdefault(source.readings[capability].resource, {})[capability] = members
     found: dict[str, Sequence[Record]] = {}
-    fresh = context if context.fresh else replace(context, fresh=True)
+    fresh = reading_anew(context)
     for together in by_resource.values():
         question = Question(
             subjects={key: Subject("", frozenset({owner}))},
@@ -38,6 +38,11 @@ async def read_records(
             raise SourceInvalid("there is more than can be read for a write", sent=False)
         found |= {capability: outcome.records.get(capability, {}).get(key, ()) for capability in together}
     return found
+
+
+def reading_anew(context: CallContext) -> CallContext:
+    """Return a context in which nothing that was read before is good enough."""
+    return context if context.fresh else replace(context, fresh=True)
 
 
 def unsent(problem: SourceError) -> SourceError:

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
+import msgspec
+
 from klantbeeld.sdk.acts import Act
 from klantbeeld.sdk.words import Channel
 from klantbeeld.sources.context import CallContext
@@ -13,8 +15,7 @@ from klantbeeld.writes.rows import OperationRow, StepRow
 from klantbeeld.writes.states import CALL, Policy
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PlannedStep:
+class PlannedStep(msgspec.Struct, frozen=True, kw_only=True):
     """One step of a plan; its place in the plan is its sequence.
 
     `payload` is what it works with and is kept sealed: for a call the act of the sdk, whose key is filled in here, and
@@ -34,8 +35,7 @@ class PlannedStep:
     prepare: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Order:
+class Order(msgspec.Struct, frozen=True, kw_only=True):
     """What a mutation wants done, and whose wish it is.
 
     `caller` is who asks, in words that stay the same from request to request; with the mutation and the caller's `key`

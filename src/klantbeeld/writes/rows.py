@@ -2,8 +2,8 @@
 
 from bisect import bisect_left
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
+from operator import attrgetter
 from typing import Any, get_type_hints
 
 import msgspec
@@ -75,8 +75,10 @@ class OperationRow(msgspec.Struct, frozen=True, kw_only=True):
     sealed_key: bytes | None
 
 
-@dataclass(frozen=True, slots=True)
-class OperationView:
+SEQ = attrgetter("seq")
+
+
+class OperationView(msgspec.Struct, frozen=True):
     """An operation with all its steps, in their order; steps that compensate are among them."""
 
     operation: OperationRow
@@ -96,10 +98,10 @@ class OperationView:
 
     def with_step(self, changed: StepRow) -> "OperationView":
         """Return the same with a step changed, or with one more."""
-        seqs = [step.seq for step in self.steps]
-        place = bisect_left(seqs, changed.seq)
-        following = place + 1 if place < len(seqs) and seqs[place] == changed.seq else place
-        return OperationView(self.operation, (*self.steps[:place], changed, *self.steps[following:]))
+        steps = self.steps
+        place = bisect_left(steps, changed.seq, key=SEQ)
+        following = place + 1 if place < len(steps) and steps[place].seq == changed.seq else place
+        return OperationView(self.operation, (*steps[:place], changed, *steps[following:]))
 
     def with_steps(self, *changed: StepRow) -> "OperationView":
         """Return the same with several steps changed, or more of them."""

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TypeVar
 
 from msgspec import structs
@@ -96,8 +96,8 @@ class Sender:
             prepared = await self._preparers[step.prepare].prepare(held.view.operation, step, act, context)
             seen = prepared.seen
             if prepared.act is not act:
-                act = replace(prepared.act, key=step.step_key)
-                step = held.seal(step, encoded(replace(act, key="")))
+                act = structs.replace(prepared.act, key=step.step_key)
+                step = held.seal(step, encoded(structs.replace(act, key="")))
             if prepared.undo is not None:
                 more = (self._undo(held, step, prepared.undo),)
         source, doing = self._owner(step)
@@ -136,13 +136,13 @@ class Sender:
             events = self._events_of(held.view.operation, ready.step, ready.act)
             if following := await ahead.soon(self._patience(ready.step)):
                 begun = await held.conclude_and_begin(ready.step, verdict, events, following.as_following(context))
-                return replace(following, step=begun) if begun else None
+                return Ready(begun, following.act, following.more) if begun else None
             await held.conclude(ready.step, verdict, events)
             following = await ahead.later()
         if following is None:
             return None
         begun = await held.begin_next(following.as_following(context))
-        return replace(following, step=begun) if begun else None
+        return Ready(begun, following.act, following.more) if begun else None
 
     def _patience(self, step: StepRow) -> float:
         """Return how long what came of a step may wait to be kept, in seconds."""
@@ -201,7 +201,9 @@ class Sender:
         except SourceError:
             return None
         if not again.more:  # by now there is nothing to put back
-            again = replace(again, more=tuple(structs.replace(one, state=StepState.SKIPPED) for one in ready.more))
+            again = Ready(
+                again.step, again.act, tuple(structs.replace(one, state=StepState.SKIPPED) for one in ready.more)
+            )
         await held.begin(again.step, again.more)
         return again
 
@@ -247,7 +249,7 @@ class Sender:
 def as_sent(step: StepRow, act: Act, doing: Doing) -> Act:
     """Return an act with the version that its owner has to compare."""
     expected = step.expected if doing.guard in COMPARED_BY_OWNER else None
-    return act if act.expected == expected else replace(act, expected=expected)
+    return act if act.expected == expected else structs.replace(act, expected=expected)
 
 
 def is_tied(source: Source, doing: Doing) -> bool:

@@ -21,6 +21,7 @@ from klantbeeld.writes.intents import Intent, order_of
 from klantbeeld.writes.journal import Journal
 from klantbeeld.writes.keys import Keys
 from klantbeeld.writes.leases import Fenced, Lease, RecordBusy, lease_of
+from klantbeeld.writes.looking import reading_anew
 from klantbeeld.writes.outcomes import Verdict, WriteOutcome, outcome_of, verdict_after
 from klantbeeld.writes.planning import Order
 from klantbeeld.writes.resolving import settled_by_hand
@@ -82,7 +83,7 @@ class Writer:
         Raises KeyRefused for a key that came with another input, Overloaded for an operation in progress (409) and for
         a journal that cannot be written (503); nothing was sent then.
         """
-        order = self._parts.arrange(order)
+        order, context = self._parts.arrange(order), reading_anew(context)
         try:
             known = await self._known(order)
             if known is None:

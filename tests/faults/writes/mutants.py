@@ -78,7 +78,7 @@ MUTANTS: Mapping[str, Mutant] = {
             Piece(
                 f"{WRITES}.settling",
                 "as_sent",
-                ("act if act.expected == expected else replace(act, ", 'replace(act, key="", '),
+                ("act if act.expected == expected else structs.replace(act, ", 'structs.replace(act, key="", '),
             ),
         ),
     ),

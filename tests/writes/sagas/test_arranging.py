@@ -5,6 +5,7 @@ import pytest
 from klantbeeld.identity.links import Sighting
 from klantbeeld.identity.match_keys import MatchKey, MatchKeyKind
 from klantbeeld.sdk.acts import Act, ChangeContactDetails, CreditInvoice, ReopenComplaint
+from klantbeeld.sdk.records import PostalAddress
 from klantbeeld.sdk.words import Channel
 from klantbeeld.settings_saga import SagaSettings
 from klantbeeld.writes.planning import Order, PlannedStep
@@ -85,7 +86,15 @@ def test_new_contact_details_renew_what_the_customer_is_found_by() -> None:
     steps = arranged({}, call("change_contact_details", act))
     assert [step.kind for step in steps] == ["call", REMEMBER]
     keys = (MatchKey(MatchKeyKind.EMAIL, "a@b.nl"), MatchKey(MatchKeyKind.PHONE, "+31612345678"))
-    assert steps[1].payload == Renewed(records=(Sighting("s", "c", keys),))
+    kinds = frozenset({MatchKeyKind.EMAIL, MatchKeyKind.PHONE})
+    assert steps[1].payload == Renewed(records=(Sighting("s", "c", keys),), kinds=kinds)
+
+
+def test_a_new_address_renews_the_keys_that_are_made_of_one() -> None:
+    act = ChangeContactDetails(customer="c", address=PostalAddress(postcode="1016 AB"), key="", channel=Channel.APP)
+    steps = arranged({}, call("change_contact_details", act))
+    kinds = frozenset({MatchKeyKind.NAME_POSTCODE_BIRTH_DATE, MatchKeyKind.ADDRESS_BIRTH_DATE})
+    assert steps[1].payload == Renewed(records=(Sighting("s", "c"),), kinds=kinds)
 
 
 @pytest.mark.parametrize(

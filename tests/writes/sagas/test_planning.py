@@ -1,10 +1,10 @@
 """Plans of sagas: owners first, what is hardest to take back last, and nothing where somebody has to and cannot."""
 
-from dataclasses import replace
 from decimal import Decimal
 from typing import Any, cast
 
 import pytest
+from msgspec import structs
 from tests.engine.memory import MemorySource, links_of
 
 from klantbeeld.errors import Unanswered
@@ -173,7 +173,7 @@ def test_what_was_there_before_is_what_is_put_back() -> None:
     undo = compensation("changeEmail", cast("Any", step), done, media, place=3)
     assert undo is not None
     assert (undo.source, undo.compensates, undo.prepare) == ("crm", 3, "changeEmail/crm/undo")
-    assert undo.payload == replace(act, email="old@example.nl")
+    assert undo.payload == structs.replace(act, email="old@example.nl")
 
 
 def test_what_was_empty_before_cannot_be_put_back() -> None:

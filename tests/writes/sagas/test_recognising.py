@@ -164,6 +164,35 @@ async def test_a_record_is_found_by_what_it_holds_now_and_nothing_else(
     assert await identity.by_match_key(key.kind, key.value) == (known,)
 
 
+async def test_only_the_keys_that_may_have_changed_are_read_and_renewed(
+    identity: StoredIdentityMap, renewal: KeyRenewal, transactions: Transactions
+) -> None:
+    former = name_postcode_birth_date("Hendriks", "1017 HV", BORN)
+    known = await identity.register_customer([Sighting("crm", "c1", (EMAIL, former))], DECIDED)
+    source = crm(parties={"c1": mila("c1")})
+    place = PostalAddress(postcode="1016 AB", house_number="250")
+    source.held["contact_media"] = {
+        "c1": [
+            ContactMedium(record_id="c1/e", owner="c1", kind=ContactKind.EMAIL, value="new@example.nl"),
+            ContactMedium(record_id="c1/a", owner="c1", kind=ContactKind.POSTAL_ADDRESS, address=place),
+        ]
+    }
+    renewed = Renewed(records=(Sighting("crm", "c1"),), kinds=frozenset({MatchKeyKind.NAME_POSTCODE_BIRTH_DATE}))
+    remembering = Remembering(identity, renewal, {"crm": cast("Source", source)}, context=soon)
+    done = await remembering.take(ROW, step(1, "remember", "remember", source="crm"), msgspec.json.encode(renewed))
+    assert isinstance(done, Done)
+    assert done.also is not None
+    await transactions.run(done.also, wait=5)
+    key = name_postcode_birth_date("Hendriks", "1016AB", BORN)
+    assert await identity.by_match_key(key.kind, key.value) == (known,)
+    assert await identity.by_match_key(former.kind, former.value) == ()
+    assert await identity.by_match_key(EMAIL.kind, EMAIL.value) == (known,)
+    assert {capability: members for asked in source.asked for capability, members in asked.members.items()} == {
+        "party": frozenset({"family_name", "birth_date"}),
+        "contact_media": frozenset({"address"}),
+    }
+
+
 async def test_however_many_keys_a_record_has_those_of_now_stay_and_no_others(
     identity: StoredIdentityMap, renewal: KeyRenewal, transactions: Transactions
 ) -> None:

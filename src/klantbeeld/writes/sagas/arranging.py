@@ -5,7 +5,8 @@ what the customer is found by.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+
+from msgspec import structs
 
 from klantbeeld.identity.links import Sighting
 from klantbeeld.identity.match_keys import MatchKey, MatchKeyKind
@@ -18,6 +19,7 @@ from klantbeeld.writes.sagas.payloads import Approval, Engaged, Told, Until
 from klantbeeld.writes.sagas.persons import Persons
 from klantbeeld.writes.sagas.planning import APPROVE, ENGAGE, NOTIFY, WAIT
 
+OF_AN_ADDRESS = frozenset({MatchKeyKind.NAME_POSTCODE_BIRTH_DATE, MatchKeyKind.ADDRESS_BIRTH_DATE})
 FIRST = "before_start"  # what the step is called in which a second person approves a whole operation
 
 
@@ -41,12 +43,12 @@ class Arranging:
         places: dict[int, int] = {}
         for place, step in enumerate(order.steps):
             if step.compensates is not None:
-                found.append(replace(step, compensates=places[step.compensates]))
+                found.append(structs.replace(step, compensates=places[step.compensates]))
                 continue
             found += self._hooked(step, "before", starter)
             places[place] = len(found)
             found += [step, *self._hooked(step, "after", starter)]
-        return replace(order, steps=(*found, *_renewal(order.steps)))
+        return structs.replace(order, steps=(*found, *_renewal(order.steps)))
 
     def _has_more(self, step: PlannedStep) -> bool:
         return step.act in self._hooks or isinstance(step.payload, ChangeContactDetails)
@@ -85,13 +87,18 @@ class Arranging:
 
 def _renewal(steps: Iterable[PlannedStep]) -> Iterator[PlannedStep]:
     """Yield the step, after all others, that renews what records are found by whose contact details change."""
-    records = tuple(
-        Sighting(step.source or "", act.customer, tuple(_new_keys(act)))
-        for step in steps
-        if isinstance(act := step.payload, ChangeContactDetails) and step.compensates is None
-    )
+    records: list[Sighting] = []
+    kinds: set[MatchKeyKind] = set()
+    for step in steps:
+        act = step.payload
+        if isinstance(act, ChangeContactDetails) and step.compensates is None:
+            new = tuple(_new_keys(act))
+            records.append(Sighting(step.source or "", act.customer, new))
+            kinds.update(key.kind for key in new)
+            kinds.update(OF_AN_ADDRESS if act.address else ())
     if records:
-        yield PlannedStep(kind=REMEMBER, act=REMEMBER, payload=Renewed(records=records))
+        renewed = Renewed(records=tuple(records), kinds=frozenset(kinds))
+        yield PlannedStep(kind=REMEMBER, act=REMEMBER, payload=renewed)
 
 
 def _new_keys(act: ChangeContactDetails) -> Iterator[MatchKey]:

@@ -10,7 +10,7 @@ import msgspec
 from klantbeeld.errors import RequestError, SourceError
 from klantbeeld.identity.links import Decision, Sighting
 from klantbeeld.identity.map import IdentityMap
-from klantbeeld.identity.match_keys import MatchKey
+from klantbeeld.identity.match_keys import EVERY_KIND, MatchKey, MatchKeyKind
 from klantbeeld.identity.renewing import KeyRenewal
 from klantbeeld.sources.context import CallContext
 from klantbeeld.sources.source import Source
@@ -39,9 +39,13 @@ class Linked(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Renewed(msgspec.Struct, frozen=True, kw_only=True):
-    """Records whose contact details changed, each with its source and the keys that are new."""
+    """Records whose contact details changed, each with its source and the keys that are new.
+
+    `kinds` are those of the keys that may have changed with them.
+    """
 
     records: tuple[Sighting, ...]
+    kinds: frozenset[MatchKeyKind] = EVERY_KIND
 
 
 class Linking:
@@ -92,12 +96,13 @@ class Remembering:
 
     async def take(self, _operation: OperationRow, _step: StepRow, payload: bytes, /) -> Done | Waiting:
         """Keep what the records are found by now, and nothing else; where one cannot be read, add what is new."""
-        seen: list[Sighting] = []
-        for record in opened(payload, Renewed).records:
+        changed, seen = opened(payload, Renewed), list[Sighting]()
+        for record in changed.records:
+            source = self._sources[record.source]
             try:
-                keys = await match_keys_of(self._sources[record.source], record.record_id, self._context)
+                keys = await match_keys_of(source, record.record_id, self._context, changed.kinds)
             except SourceError:
                 await self._identity.first_sight(record.source, record.record_id, record.match_keys)
             else:
                 seen.append(Sighting(record.source, record.record_id, tuple(keys)))
-        return Done(applied=True, also=await self._keys.renewing(seen))
+        return Done(applied=True, also=await self._keys.renewing(seen, changed.kinds))

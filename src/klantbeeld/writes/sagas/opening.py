@@ -110,4 +110,4 @@ def _engines(parts: SagaParts) -> Mapping[str, Engine]:
 
 def _soon() -> CallContext:
     """Return the context of a read that belongs to no request any more."""
-    return CallContext(deadline=loop_clock() + READ_SECONDS, priority=Priority.BACKGROUND)
+    return CallContext(deadline=loop_clock() + READ_SECONDS, priority=Priority.BACKGROUND, fresh=True)

@@ -1,8 +1,10 @@
 """What is looked up just before a step of a saga is sent: what is there now, and what an earlier step wrote."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
+
+from msgspec import structs
 
 from klantbeeld.errors import SourceInvalid
 from klantbeeld.sdk.acts import Act
@@ -73,5 +75,5 @@ class Backward:
         done = view.step(step.compensates)
         if undo.takes:
             later: dict[str, Any] = {undo.takes: done.record_id or ""}
-            act = replace(act, **later)
-        return Prepared(replace(act, expected=done.version) if undo.reads else act)
+            act = structs.replace(act, **later)
+        return Prepared(structs.replace(act, expected=done.version) if undo.reads else act)

@@ -5,7 +5,13 @@ from functools import cache
 from typing import Any
 
 from klantbeeld.errors import SourceInvalid
-from klantbeeld.identity.match_keys import MatchKey, MatchKeyKind, address_birth_date, name_postcode_birth_date
+from klantbeeld.identity.match_keys import (
+    EVERY_KIND,
+    MatchKey,
+    MatchKeyKind,
+    address_birth_date,
+    name_postcode_birth_date,
+)
 from klantbeeld.sdk.records import ContactMedium, Party
 from klantbeeld.sdk.roles import ROLES
 from klantbeeld.sdk.words import ContactKind
@@ -15,10 +21,20 @@ from klantbeeld.writes.looking import read_records
 
 KINDS = {ContactKind.EMAIL: MatchKeyKind.EMAIL, ContactKind.PHONE: MatchKeyKind.PHONE}
 
-# What match keys are made of.
-KEYED: Mapping[str, frozenset[str]] = {
-    "party": frozenset({"customer_number", "family_name", "birth_date"}),
-    "contact_media": frozenset({"kind", "value", "address"}),
+REACHED = {"contact_media": frozenset({"kind", "value"})}
+# What match keys of each kind are made of.
+KEYED: Mapping[MatchKeyKind, Mapping[str, frozenset[str]]] = {
+    MatchKeyKind.EMAIL: REACHED,
+    MatchKeyKind.PHONE: REACHED,
+    MatchKeyKind.CUSTOMER_NUMBER: {"party": frozenset({"customer_number"})},
+    MatchKeyKind.NAME_POSTCODE_BIRTH_DATE: {
+        "party": frozenset({"family_name", "birth_date"}),
+        "contact_media": frozenset({"address"}),
+    },
+    MatchKeyKind.ADDRESS_BIRTH_DATE: {
+        "party": frozenset({"birth_date"}),
+        "contact_media": frozenset({"address"}),
+    },
 }
 
 
@@ -46,21 +62,37 @@ def members_of(capability: str) -> frozenset[str]:
     return frozenset(name for kind in kinds for name in kind.__struct_fields__)
 
 
-async def match_keys_of(source: Source, record_id: str, context: Callable[[], CallContext]) -> list[MatchKey]:
-    """Return what a customer's record is found by; raises SourceError where the source does not say.
+async def match_keys_of(
+    source: Source,
+    record_id: str,
+    context: Callable[[], CallContext],
+    kinds: frozenset[MatchKeyKind] = EVERY_KIND,
+) -> list[MatchKey]:
+    """Return what a customer's record is found by, in keys of some kinds, reading no more than those are made of.
 
-    A record that is not there is SourceInvalid: it was written a moment ago.
+    Raises SourceError where the source does not say. A record that is not there is SourceInvalid: it was written a
+    moment ago.
     """
-    found = await read_what_is_there(source, KEYED, record_id, context())
-    parties, media = found["party"], found["contact_media"]
+    found = await read_what_is_there(source, _made_of(kinds), record_id, context())
+    parties, media = found["party"], found.get("contact_media", ())
     if not parties and "party" in source.readings:
         raise SourceInvalid("a record that was written is not there", sent=False)
-    return [*_reached(media), *_named(parties, media)]
+    return [key for key in (*_reached(media), *_named(parties, media)) if key.kind in kinds]
+
+
+@cache
+def _made_of(kinds: frozenset[MatchKeyKind]) -> Mapping[str, frozenset[str]]:
+    """Return what is read for keys of some kinds; always the party, which says whether the record is there."""
+    reads: dict[str, frozenset[str]] = {"party": frozenset(), "contact_media": frozenset()}
+    for kind in kinds:
+        for capability, members in KEYED[kind].items():
+            reads[capability] |= members
+    return reads if reads["contact_media"] else {"party": reads["party"]}
 
 
 def _reached(media: Sequence[ContactMedium]) -> Iterator[MatchKey]:
     for medium in media:
-        if medium.kind in KINDS and medium.value:
+        if medium.value and medium.kind in KINDS:
             yield MatchKey(KINDS[medium.kind], medium.value)
 
 
