@@ -21,7 +21,7 @@ from klantbeeld.sdk.words import Guard, WriteSafety
 from klantbeeld.sources.context import CallContext
 from klantbeeld.writes.outcomes import WriteOutcome, WriteStatus
 from klantbeeld.writes.planning import Extensions, Order, PlannedStep, Prepared
-from klantbeeld.writes.rows import OperationRow, StepRow
+from klantbeeld.writes.rows import OperationView, StepRow
 from klantbeeld.writes.states import Policy
 from klantbeeld.writes.writer import Writer
 
@@ -46,7 +46,7 @@ class Reader:
     undoes: bool = False
     done_before: dict[int, int] = field(default_factory=dict)
 
-    async def prepare(self, operation: OperationRow, step: StepRow, act: Act, context: CallContext, /) -> Prepared:
+    async def prepare(self, view: OperationView, step: StepRow, act: Act, context: CallContext, /) -> Prepared:
         self.done_before[step.seq] = sum(len(source.acts) for source in self.sources.values())
         if self.gate is not None and step.seq:
             await self.gate.wait()

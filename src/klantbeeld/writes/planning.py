@@ -11,7 +11,7 @@ from klantbeeld.sdk.acts import Act
 from klantbeeld.sdk.words import Channel
 from klantbeeld.sources.context import CallContext
 from klantbeeld.store.transactions import Unit
-from klantbeeld.writes.rows import OperationRow, StepRow
+from klantbeeld.writes.rows import OperationRow, OperationView, StepRow
 from klantbeeld.writes.states import CALL, Policy
 
 
@@ -98,8 +98,11 @@ class StepHandler(Protocol):
 class Preparer(Protocol):
     """Completes a call just before it is sent; what it gives is durable before the first byte is."""
 
-    async def prepare(self, operation: OperationRow, step: StepRow, act: Act, context: CallContext, /) -> Prepared:
-        """Complete an act; raises SourceError where what it needs cannot be read, and nothing is sent then."""
+    async def prepare(self, view: OperationView, step: StepRow, act: Act, context: CallContext, /) -> Prepared:
+        """Complete an act of an operation as it stands.
+
+        Raises SourceError where what it needs cannot be read, and nothing is sent then.
+        """
         ...
 
 

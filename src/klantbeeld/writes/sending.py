@@ -93,7 +93,7 @@ class Sender:
         more: tuple[StepRow, ...] = ()
         seen: str | None = None
         if step.prepare is not None:
-            prepared = await self._preparers[step.prepare].prepare(held.view.operation, step, act, context)
+            prepared = await self._preparers[step.prepare].prepare(held.view, step, act, context)
             seen = prepared.seen
             if prepared.act is not act:
                 act = structs.replace(prepared.act, key=step.step_key)

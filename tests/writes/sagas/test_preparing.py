@@ -14,7 +14,7 @@ from klantbeeld.sdk.acts import Act
 from klantbeeld.sdk.connector import Doing
 from klantbeeld.sdk.mapping import Mapping as RecordMapping
 from klantbeeld.sdk.records import ContactMedium, Party
-from klantbeeld.sdk.roles import BILLING, CRM, Role
+from klantbeeld.sdk.roles import BILLING, CRM, MARKETING, Role
 from klantbeeld.sdk.sagas import Saga, Title
 from klantbeeld.sdk.words import Channel, ContactKind, Guard, WriteSafety
 from klantbeeld.sources.context import CallContext
@@ -22,7 +22,6 @@ from klantbeeld.sources.conversation import Written
 from klantbeeld.sources.questions import Outcome, Question
 from klantbeeld.writes.outcomes import WriteOutcome, WriteStatus
 from klantbeeld.writes.planning import Extensions, Order
-from klantbeeld.writes.rows import OperationView
 from klantbeeld.writes.sagas.catalogue import CHANGE_EMAIL, NewEmail, everywhere
 from klantbeeld.writes.sagas.planning import Planner, Wanted
 from klantbeeld.writes.sagas.preparing import preparers
@@ -97,24 +96,23 @@ def transactions() -> Iterator[MemoryTransactions]:
 
 
 class House:
-    """Changes an e-mail address at the CRM, and then at billing."""
+    """Changes an e-mail address at the CRM, then at billing, and then at marketing if that knows the customer."""
 
-    def __init__(self, transactions: MemoryTransactions, *, apart: bool = False) -> None:
+    def __init__(self, transactions: MemoryTransactions, *, apart: bool = False, **known: str) -> None:
         self.crm = an_owner("crm", CRM, "change_contact_details", apart=apart)
         self.billing = an_owner("billing", BILLING, "change_billing_details")
         self.saga: Saga = everywhere(CHANGE_EMAIL, Title(nl="E-mail", en="E-mail"), NewEmail, "email")
-        self.sources: Any = {"crm": self.crm, "billing": self.billing}
-        extensions = Extensions(preparers=preparers({CHANGE_EMAIL: self.saga}, self.sources, self.find))
+        self.marketing = an_owner("marketing", MARKETING, "change_contact_details")
+        self.customer = links_of(CUSTOMER, crm="p1", billing="p1", **known)
+        self.sources: Any = {"crm": self.crm, "billing": self.billing, "marketing": self.marketing}
+        extensions = Extensions(preparers=preparers({CHANGE_EMAIL: self.saga}, self.sources))
         self.writer: Writer = a_writer(self.sources, now=Days(NOW), transactions=transactions, extensions=extensions)
-
-    async def find(self, operation_id: str) -> OperationView | None:
-        return await self.writer.view(operation_id)
 
     async def change(self, expected: str | None = None) -> WriteOutcome:
         wanted = Wanted(
             saga=self.saga,
             given=NewEmail(email=NEW, expected=expected),
-            customer=links_of(CUSTOMER, crm="p1", billing="p1"),
+            customer=self.customer,
             channel=Channel.APP,
             starter=b"s",
         )
@@ -175,7 +173,18 @@ async def test_a_step_has_one_row_that_undoes_it_however_often_it_is_sent(transa
     house = House(transactions)
     house.crm.meanwhile = [lambda: house.crm.takes("first@example.nl"), lambda: house.crm.takes(THEIRS)]
     assert (await house.change()).status is WriteStatus.APPLIED
-    assert [step["compensates"] for step in transactions.all("steps")] == [None, None, 0, 1]
+    assert [step["compensates"] for step in transactions.all("steps")] == [None, None, 0]
+
+
+async def test_what_is_there_is_read_only_of_what_may_be_taken_back(transactions: MemoryTransactions) -> None:
+    house = House(transactions, marketing="p1")
+    assert (await house.change()).status is WriteStatus.APPLIED
+    read = {
+        name: {capability for one in source.asked for capability in one.members}
+        for name, source in house.sources.items()
+    }
+    assert read == {"crm": {"party", "contact_media"}, "billing": {"party", "contact_media"}, "marketing": {"party"}}
+    assert [step["compensates"] for step in transactions.all("steps")] == [None, None, None, 0, 1]
 
 
 async def test_what_somebody_emptied_meanwhile_is_not_filled_with_what_was_there_before(
@@ -199,12 +208,12 @@ async def test_what_somebody_filled_meanwhile_is_put_back(transactions: MemoryTr
 
 
 async def test_the_undoing_of_a_step_that_was_got_ready_meanwhile_is_kept_too(transactions: MemoryTransactions) -> None:
-    house = House(transactions)
+    house = House(transactions, marketing="p1")
     house.crm.takes(None)
     house.crm.faster = house.billing
     house.crm.meanwhile = [lambda: house.crm.takes(THEIRS)]
     assert (await house.change()).status is WriteStatus.APPLIED
-    undoing = {(step["source"], step["compensates"]) for step in transactions.all("steps")[2:]}
+    undoing = {(step["source"], step["compensates"]) for step in transactions.all("steps")[3:]}
     assert undoing == {("crm", 0), ("billing", 1)}
 
 

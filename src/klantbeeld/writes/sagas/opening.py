@@ -70,11 +70,10 @@ def open_sagas(parts: SagaParts) -> Sagas:
     writes = parts.settings.writes
     declared = load_sagas(writes.sagas, built_in(writes.sagas.approval, parts.settings.language))
     tasks, persons = Tasks(parts.transactions, wait=writes.journal_wait), Persons(parts.secret)
-    find = parts.journal.find
     return Sagas(
         declared=declared,
         planner=Planner(parts.sources, declared=writes.owners),
-        extensions=Extensions(handlers=_handlers(parts, tasks), preparers=preparers(declared, parts.sources, find)),
+        extensions=Extensions(handlers=_handlers(parts, tasks), preparers=preparers(declared, parts.sources)),
         arrange=Arranging(writes.sagas, persons),
         tasks=tasks,
         persons=persons,

@@ -1,6 +1,6 @@
 """What is looked up just before a step of a saga is sent: what is there now, and what an earlier step wrote."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,39 +12,38 @@ from klantbeeld.sdk.sagas import Do, Saga
 from klantbeeld.sources.context import CallContext
 from klantbeeld.sources.source import Source
 from klantbeeld.writes.planning import PlannedStep, Prepared, Preparer
-from klantbeeld.writes.rows import OperationRow, OperationView, StepRow
+from klantbeeld.writes.rows import OperationView, StepRow
+from klantbeeld.writes.sagas.linking import REMEMBER
 from klantbeeld.writes.sagas.planning import compensation
 from klantbeeld.writes.sagas.reading import members_of, read_what_is_there
 
 VERSIONED = "party"  # the record that tells the version of what an act about a customer changes
 NOTHING: frozenset[str] = frozenset()  # besides the version
 
-Find = Callable[[str], Awaitable[OperationView | None]]
 
-
-def preparers(sagas: Mapping[str, Saga], sources: Mapping[str, Source], find: Find) -> dict[str, Preparer]:
+def preparers(sagas: Mapping[str, Saga], sources: Mapping[str, Source]) -> dict[str, Preparer]:
     """Return a preparer for each call of each saga, and for each step that takes one back."""
     found: dict[str, Preparer] = {}
     for saga in sagas.values():
         for step in saga.steps:
             if isinstance(step, Do):
                 found[f"{saga.name}/{step.name}"] = Forward(saga.name, step, sources)
-                found[f"{saga.name}/{step.name}/undo"] = Backward(step, find)
+                found[f"{saga.name}/{step.name}/undo"] = Backward(step)
     return found
 
 
 @dataclass(frozen=True, slots=True)
 class Forward:
-    """Prepares a call: what is there before is read, so that it can be put back."""
+    """Prepares a call: what is there before is read, so that it can be put back; where nothing follows, nothing is."""
 
     saga: str
     step: Do
     sources: Mapping[str, Source]
 
-    async def prepare(self, _operation: OperationRow, step: StepRow, act: Act, context: CallContext, /) -> Prepared:
+    async def prepare(self, view: OperationView, step: StepRow, act: Act, context: CallContext, /) -> Prepared:
         """Read what has to be known; raises SourceError where it cannot be."""
         undo = self.step.undo
-        if undo is None or undo.reads is None:
+        if undo is None or undo.reads is None or not may_be_taken_back(view, step):
             return Prepared(act)
         source = self.sources[step.source or ""]
         # The version first: a change between the two reads is then refused, and not taken for what was there.
@@ -65,15 +64,22 @@ class Backward:
     """
 
     step: Do
-    find: Find
 
-    async def prepare(self, operation: OperationRow, step: StepRow, act: Act, _context: CallContext, /) -> Prepared:
-        """Fill in what the journal knows of the step that is taken back."""
-        view, undo = await self.find(operation.id), self.step.undo
-        if view is None or step.compensates is None or undo is None:
-            raise SourceInvalid("the operation is not in the journal", sent=False)
+    async def prepare(self, view: OperationView, step: StepRow, act: Act, _context: CallContext, /) -> Prepared:
+        """Fill in what is known of the step that is taken back."""
+        undo = self.step.undo
+        if step.compensates is None or undo is None:
+            raise SourceInvalid("the step takes nothing back", sent=False)
         done = view.step(step.compensates)
         if undo.takes:
             later: dict[str, Any] = {undo.takes: done.record_id or ""}
             act = structs.replace(act, **later)
         return Prepared(structs.replace(act, expected=done.version) if undo.reads else act)
+
+
+def may_be_taken_back(view: OperationView, step: StepRow) -> bool:
+    """Say whether anything comes after a step that can be refused; renewing what records are found by cannot."""
+    return any(
+        one.seq > step.seq and one.compensates is None and one.kind != REMEMBER and not one.was_left_out
+        for one in view.steps
+    )
