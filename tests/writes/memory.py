@@ -11,6 +11,7 @@ from sqlalchemy import create_engine
 from klantbeeld.errors import StoreError
 from klantbeeld.settings import WriteSettings
 from klantbeeld.sources.source import loop_clock
+from klantbeeld.store.sqlite import write_moments_as_text
 from klantbeeld.store.transactions import Unit, drive
 from klantbeeld.writes.held import Clock
 from klantbeeld.writes.journal import Journal
@@ -30,6 +31,7 @@ class MemoryTransactions:
     """
 
     def __init__(self) -> None:
+        write_moments_as_text()
         engine = create_engine("sqlite://")
         self._connection: sqlite3.Connection = sqlite3.connect(":memory:", isolation_level=None)
         with engine.connect() as connection:

@@ -17,7 +17,7 @@ from klantbeeld.errors import RequestError
 from klantbeeld.identity.ids import parse_customer_id
 from klantbeeld.store import Store
 from klantbeeld.store.columns import utc_text
-from klantbeeld.store.translation import as_store_error
+from klantbeeld.store.translation import AsStoreError
 
 # A request asks for few customers, and the index begins with the customer. (`a IN (…) AND b = ?` uses it; a row value
 # would not, see SQLite's query planner.)
@@ -135,7 +135,7 @@ class Grants:
         found: dict[str, tuple[Terms, ...]] = {}
         if not customer_ids:
             return found
-        with as_store_error("reading grants"):
+        with AsStoreError("reading grants"):
             rows = await self._lookup.rows(partner, purpose, customer_ids, now=now)
         for customer_id, scopes, fields in rows:
             terms = Terms(frozenset(scopes.split()), frozenset(fields.split()))

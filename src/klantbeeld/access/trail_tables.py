@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Protocol
 from klantbeeld.access.trail_chain import Group
 from klantbeeld.store import Store
 from klantbeeld.store.columns import utc_text
-from klantbeeld.store.translation import as_store_error
+from klantbeeld.store.translation import AsStoreError
 
 if TYPE_CHECKING:
     import asyncpg
@@ -87,7 +87,7 @@ class SqliteAppender:
     async def append(self, group: Group) -> None:
         """Keep a group, all of it or nothing. Raises StoreError."""
         async with self._turn:
-            with as_store_error("writing the trail"):
+            with AsStoreError("writing the trail"):
                 await asyncio.to_thread(self._append, group)
 
     async def close(self) -> None:
@@ -129,7 +129,7 @@ class PostgresqlAppender:
         touched = [(customer, one) for one in sealed for customer in one.customers]
         customers = [customer for customer, _ in touched]
         moments, places = [one.at for _, one in touched], [one.seq for _, one in touched]
-        with as_store_error("writing the trail"):
+        with AsStoreError("writing the trail"):
             async with self._pool.acquire() as connection, connection.transaction():
                 await connection.execute(POSTGRESQL.entries, writer, seqs, entries, macs)
                 await connection.execute(POSTGRESQL.customers, writer, customers, moments, places)
@@ -146,7 +146,7 @@ def _insert(statement: str, rows: int) -> str:
 
 
 def _open_writer(file: Path) -> sqlite3.Connection:
-    with as_store_error("opening the trail"):
+    with AsStoreError("opening the trail"):
         connection = sqlite3.connect(file, isolation_level=None, timeout=LOCK_TIMEOUT, check_same_thread=False)
         connection.execute("PRAGMA synchronous = FULL")  # a group that was kept survives a power cut
         return connection

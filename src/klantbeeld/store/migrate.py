@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from klantbeeld.errors import StoreError
 from klantbeeld.store import postgresql, sqlite
 from klantbeeld.store.address import PostgresqlAddress, SqliteAddress, address_of
-from klantbeeld.store.translation import as_store_error
+from klantbeeld.store.translation import AsStoreError
 
 WAIT = 300.0  # seconds: another replica may be migrating a large store
 MIGRATING = "klantbeeld.migrate"  # name of the lock
@@ -25,7 +25,7 @@ async def migrate(url: str, *, wait: float = WAIT) -> None:
     May run in several processes at once: one migrates, the others wait, up to `wait` seconds, and find it done.
     Raises ConfigurationError and StoreError.
     """
-    with as_store_error("being migrated"):
+    with AsStoreError("being migrated"):
         engine = await _open(url, wait=wait)
         try:
             async with engine.connect() as connection:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from klantbeeld.store.change_log import GROUP, Head, Notice, read, written
-from klantbeeld.store.translation import as_store_error
+from klantbeeld.store.translation import AsStoreError
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis
@@ -41,7 +41,7 @@ class RedisChangeLog:
 
     async def append(self, notice: Notice) -> int:
         """Add a notice."""
-        with as_store_error("writing"):
+        with AsStoreError("writing"):
             number = await self._eval(APPEND, 3, EPOCH, NEWEST, STREAM, secrets.token_bytes(8), written(notice))
         return int(number)
 
@@ -50,19 +50,19 @@ class RedisChangeLog:
 
     async def after(self, number: int) -> Sequence[tuple[int, Notice]]:
         """Read what follows a number."""
-        with as_store_error("reading"):
+        with AsStoreError("reading"):
             found: Any = await self._client.xrange(STREAM, min=f"({number}-0", max="+", count=GROUP)
         return [(int(entry.partition(b"-")[0]), read(fields[b"notice"])) for entry, fields in found]
 
     async def head(self) -> Head:
         """Tell where the log stands."""
-        with as_store_error("reading"):
+        with AsStoreError("reading"):
             epoch, newest = await self._eval(HEAD, 2, EPOCH, NEWEST, secrets.token_bytes(8))
         return Head(epoch, int(newest or 0))
 
     async def wait(self, number: int) -> None:
         """Wait until there may be something after a number."""
-        with as_store_error("listening for changes"):
+        with AsStoreError("listening for changes"):
             await self._waiting.xread({STREAM: f"{number}-0"}, count=1, block=self._milliseconds)
 
     async def aclose(self) -> None:

@@ -3,13 +3,14 @@
 import os
 import sqlite3
 import time
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, event
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
-from klantbeeld.store.columns import json_text
+from klantbeeld.store.columns import json_text, utc_text
 
 READER_TIMEOUT = 0.1  # seconds; the reader runs in the event loop, where nobody may wait long
 CACHE = 16_384  # KiB a connection, taken as it fills; no mmap, where an I/O error would end the process
@@ -56,6 +57,11 @@ def open_reader(path: Path) -> sqlite3.Connection:
     reader.execute("PRAGMA query_only = ON")
     reader.execute(f"PRAGMA cache_size = -{CACHE}")
     return reader
+
+
+def write_moments_as_text() -> None:
+    """Have the driver itself write moments as the columns keep them, in all of the process."""
+    sqlite3.register_adapter(datetime, utc_text)
 
 
 def _switch_to_wal(connection: sqlite3.Connection, *, until: float) -> None:

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from klantbeeld.settings import StoreSettings
 from klantbeeld.store import postgresql, schema, sqlite
 from klantbeeld.store.address import PostgresqlAddress, SqliteAddress, address_of
-from klantbeeld.store.translation import as_store_error
+from klantbeeld.store.translation import AsStoreError
 
 if TYPE_CHECKING:
     import asyncpg
@@ -39,7 +39,7 @@ class Store:
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:
         """Give a connection for reading. Raises StoreError."""
-        with as_store_error("reading"):
+        with AsStoreError("reading"):
             async with self._engine.connect() as connection:
                 yield connection
 
@@ -60,7 +60,7 @@ class Store:
 
     @asynccontextmanager
     async def _transaction(self, lock: str | None) -> AsyncIterator[AsyncConnection]:
-        with as_store_error("writing"):
+        with AsStoreError("writing"):
             async with self._engine.connect() as connection:
                 await connection.execution_options(**{sqlite.WRITES: True})
                 async with connection.begin():
@@ -80,7 +80,7 @@ async def open_store(settings: StoreSettings) -> AsyncIterator[Store]:
     """
     address = address_of(settings.url)
     async with AsyncExitStack() as stack:
-        with as_store_error("being opened"):
+        with AsStoreError("being opened"):
             match address:
                 case SqliteAddress(path):
                     await asyncio.to_thread(sqlite.prepare_file, path, timeout=settings.timeout)

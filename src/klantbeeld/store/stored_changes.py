@@ -23,7 +23,7 @@ from klantbeeld.store.change_log import GROUP, Head, Notice, read, written
 from klantbeeld.store.columns import UtcDateTime, metadata
 from klantbeeld.store.store import Store
 from klantbeeld.store.transactions import Transactions, Unit, numbered
-from klantbeeld.store.translation import as_store_error
+from klantbeeld.store.translation import AsStoreError
 
 EPOCH = 8  # bytes
 CHANNEL = "klantbeeld_changes"  # of NOTIFY
@@ -129,14 +129,14 @@ class StoredChangeLog:
     async def _look(self, statement: str, *values: Any) -> Sequence[Any]:
         """Look something up by the database's own driver, as SQLAlchemy costs thirty times as much."""
         reader = self._store.reader
-        with as_store_error("reading"):
+        with AsStoreError("reading"):
             if isinstance(reader, sqlite3.Connection):
                 return reader.execute(statement, values).fetchall()
             found: Sequence[Any] = await reader.fetch(numbered(statement), *values)
             return found
 
     async def _listen(self) -> "_Listener":
-        with as_store_error("listening for changes"):
+        with AsStoreError("listening for changes"):
             self._listener = await _Listener.on(self._store.reader)
         return self._listener
 

@@ -16,17 +16,15 @@ import threading
 from collections.abc import AsyncIterator, Generator, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
-from datetime import datetime
 from functools import lru_cache
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from klantbeeld.errors import StoreError
-from klantbeeld.store.columns import utc_text
-from klantbeeld.store.sqlite import CACHE, CHECKPOINT
+from klantbeeld.store.sqlite import CACHE, CHECKPOINT, write_moments_as_text
 from klantbeeld.store.store import Store
-from klantbeeld.store.translation import as_store_error, is_foreign
+from klantbeeld.store.translation import AsStoreError, is_foreign
 
 if TYPE_CHECKING:
     import asyncpg
@@ -129,7 +127,7 @@ class SqliteTransactions:
 
     async def look(self, unit: Unit[T], *, wait: float) -> T:  # noqa: ARG002 - it waits for nobody
         """Carry out a unit that only reads, in the event loop: that takes microseconds."""
-        with as_store_error("reading"):
+        with AsStoreError("reading"):
             return drive(self._reader, unit)
 
     def close(self) -> None:
@@ -155,7 +153,7 @@ class SqliteTransactions:
     def _run_together(self, group: list[_Job]) -> None:
         execute = self._connection.execute
         try:
-            with as_store_error("taking its write lock"):
+            with AsStoreError("taking its write lock"):
                 execute("BEGIN IMMEDIATE")
         except StoreError as error:
             _fail([job for job in group if job.decide()], error)
@@ -163,7 +161,7 @@ class SqliteTransactions:
         # From here on nobody can withdraw a unit: it is either left out now, or it is written.
         begun = [job for job in group if job.decide()]
         try:
-            with as_store_error("writing a transaction"):
+            with AsStoreError("writing a transaction"):
                 for job in begun:
                     self._run_one(job, is_alone=len(begun) == 1)
                 execute("COMMIT")
@@ -212,8 +210,7 @@ def drive(connection: sqlite3.Connection, unit: Unit[T]) -> T:
         except StopIteration as end:
             result: T = end.value
             return result
-        given = [utc_text(value) if isinstance(value, datetime) else value for value in values]
-        rows = connection.execute(statement, given).fetchall()
+        rows = connection.execute(statement, values).fetchall()
 
 
 class PostgresqlTransactions:
@@ -224,13 +221,13 @@ class PostgresqlTransactions:
 
     async def run(self, unit: Unit[T], *, wait: float) -> T:
         """Carry a unit out; raises StoreError when it did not end in time."""
-        with as_store_error("writing a transaction"):
+        with AsStoreError("writing a transaction"):
             async with asyncio.timeout(wait), self._pool.acquire() as connection, connection.transaction():
                 return await _fetch(connection, unit)
 
     async def look(self, unit: Unit[T], *, wait: float) -> T:
         """Carry out a unit that only reads, without a transaction around it."""
-        with as_store_error("reading"):
+        with AsStoreError("reading"):
             async with asyncio.timeout(wait), self._pool.acquire() as connection:
                 return await _fetch(connection, unit)
 
@@ -280,7 +277,8 @@ def _settle(jobs: Sequence[_Job]) -> None:
 
 
 def _open_writer(file: Path) -> sqlite3.Connection:
-    with as_store_error("opening it for transactions"):
+    write_moments_as_text()
+    with AsStoreError("opening it for transactions"):
         connection = sqlite3.connect(file, isolation_level=None, timeout=LOCK_TIMEOUT, check_same_thread=False)
         connection.execute("PRAGMA foreign_keys = ON")
         connection.execute("PRAGMA synchronous = FULL")  # what was committed survives a power cut

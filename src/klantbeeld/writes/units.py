@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from functools import cache, lru_cache
+from itertools import chain, compress
+from operator import ne
 from typing import Any
 
 from klantbeeld.store.transactions import Unit
@@ -158,15 +160,16 @@ def _change(kept: OperationView, steps: Iterable[StepRow]) -> Unit[None]:
         if was is None:
             yield from _insert(step)
         elif step != was:
-            pairs = zip(STEP_COLUMNS, values_of(was), values_of(step), strict=True)
-            columns, values = zip(*((name, value) for name, former, value in pairs if value != former), strict=True)
-            alike.setdefault((columns, values), []).append(step.seq)
+            values = values_of(step)
+            differs = tuple(map(ne, values_of(was), values))
+            change = tuple(compress(STEP_COLUMNS, differs)), tuple(compress(values, differs))
+            alike.setdefault(change, []).append(step.seq)
     for (columns, values), seqs in alike.items():
         yield _update_of(columns, len(seqs)), (*values, kept.operation.id, *seqs)
 
 
 def _insert(*steps: StepRow) -> Unit[None]:
-    values = [value for step in steps for value in values_of(step)]
+    values = tuple(chain.from_iterable(map(values_of, steps)))
     if len((yield _insert_of(len(steps)), values)) < len(steps):
         raise RecordBusy(steps[0].operation_id)
 
