@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime
+from functools import lru_cache
 from typing import Any, NamedTuple, TypeVar
 from uuid import NAMESPACE_URL, UUID, uuid5
 
@@ -233,8 +234,7 @@ class Dataverse(Connector):
         A table that is not there is a wrong address or a missing privilege, and not an empty table.
         """
         options = {
-            "$select": ",".join(columns(record, ask.select)),
-            "$expand": ",".join(expansions(record, ask.select)),
+            **selection(record, ask.select),  # type: ignore[arg-type]  # a class is hashable
             "$filter": condition,
             "$orderby": order,
             "$skiptoken": ask.after or "",
@@ -275,6 +275,12 @@ class Dataverse(Connector):
             absent=frozenset(),
             sends=True,
         )
+
+
+@lru_cache(maxsize=256)  # what is selected is the same from call to call
+def selection(record: type[Any], select: frozenset[str]) -> Mapping[str, str]:
+    """Return the options that select members of a row."""
+    return {"$select": ",".join(columns(record, select)), "$expand": ",".join(expansions(record, select))}
 
 
 def columns(record: type[Any], select: Iterable[str]) -> tuple[str, ...]:
