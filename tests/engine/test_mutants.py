@@ -13,6 +13,7 @@ from tests.mutation import mutated
 from klantbeeld.engine import fetch, lanes, plan, run
 from klantbeeld.engine.assembly import _Writer
 from klantbeeld.engine.calls import Calls
+from klantbeeld.engine.conversion import Conversion
 from klantbeeld.engine.engine import Engine
 from klantbeeld.engine.fetch import Fetch
 from klantbeeld.engine.lanes import Lane
@@ -82,6 +83,7 @@ MUTANTS: dict[str, tuple[Any, str, str, str]] = {
         "setdefault(place.customer_id, [])",
         "setdefault('', [])",
     ),
+    "forgets a member of an input": (Conversion, "_input", "if name in given:", "if name in list(given)[1:]:"),
     "binds a cursor to no customer": (run, "binding_of", "customer_id, kept", "kept"),
 }
 

@@ -11,12 +11,12 @@ from typing import Any
 
 import msgspec
 import strawberry
-from graphql import ExecutionResult, GraphQLError, GraphQLField, GraphQLResolveInfo, MiddlewareManager, OperationType
+from graphql import ExecutionResult, GraphQLError, GraphQLResolveInfo, MiddlewareManager, OperationType
 from graphql.execution import experimental_execute_incrementally
-from strawberry.types.arguments import convert_arguments
 
 from klantbeeld.engine.ageing import headers_of
 from klantbeeld.engine.assembly import Assemble, compile_assembly
+from klantbeeld.engine.conversion import Conversion
 from klantbeeld.engine.cursors import Cursors
 from klantbeeld.engine.desk import Work
 from klantbeeld.engine.documents import Asked as AskedDocument
@@ -96,7 +96,7 @@ class Engine(Several):
     def __init__(self, parts: EngineParts) -> None:
         self._parts = parts
         self._schema = parts.schema._schema  # noqa: SLF001 - strawberry hands its graphql-core schema to nobody
-        self._scalars = parts.schema.schema_converter.scalar_registry
+        self._to_python = Conversion(parts.schema).to_python
         limits = parts.settings.documents
         self._share = Share(share=limits.new_share, burst=limits.new_burst, most_waiting=limits.new_waiting)
         self._documents = Documents(
@@ -217,13 +217,6 @@ class Engine(Several):
             *(context.deadline, caller.priority, caller.rights.fingerprint, fresh, caller.token, ageing), context.span
         )
         return Run(plan, shape, variables, moment, context=calls, cursors=self._cursors, to_python=self._to_python)
-
-    def _to_python(self, definition: GraphQLField, values: dict[str, Any]) -> Mapping[str, Any]:
-        """Make Python values of a field's coerced arguments, by their Python names."""
-        declared = definition.extensions["strawberry-definition"]
-        return convert_arguments(
-            values, declared.arguments, scalar_registry=self._scalars, config=self._parts.schema.config
-        )
 
     async def _carry_out(self, run: Run, context: Surroundings) -> RunRoots:
         """Enter the roots and read what is below them: one after another for a mutation, together for a query."""

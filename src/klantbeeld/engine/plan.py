@@ -26,8 +26,9 @@ from graphql import (
 from graphql.execution.values import get_argument_values
 from strawberry.types.field import StrawberryField
 
+from klantbeeld.engine.coercion import PLAIN
 from klantbeeld.engine.selections import Condition, Selected, SelectedField, Selections, holds
-from klantbeeld.engine.variables import PLAIN, VariableReader
+from klantbeeld.engine.variables import VariableReader
 from klantbeeld.graph.data import Data
 from klantbeeld.graph.joined import Computed, Entered, Joined, Telling
 from klantbeeld.graph.published import publishes

@@ -1,35 +1,20 @@
 """Variables: what a request brought, coerced to the types that its operation declares (GraphQL, section 6.1.2).
 
-Most variables are plain scalars, or lists of them, that arrive as they should be; those are taken as they are. Anything
-else, and everything that is wrong, is left to graphql-core, whose words about it the client gets.
+Most arrive exactly as their types say, and are taken by functions made for those types. Anything else, and everything
+that is wrong, is left to graphql-core, whose words about it the client gets.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-from graphql import (
-    GraphQLError,
-    GraphQLList,
-    GraphQLNonNull,
-    GraphQLSchema,
-    OperationDefinitionNode,
-    type_from_ast,
-)
-from graphql.execution.values import VariableValues, get_variable_values
+from graphql import GraphQLError, GraphQLNonNull, GraphQLSchema, OperationDefinitionNode, Undefined
+from graphql.execution.get_variable_signature import get_variable_signature
+from graphql.execution.values import VariableValues, VariableValueSource, get_variable_values
+
+from klantbeeld.engine.coercion import Coerce, Unfit, coercion_of
 
 # Most errors about variables that are reported.
 MOST_ERRORS = 20
-
-INT_32 = 2**31
-
-Plain = Callable[[Any], bool]
-
-PLAIN: Mapping[str, Plain] = {
-    "ID": lambda value: type(value) is str,
-    "String": lambda value: type(value) is str,
-    "Boolean": lambda value: type(value) is bool,
-    "Int": lambda value: type(value) is int and -INT_32 <= value < INT_32,
-}
 
 
 class InvalidVariables(Exception):
@@ -43,25 +28,19 @@ class InvalidVariables(Exception):
 class Variables:
     """Variables as they were given, and coerced, by name; `all` is what graphql-core's own functions take."""
 
-    __slots__ = ("_all", "_coerce", "coerced", "given")
+    __slots__ = ("_all", "_reader", "coerced", "given")
 
-    def __init__(
-        self,
-        given: Mapping[str, Any],
-        coerced: Mapping[str, Any],
-        coerce: Callable[[Mapping[str, Any]], VariableValues],
-        values: VariableValues | None = None,
-    ) -> None:
+    def __init__(self, given: Mapping[str, Any], coerced: dict[str, Any], reader: "VariableReader") -> None:
         self.given = given
         self.coerced = coerced
-        self._coerce = coerce
-        self._all = values
+        self._reader = reader
+        self._all: VariableValues | None = None
 
     @property
     def all(self) -> VariableValues:
-        """The same with where each came from. Raises InvalidVariables."""
+        """The same with where each came from."""
         if self._all is None:
-            self._all = self._coerce(self.given)
+            self._all = VariableValues(self._reader.sources(self.given), self.coerced)
         return self._all
 
 
@@ -70,40 +49,37 @@ class VariableReader:
 
     def __init__(self, schema: GraphQLSchema, operation: OperationDefinitionNode) -> None:
         self._schema = schema
-        self._operation = operation
-        self._plain = _plain_variables(schema, operation)
+        self._definitions = operation.variable_definitions or ()
+        found = [get_variable_signature(schema, definition) for definition in self._definitions]
+        self._signatures = [one for one in found if not isinstance(one, GraphQLError)]
+        self._needed = frozenset(
+            one.name for one in self._signatures if one.default or isinstance(one.type, GraphQLNonNull)
+        )
+        self._coerce = self._all_coerced()
 
     def read(self, given: Mapping[str, Any]) -> Variables:
         """Return the coerced variables; raises InvalidVariables."""
-        plain = self._plain
-        if plain is not None and all(name in given and fits(given[name]) for name, fits in plain.items()):
-            coerced = {name: given[name] for name in plain}
-            return Variables(given, coerced, self._coerce)
-        values = self._coerce(given)
-        return Variables(given, values.coerced, self._coerce, values)
+        coerce = self._coerce
+        if coerce is not None and self._needed <= given.keys():
+            try:
+                return Variables(given, {name: coerce[name](given[name]) for name in coerce if name in given}, self)
+            except Unfit:
+                pass
+        return self._left(given)
 
-    def _coerce(self, given: Mapping[str, Any]) -> VariableValues:
-        definitions = self._operation.variable_definitions or ()
-        values = get_variable_values(self._schema, definitions, dict(given), max_errors=MOST_ERRORS)
+    def sources(self, given: Mapping[str, Any]) -> dict[str, VariableValueSource]:
+        """Return what each variable was declared to be, and given."""
+        return {one.name: VariableValueSource(one, given.get(one.name, Undefined)) for one in self._signatures}
+
+    def _left(self, given: Mapping[str, Any]) -> Variables:
+        """Leave variables to graphql-core."""
+        values = get_variable_values(self._schema, self._definitions, dict(given), max_errors=MOST_ERRORS)
         if isinstance(values, list):
             raise InvalidVariables(values)
-        return values
+        return Variables(given, values.coerced, self)
 
-
-def _plain_variables(schema: GraphQLSchema, operation: OperationDefinitionNode) -> dict[str, Plain] | None:
-    """Return a check for each variable; None where one is neither a plain scalar nor a list of them."""
-    found = {}
-    for definition in operation.variable_definitions or ():
-        if (fits := _plain(type_from_ast(schema, definition.type))) is None:
-            return None
-        found[definition.variable.name.value] = fits
-    return found
-
-
-def _plain(kind: Any) -> Plain | None:
-    """Return what tells a value that can be taken as it is; one that is null is left to graphql-core."""
-    kind = getattr(kind, "of_type", kind) if isinstance(kind, GraphQLNonNull) else kind
-    if not isinstance(kind, GraphQLList):
-        return PLAIN.get(getattr(kind, "name", ""))
-    item = _plain(kind.of_type)
-    return None if item is None else lambda value: type(value) is list and all(map(item, value))
+    def _all_coerced(self) -> dict[str, Coerce] | None:
+        """Return a function for each variable; None where one is left to graphql-core."""
+        coercion = coercion_of(self._schema)
+        found = {one.name: coercion.of(one.type) for one in self._signatures}
+        return None if None in found.values() else {name: coerce for name, coerce in found.items() if coerce}

@@ -48,7 +48,7 @@ def nothing_sent() -> Iterator[None]:
 def checked(given: Any, model: type[M]) -> M:
     """Check an input; raises RequestError with BAD_USER_INPUT, which names the member and never its value."""
     try:
-        return cast("M", given.to_pydantic())
+        return _model_of(given, model)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         place = to_camel_case(".".join(str(part) for part in first["loc"])) or "input"
@@ -56,6 +56,15 @@ def checked(given: Any, model: type[M]) -> M:
         raise RequestError(
             f"{model.__name__}: {first['type']}", code="BAD_USER_INPUT", place=place, allowed=allowed
         ) from error
+
+
+def _model_of(given: Any, model: type[M]) -> M:
+    """Make the model of an input; raises ValidationError."""
+    try:
+        return model.model_validate(given, from_attributes=True)
+    except ValidationError:
+        # The way of strawberry makes models from the inside out, and so names a member within the innermost.
+        return cast("M", given.to_pydantic())
 
 
 def allowed_by(error: ErrorDetails, model: type[BaseModel]) -> Sequence[str]:
