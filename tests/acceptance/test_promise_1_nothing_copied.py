@@ -31,6 +31,7 @@ from .canaries import canaries_of, found_below, found_in
 from .running import Ask, Deployment, Gateway, deploy, free_port, running
 
 COUNT = 200
+FEW = 10  # of them are enough beside the one that a mutant keeps
 # What callers say, in words of their own that nothing else has.
 SPOKEN = {
     "subject": "Zwaluwstaartverbinding kraakt",
@@ -183,7 +184,7 @@ def test_one_value_that_is_kept_is_found(mutant: str, gateway: Gateway, canaries
     folder = Path(shutil.copytree(gateway.folder, tmp_path / "copy"))
     value = next(value for value in canaries if "@" in value)
     MUTANTS[mutant](folder, value)
-    assert set(found_below(folder, canaries)) == {value}
+    assert set(found_below(folder, [value, *canaries[:FEW]])) == {value}
 
 
 @pytest.mark.feature("promise 1", "The canary search's mutant is caught: a gateway that keeps what its sources answer")

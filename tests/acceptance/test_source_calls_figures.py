@@ -37,8 +37,8 @@ async def measured() -> dict[str, Figure]:
         found = [
             await deadline(stage, plain, requests=40, rate=40),
             await breaker(stage, plain, rate=40, settled=3, back=2),
-            await budget(stage, plain, patient, rate=60, seconds=2),
-            await isolation(stage, patient, one_pool, rate=40, seconds=1.5, rounds=1),
+            await budget(stage, plain, patient, rate=100, seconds=1.2),
+            await isolation(stage, patient, one_pool, rate=40, seconds=1, rounds=1),
             await overload(stage, narrow, most=MOST, seconds=0.5),
             await bodies(stage, plain, times=1, rate=60),
             await soak(stage, plain, minutes=0.04, rate=20, batch=1),

@@ -10,6 +10,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
@@ -83,38 +84,60 @@ def posted(command: list[str]) -> httpx.Response:
     return httpx.post(url, content=options[options.index("-d") + 1], headers=headers, timeout=10)
 
 
-def test_the_printed_requests_are_answered_and_everything_stops(tmp_path: Path) -> None:
-    with demo("--folder", tmp_path / "demo") as (process, page):
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """A demo that came up in a folder, was asked all that it printed, and was stopped."""
+
+    folder: Path
+    page: str
+    answers: list[httpx.Response]
+    graphiql: httpx.Response
+    token: str
+    code: int
+    said: str
+
+
+@pytest.fixture(scope="module")
+def ran(tmp_path_factory: pytest.TempPathFactory) -> Ran:
+    """Run one for all who look at what it left, in a folder whose name needs quotes."""
+    folder = tmp_path_factory.mktemp("demo") / 'a "quoted" place'
+    with demo("--folder", folder) as (process, page):
         answers = [posted(command) for command in commands_in(page)]
-        servers = [int(number) for number in re.findall(r"kill (\d+)", page)]
         graphiql = httpx.get(re.findall(r"GraphiQL.*: (http\S+)", page)[0], headers={"Accept": "text/html"})
+        (printed,) = re.findall(r"^Another token: (.+)$", page, re.MULTILINE)
+        token = subprocess.run(shlex.split(printed), capture_output=True, text=True, check=True).stdout
         code, said = stopped(process, signal.SIGTERM)
-    assert [list(answer.json()) for answer in answers] == [["data"]] * 4
-    assert graphiql.status_code == 200
-    assert len(ids_in(page)) == 12
+    return Ran(folder, page, answers, graphiql, token, code, said)
+
+
+def test_the_printed_requests_are_answered_and_everything_stops(ran: Ran) -> None:
+    servers = [int(number) for number in re.findall(r"kill (\d+)", ran.page)]
+    assert [list(answer.json()) for answer in ran.answers] == [["data"]] * 4
+    assert ran.graphiql.status_code == 200
+    assert len(ids_in(ran.page)) == 12
     assert len(servers) == 4
-    assert (code, said) == (0, "Everything is stopped.\n")
+    assert (ran.code, ran.said) == (0, "Everything is stopped.\n")
     assert [server for server in servers if is_there(server)] == []
 
 
-def test_the_same_folder_gives_the_same_ids_and_its_tokens_stay_good(tmp_path: Path) -> None:
-    with demo("--folder", tmp_path) as (process, first):
-        code, _ = stopped(process, signal.SIGINT)
-    with demo("--folder", tmp_path) as (_, second):
-        old = commands_in(first)[0]
+def test_the_same_folder_gives_the_same_ids_and_its_tokens_stay_good(ran: Ran) -> None:
+    with demo("--folder", ran.folder) as (process, second):
+        old = commands_in(ran.page)[0]
         old[2] = commands_in(second)[0][2]
         answer = posted(old).json()
+        code, _ = stopped(process, signal.SIGINT)
     assert code == 0
-    assert ids_in(first) == ids_in(second)
+    assert ids_in(ran.page) == ids_in(second)
     assert answer["data"]["customer"]["id"] in ids_in(second).values()
     assert answer["data"]["customer"]["party"]["fullName"]
 
 
-def test_the_printed_command_gives_another_token(tmp_path: Path) -> None:
-    with demo("--folder", tmp_path / "a folder") as (_, page):
-        (printed,) = re.findall(r"^Another token: (.+)$", page, re.MULTILINE)
-        token = subprocess.run(shlex.split(printed), capture_output=True, text=True, check=True).stdout
-    assert len(token.split(".")) == 3
+def test_the_printed_command_gives_another_token(ran: Ran) -> None:
+    assert len(ran.token.split(".")) == 3
+
+
+def test_the_settings_that_a_demo_leaves_are_sound(klantbeeld: Klantbeeld, ran: Ran) -> None:
+    assert klantbeeld("check", "-c", ran.folder / "klantbeeld.toml").code == 0
 
 
 def test_without_a_folder_nothing_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -171,10 +194,3 @@ def test_settings_of_somebody_else_are_not_overwritten(tmp_path: Path) -> None:
     (tmp_path / "klantbeeld.toml").write_text('language = "en"\n', encoding="utf-8")
     with pytest.raises(ConfigurationError, match="is not a demo's settings file"):
         refuse_settings_of_others(tmp_path)
-
-
-def test_the_settings_that_a_demo_leaves_are_sound(klantbeeld: Klantbeeld, tmp_path: Path) -> None:
-    with demo("--folder", tmp_path / 'a "quoted" place') as (process, page):
-        stopped(process, signal.SIGTERM)
-    done = klantbeeld("check", "-c", tmp_path / 'a "quoted" place' / "klantbeeld.toml")
-    assert (done.code, len(ids_in(page))) == (0, 12)

@@ -30,15 +30,11 @@ def serving(file: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
             process.kill()
 
 
-def test_the_address_is_said_on_standard_error_and_answers(file: Path) -> None:
-    with serving(file) as (_, said):
-        assert said.startswith("Klantbeeld answers at http://127.0.0.1:")
-        address = said.split()[-1].removesuffix("/graphql")
+def test_it_says_where_it_answers_and_sigterm_ends_it_with_0_and_without_a_word(file: Path) -> None:
+    with serving(file) as (process, first):
+        assert first.startswith("Klantbeeld answers at http://127.0.0.1:")
+        address = first.split()[-1].removesuffix("/graphql")
         assert httpx.get(f"{address}/ready").status_code == 200
-
-
-def test_sigterm_ends_it_with_0_and_without_a_word(file: Path) -> None:
-    with serving(file) as (process, _):
         process.send_signal(signal.SIGTERM)
         _, said = process.communicate(timeout=STOP_SECONDS)
     assert (process.returncode, said) == (0, "")

@@ -138,6 +138,11 @@ SCALARS = {
 }
 
 
+def other_queries() -> strategies.SearchStrategy[str]:
+    """Make the other generator, which takes a while."""
+    return queries(SCHEMA.as_str(), custom_scalars=SCALARS, allow_x00=False)
+
+
 @settings(
     max_examples=max(CASES // 16, 1),
     derandomize=True,
@@ -145,7 +150,7 @@ SCALARS = {
     database=None,
     suppress_health_check=list(HealthCheck),
 )
-@given(queries(SCHEMA.as_str(), custom_scalars=SCALARS, allow_x00=False), strategies.integers(0, 10_000))
+@given(strategies.deferred(other_queries), strategies.integers(0, 10_000))
 def test_three_executors_agree_on_operations_of_another_generator(text: str, seed: int) -> None:
     case = Case(Operation(text, {}), world_of(seed))
     assert asyncio.run(case.difference()) is None

@@ -11,10 +11,11 @@ given a field there keeps it.
 
 import ast
 import inspect
-import textwrap
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import cache
+from itertools import pairwise
 from typing import Any, TypeVar, get_type_hints
 
 import msgspec
@@ -70,15 +71,21 @@ def publishes(cls: type[Any]) -> type[msgspec.Struct] | None:
 
 @cache
 def member_descriptions(record: type[msgspec.Struct]) -> Mapping[str, str]:
-    """Return the docstring under each member of a record."""
-    body = ast.parse(textwrap.dedent(inspect.getsource(record))).body[0]
-    assert isinstance(body, ast.ClassDef)  # noqa: S101 - the source of a class is a class
+    """Return the docstring under each member of a record, which is a class of a module's first level."""
+    body = _classes_of(record.__module__)[record.__name__].body
     return {
         member.target.id: text.value.value
-        for member, text in zip(body.body, body.body[1:], strict=False)
+        for member, text in pairwise(body)
         if isinstance(member, ast.AnnAssign)
         and isinstance(member.target, ast.Name)
         and isinstance(text, ast.Expr)
         and isinstance(text.value, ast.Constant)
         and isinstance(text.value.value, str)
     }
+
+
+@cache
+def _classes_of(module: str) -> Mapping[str, ast.ClassDef]:
+    """Read a module's source once: the gateway starts sooner than if each class were looked for in it."""
+    source = inspect.getsource(sys.modules[module])
+    return {node.name: node for node in ast.parse(source).body if isinstance(node, ast.ClassDef)}

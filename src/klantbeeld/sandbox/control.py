@@ -48,6 +48,7 @@ class Controlled:
         self._clock = clock
         self._drop = drop or _reset_connection
         self._app = make()
+        self._is_as_made = True
         self._log: deque[dict[str, object]] = deque(maxlen=LOG_LIMIT)
         self._faults: list[Fault] = []
 
@@ -59,6 +60,7 @@ class Controlled:
             response = await self._control(Request(scope, receive))
             await response(scope, receive, send)
             return
+        self._is_as_made = False
         body = await Request(scope, receive).body()
         fault = self._next_fault(scope["path"])
         entry = self._entry(scope, body, fault)
@@ -110,9 +112,11 @@ class Controlled:
             case "DELETE", "fault":
                 self._faults = []
             case "PUT", "habits":
+                self._is_as_made = False
                 self._habits().update(read_habits(body, self._habits()))
             case "POST", "reset":
-                self._app = self._make()
+                if not self._is_as_made:
+                    self._app, self._is_as_made = self._make(), True
                 self._log.clear()
                 self._faults = []
             case _:
