@@ -6,7 +6,7 @@ they would cost a fifth of what an answer costs.
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -17,7 +17,9 @@ from klantbeeld.gateway import incremental, negotiation
 from klantbeeld.gateway.documents import TrustedDocuments
 from klantbeeld.gateway.door import Door
 from klantbeeld.gateway.errors import Refusal, refusal_body, refusal_headers
+from klantbeeld.gateway.head import KEY_HEADER, Exchange, asks_by_get, joined, refuse_unfit, seconds_of
 from klantbeeld.gateway.negotiation import Wanted
+from klantbeeld.gateway.noting import note, note_gone, note_stream, span_of
 from klantbeeld.gateway.parts import complete, events, with_beats
 from klantbeeld.gateway.ports import (
     Answer,
@@ -34,21 +36,10 @@ from klantbeeld.gateway.replies import CODINGS, compressed, send_reply, send_str
 from klantbeeld.gateway.streams import Streams
 from klantbeeld.gateway.watch import Watch, Watched
 from klantbeeld.settings import GatewaySettings, Language
-from klantbeeld.telemetry.observe import KEY as OBSERVED
-from klantbeeld.telemetry.observe import Observation
-from klantbeeld.telemetry.spans import Span
 
 GRACE: Final = 0.25  # the engine ends at its deadline with what it has; this long after, it is ended
-GONE: Final = 499  # what nginx calls it; it is logged and never sent
 BEAT_EVERY: Final = 12.0
-MOST_MILLISECONDS_DIGITS: Final = 7
-DEADLINE_HEADER: Final = b"klantbeeld-deadline-ms"
-KEY_HEADER: Final = b"idempotency-key"
-ONCE: Final = frozenset({b"authorization", b"content-type", b"content-length", DEADLINE_HEADER, KEY_HEADER})
 ALLOW_POST: Final = (b"allow", b"POST")
-# What a request may bring (RFC 9110, section 12.5.1; W3C Linked Data Platform, section 7.1).
-TAKES: Final = ((b"accept", b"application/json"), (b"accept-post", b"application/json"))
-ALLOW: Final = (b"allow", b"GET, POST")
 
 Headers = tuple[tuple[bytes, bytes], ...]
 Page = Callable[[Scope, Receive, Send], Any]
@@ -71,18 +62,6 @@ class StreamReply:
     frames: AsyncIterator[bytes]
     content_type: bytes
     place: asyncio.Future[None]
-
-
-@dataclass(slots=True)  # not frozen, as above
-class Exchange:
-    """What is known of one HTTP request before anything was asked of others; lives as long as it."""
-
-    scope: Scope
-    receive: Receive
-    arrived: float
-    wanted: Wanted
-    language: Language
-    headers: Mapping[bytes, bytes]
 
 
 class SilentObserver:
@@ -129,13 +108,13 @@ class GraphQLEndpoint:
         """Answer one request (ASGI)."""
         started = time.perf_counter()
         exchange = self._exchange(scope, receive)
-        if self._page is not None and exchange.wanted.page and scope["method"] == "GET" and not _asks(scope):
+        if self._page is not None and exchange.wanted.page and scope["method"] == "GET" and not asks_by_get(scope):
             await self._page(scope, receive, send)
             return
         try:
             reply = await self._let_in(exchange)
         except ClientGone:
-            _note_gone(scope)
+            note_gone(scope)
             return
         except Exception as error:  # noqa: BLE001 - whatever broke, the caller gets an answer and no text of it
             reply = self._refusal(exchange, error)
@@ -149,14 +128,14 @@ class GraphQLEndpoint:
             scope=scope,
             receive=receive,
             arrived=asyncio.get_running_loop().time(),
-            wanted=negotiation.wanted(_joined(scope, headers, b"accept")),
+            wanted=negotiation.wanted(joined(scope, headers, b"accept")),
             language=negotiation.language(headers.get(b"accept-language", b""), self._language),
             headers=headers,
         )
 
     async def _let_in(self, exchange: Exchange) -> Reply | StreamReply:
         """Answer if there is room, and refuse what is not fit before that is asked."""
-        self._refuse_unfit(exchange)
+        refuse_unfit(exchange, self._settings.cors_origins)
         await self._door.enter(exchange.headers)
         try:
             return await self._reply(exchange)
@@ -191,46 +170,10 @@ class GraphQLEndpoint:
             if watched is not None:
                 self._watch.end(watched)
         if isinstance(answer, AsyncIterator):
-            _note_stream(exchange.scope, caller, answer)
+            note_stream(exchange.scope, caller, answer)
             return await self._stream(exchange, context, answer)
-        _note(exchange.scope, caller, answer)
+        note(exchange.scope, caller, answer)
         return await self._complete(exchange, answer)
-
-    def _refuse_unfit(self, exchange: Exchange) -> None:
-        """Refuse what the headers alone tell."""
-        method = exchange.scope["method"]
-        headers = exchange.headers
-        if method not in {"GET", "POST"}:
-            raise Refusal("METHOD_NOT_ALLOWED", status=405, headers=(ALLOW,))
-        if not exchange.wanted.is_anything:
-            raise Refusal("NOT_ACCEPTABLE", status=406, place="header Accept", allowed=negotiation.OFFERS)
-        if len(headers) != len(exchange.scope["headers"]):
-            _refuse_repeated(exchange.scope)
-        if method == "GET":
-            self._refuse_cross_site(headers)
-        elif not negotiation.is_json(headers.get(b"content-type", b"")):
-            raise Refusal(
-                "UNSUPPORTED_MEDIA_TYPE",
-                status=415,
-                place="header Content-Type",
-                allowed=("application/json",),
-                headers=TAKES,
-            )
-        elif headers.get(b"content-encoding", b"identity") != b"identity":
-            raise Refusal(
-                "UNSUPPORTED_MEDIA_TYPE",
-                status=415,
-                place="header Content-Encoding",
-                allowed=("identity",),
-                headers=((b"accept-encoding", b"identity"),),
-            )
-
-    def _refuse_cross_site(self, headers: Mapping[bytes, bytes]) -> None:
-        """Refuse a GET that another site's page made a browser send; a POST of JSON needs CORS anyway."""
-        if headers.get(b"sec-fetch-site") != b"cross-site":
-            return
-        if headers.get(b"origin", b"").decode("latin-1") not in self._settings.cors_origins:
-            raise Refusal("CROSS_SITE_REQUEST", status=403, place="header Sec-Fetch-Site")
 
     async def _request(self, exchange: Exchange) -> GraphQLRequest:
         limit = self._settings.max_body_bytes
@@ -239,7 +182,7 @@ class GraphQLEndpoint:
         return request_of_body(await read_body(exchange.receive, exchange.headers, limit=limit))
 
     def _context(self, exchange: Exchange, caller: Caller) -> RequestContext:
-        seconds = _seconds(caller, exchange.headers)
+        seconds = seconds_of(caller, exchange.headers)
         kept = min(self._settings.answer_reserve, seconds / 10)
         return RequestContext(
             caller=caller,
@@ -250,7 +193,7 @@ class GraphQLEndpoint:
             takes_incremental=exchange.wanted.incremental is not None,
             takes_events=exchange.wanted.events is not None,
             headers=exchange.headers,
-            span=_span(exchange.scope),
+            span=span_of(exchange.scope),
         )
 
     async def _complete(self, exchange: Exchange, answer: Answer) -> Reply:
@@ -315,48 +258,9 @@ class GraphQLEndpoint:
             await reply.parts.aclose()  # also where not one frame was read
 
 
-def _note_stream(scope: Scope, caller: Caller, parts: Parts) -> None:
-    """Tell the log and the metrics of an answer that comes bit by bit, before the first one."""
-    observed: Observation | None = scope.get(OBSERVED)
-    if observed is not None:
-        observed.caller_class, observed.document = caller.caller_class, parts.document
-        observed.is_stream = True
-
-
-def _note(scope: Scope, caller: Caller, answer: Answer) -> None:
-    """Tell the log and the metrics what only the endpoint knows."""
-    observed: Observation | None = scope.get(OBSERVED)
-    if observed is None:
-        return
-    observed.caller_class = caller.caller_class
-    observed.document = answer.document
-    observed.waited = answer.waited
-    if answer.executed:
-        observed.outcome = "partial" if answer.is_partial else "ok"
-    else:
-        observed.outcome = "refused"
-
-
-def _span(scope: Scope) -> Span | None:
-    observed: Observation | None = scope.get(OBSERVED)
-    return None if observed is None else observed.span
-
-
-def _note_gone(scope: Scope) -> None:
-    """Tell the log and the metrics that nobody waits for the answer any more."""
-    observed: Observation | None = scope.get(OBSERVED)
-    if observed is not None:
-        observed.outcome, observed.status = "gone", GONE
-
-
 def loop_time(unix_time: float | None) -> float | None:
     """Give a moment in the running loop's time; None stays None."""
     return None if unix_time is None else asyncio.get_running_loop().time() + unix_time - time.time()
-
-
-def _asks(scope: Scope) -> bool:
-    """Tell whether a GET is a GraphQL request, whatever it accepts."""
-    return any(name in scope["query_string"] for name in (b"query=", b"documentId=", b"extensions="))
 
 
 def _only_format(wanted: Wanted) -> incremental.Format | None:
@@ -366,31 +270,5 @@ def _only_format(wanted: Wanted) -> incremental.Format | None:
     return None if wanted.events is None else incremental.format_for(wanted.events, is_incremental=False)
 
 
-def _seconds(caller: Caller, headers: Mapping[bytes, bytes]) -> float:
-    """Give the seconds that the request may take: the caller's own, or fewer where a header asks so."""
-    asked = headers.get(DEADLINE_HEADER)
-    if asked is None:
-        return caller.deadline_seconds
-    if not asked.isdigit() or len(asked) > MOST_MILLISECONDS_DIGITS or int(asked) == 0:
-        most = 10**MOST_MILLISECONDS_DIGITS - 1
-        raise Refusal("BAD_REQUEST", place="header Klantbeeld-Deadline-Ms", allowed=(f"1..{most}",))
-    return min(caller.deadline_seconds, int(asked) / 1000)
-
-
-def _joined(scope: Scope, headers: Mapping[bytes, bytes], name: bytes) -> bytes:
-    """Give a list header, whose lines are one list (RFC 9110, section 5.3)."""
-    if len(headers) == len(scope["headers"]):
-        return headers.get(name, b"")
-    return b",".join(value for given, value in scope["headers"] if given == name)
-
-
 def _text(value: bytes | None) -> str | None:
     return None if value is None else value.decode("latin-1")
-
-
-def _refuse_repeated(scope: Scope) -> None:
-    """Refuse a header twice of which there is only one: whoever reads the other one is deceived."""
-    names = [name for name, _ in scope["headers"]]
-    for name in ONCE:
-        if names.count(name) > 1:
-            raise Refusal("BAD_REQUEST", place=f"header {name.decode()}, twice")

@@ -1,0 +1,47 @@
+"""Noting: what only the endpoint knows of an answer, for the log, the metrics and the traces of its request."""
+
+from typing import Final
+
+from starlette.types import Scope
+
+from klantbeeld.gateway.ports import Answer, Caller, Parts
+from klantbeeld.telemetry.observe import KEY as OBSERVED
+from klantbeeld.telemetry.observe import Observation
+from klantbeeld.telemetry.spans import Span
+
+GONE: Final = 499  # what nginx calls it; it is logged and never sent
+
+
+def note_stream(scope: Scope, caller: Caller, parts: Parts) -> None:
+    """Tell the log and the metrics of an answer that comes bit by bit, before the first one."""
+    observed: Observation | None = scope.get(OBSERVED)
+    if observed is not None:
+        observed.caller_class, observed.document = caller.caller_class, parts.document
+        observed.is_stream = True
+
+
+def note(scope: Scope, caller: Caller, answer: Answer) -> None:
+    """Tell the log and the metrics what only the endpoint knows."""
+    observed: Observation | None = scope.get(OBSERVED)
+    if observed is None:
+        return
+    observed.caller_class = caller.caller_class
+    observed.document = answer.document
+    observed.waited = answer.waited
+    if answer.executed:
+        observed.outcome = "partial" if answer.is_partial else "ok"
+    else:
+        observed.outcome = "refused"
+
+
+def span_of(scope: Scope) -> Span | None:
+    """Give the span of the request, None where nothing is traced."""
+    observed: Observation | None = scope.get(OBSERVED)
+    return None if observed is None else observed.span
+
+
+def note_gone(scope: Scope) -> None:
+    """Tell the log and the metrics that nobody waits for the answer any more."""
+    observed: Observation | None = scope.get(OBSERVED)
+    if observed is not None:
+        observed.outcome, observed.status = "gone", GONE
