@@ -25,6 +25,13 @@ audience = "us"
 jwks_uri = "https://issuer.example/keys"
 classes = ["agent"]
 """
+HOOK = """
+[[writes.sagas.hooks]]
+act = "credit_invoice"
+does = "engage"
+engine = "camunda"
+process = "credit"
+"""
 
 
 def part_of(folder: Path, text: str, **environ: str) -> Part:
@@ -72,9 +79,33 @@ def test_what_is_wrong_between_fields_is_told_beside_what_is_wrong_elsewhere(tmp
     assert "issuers: classes of https://issuer.example: ['clerk'] not among access.classes" in between
 
 
+def test_what_is_wrong_between_fields_is_told_beside_what_is_wrong_in_the_same_section(tmp_path: Path) -> None:
+    text = AGENT.replace('purposes = ["service"]', 'purposes = ["sales"]').replace('rows = "all"', 'rows = "some"')
+    part = part_of(tmp_path, f"{text}{ISSUER}[access]\ncached_tokens = 0\n[cache]\nmax_bytes = 0\ncap = 5\nmax_age = 6")
+    assert [line.partition(": ")[::2] for line in said(part) if "not among" in line or "more than" in line] == [
+        ("access", "classes.agent.purposes: ['sales'] not among access.purposes"),
+        ("cache", "cache: max_age and the longer of the stale times are more than `cap`, 5"),
+    ]
+    assert len(part.findings) == 5
+
+
 def test_what_only_follows_from_something_wrong_is_not_told(tmp_path: Path) -> None:
     part = part_of(tmp_path, AGENT.replace('scopes = ["crm:read"]\n[access', "scopes = 7\n[access") + ISSUER)
     assert said(part) == ["access.purposes.service.scopes: input should be a valid tuple"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        AGENT.replace('purposes = ["service"]', "purposes = [7]"),
+        AGENT.replace("deadline = 5", "deadline = 5\npurposes = []").replace('purposes = ["service"]\n', ""),
+        "[cache]\ncap = -1\nmax_age = 3600",
+        "[cache]\ncap = 1\nmax_age = 'x'",
+        f"[writes.sagas]\nengines = 7\n{HOOK}",
+    ],
+)
+def test_between_fields_nothing_is_told_of_what_is_wrong_by_itself(text: str, tmp_path: Path) -> None:
+    assert [line for line in said(part_of(tmp_path, text)) if "not among" in line or "more than" in line] == []
 
 
 def test_an_item_of_a_list_takes_the_list_along(tmp_path: Path) -> None:

@@ -11,11 +11,12 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, ValidationInfo, model_validator
 
 from klantbeeld.settings_saga import SagaSettings
-from klantbeeld.settings_section import Bilingual, Seconds, Secret, Section, hold
+from klantbeeld.settings_section import Bilingual, Clash, Seconds, Secret, Section, hold
 from klantbeeld.settings_serving import DoorSettings, StoppingSettings, TracesSettings
 from klantbeeld.settings_sharing import CacheSettings, ChangesSettings, RedisSettings
 from klantbeeld.settings_source import RetrySettings, SourceSettings
 from klantbeeld.settings_views import EligibilitySettings, ProfileField, QualitySettings, ViewSettings, default_views
+from klantbeeld.toml_lines import Key
 
 __all__ = [
     "AccessSettings",
@@ -240,15 +241,19 @@ class AccessSettings(Section):
         hold(info, self._unknown_names())
         return self
 
-    def _unknown_names(self) -> Iterator[str]:
+    def _unknown_names(self) -> Iterator[Clash]:
         for name, client in self.classes.items():
-            if unknown := set(client.purposes) - set(self.purposes):
-                yield f"classes.{name}.purposes: {sorted(unknown)} not among access.purposes"
+            if unknown := sorted(set(client.purposes) - set(self.purposes)):
+                keys: list[Key] = [("access", "classes", name, "purposes")]
+                keys += [("access", "purposes", one) for one in unknown]
+                yield Clash(keys, f"classes.{name}.purposes: {unknown} not among access.purposes")
+        issuers = ("access", "issuers")
         for issuer in self.issuers:
-            if unknown := set(issuer.classes) - set(self.classes):
-                yield f"issuers: classes of {issuer.issuer}: {sorted(unknown)} not among access.classes"
+            if unknown := sorted(set(issuer.classes) - set(self.classes)):
+                keys = [issuers, *(("access", "classes", one) for one in unknown)]
+                yield Clash(keys, f"issuers: classes of {issuer.issuer}: {unknown} not among access.classes")
         if len({issuer.issuer for issuer in self.issuers}) < len(self.issuers):
-            yield "issuers: an issuer is named twice"
+            yield Clash([issuers], "issuers: an issuer is named twice")
 
 
 class StoreSettings(Section):
@@ -367,6 +372,7 @@ class Settings(Section):
     def _deadlines_are_bounded(self, info: ValidationInfo) -> Self:
         most = self.gateway.max_deadline
         over = sorted(name for name, one in self.access.classes.items() if one.deadline > most)
+        keys = [("gateway", "max_deadline"), *(("access", "classes", name, "deadline") for name in over)]
         said = f"access.classes: the deadline of {', '.join(over)} is above gateway.max_deadline, {most:g} s"
-        hold(info, [said] if over else [])
+        hold(info, [Clash(keys, said)] if over else [])
         return self

@@ -14,7 +14,6 @@ from pydantic.fields import FieldInfo
 
 from klantbeeld.settings import Settings
 from klantbeeld.settings_file import Finding, Given, explain, field_at, read
-from klantbeeld.settings_section import FIELDS_ALONE
 from klantbeeld.toml_lines import Key
 
 # Values of the kinds that a setting may have; the first that fits stands in for one that has to be there.
@@ -52,18 +51,22 @@ def settings_in_part(path: Path | None, environ: Mapping[str, str]) -> Part:
     given, findings = read(path, environ)
     looked_at = Given(deepcopy(given.tree), given.places, given.file)
     settings, found = _looked_at(looked_at)
-    wrong = set(found)
+    part = Part(settings, findings, frozenset(found))
     if settings is not None:
-        try:
-            settings = Settings.model_validate(looked_at.tree)
-        except ValidationError as error:
-            for key, finding in explain(error, looked_at).items():
-                # What is between sections is found by the checks, and what is between stand-ins is no fault.
-                if key and not any(one[: len(key)] == key for one in wrong):
-                    found[key] = finding
+        found |= _between(looked_at, part)
     told = {finding.where for finding in findings}
     findings += [finding for finding in found.values() if finding.where not in told]
-    return Part(settings, findings, frozenset(wrong))
+    return part
+
+
+def _between(given: Given, part: Part) -> dict[Key, Finding]:
+    """Find what is wrong between the fields of a section, as far as they are as they were given."""
+    try:
+        Settings.model_validate(given.tree, context=part.speaks_of)
+    except ValidationError as error:
+        # What is between sections is found by the checks.
+        return {key: finding for key, finding in explain(error, given).items() if key}
+    return {}
 
 
 def _looked_at(given: Given) -> tuple[Settings | None, dict[Key, Finding]]:
@@ -72,7 +75,7 @@ def _looked_at(given: Given) -> tuple[Settings | None, dict[Key, Finding]]:
     taken: set[Key] = set()
     for _ in range(MOST_ROUNDS):
         try:
-            return Settings.model_validate(given.tree, context=FIELDS_ALONE), found
+            return Settings.model_validate(given.tree, context=_nothing), found
         except ValidationError as error:
             for key, finding in explain(error, given).items():
                 if not any(_are_one_way(key, each) for each in found):
@@ -80,6 +83,11 @@ def _looked_at(given: Given) -> tuple[Settings | None, dict[Key, Finding]]:
                 if not _take_out(given.tree, key, taken):
                     return None, found
     return None, found
+
+
+def _nothing(_: Key) -> bool:
+    """Say that nothing is spoken of what is between settings: fields are looked at alone."""
+    return False
 
 
 def _take_out(tree: dict[str, Any], key: Key, taken: set[Key]) -> bool:

@@ -4,7 +4,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, ValidationInfo, model_validator
 
-from klantbeeld.settings_section import Bilingual, Seconds, Secret, Section, hold
+from klantbeeld.settings_section import Bilingual, Clash, Seconds, Secret, Section, hold
+from klantbeeld.toml_lines import Key
 
 DAY = 86_400
 TASK_SCOPE = "tasks:work"
@@ -90,6 +91,8 @@ class SagaSettings(Section):
 
     @model_validator(mode="after")
     def _engines_are_known(self, info: ValidationInfo) -> Self:
-        unknown = {hook.engine for hook in self.hooks if hook.engine} - set(self.engines)
-        hold(info, [f"hooks: {sorted(unknown)} not among engines"] if unknown else [])
+        unknown = sorted({hook.engine for hook in self.hooks if hook.engine} - set(self.engines))
+        here: Key = ("writes", "sagas")
+        keys = [(*here, "hooks"), *((*here, "engines", name) for name in unknown)]
+        hold(info, [Clash(keys, f"hooks: {unknown} not among engines")] if unknown else [])
         return self

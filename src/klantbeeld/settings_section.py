@@ -3,23 +3,31 @@
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Annotated, Any, Final, Self
+from typing import Annotated, Any, NamedTuple, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, model_validator
+
+from klantbeeld.toml_lines import Key
 
 PASSWORD_IN_URL = re.compile(r"://[^/@\s]*:[^/@\s]+@")
 
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
-FIELDS_ALONE: Final = "fields alone"
-"""Context of a validation that leaves out what is wrong between fields."""
+class Clash(NamedTuple):
+    """What is wrong between some settings, each named by its whole key, and in words."""
+
+    keys: Iterable[Key]
+    problem: str
 
 
-def hold(info: ValidationInfo, problems: Iterable[str]) -> None:
-    """Raise ValueError with all that is wrong between the fields of a section, unless fields are looked at alone."""
-    found = list(problems)
-    if found and info.context != FIELDS_ALONE:
+def hold(info: ValidationInfo, clashes: Iterable[Clash]) -> None:
+    """Raise ValueError with all that is wrong between the fields of a section.
+
+    The context of the validation, if there is any, says of which settings is spoken: `Callable[[Key], bool]`.
+    """
+    found = [one.problem for one in clashes if info.context is None or all(map(info.context, one.keys))]
+    if found:
         raise ValueError("; ".join(found))
 
 

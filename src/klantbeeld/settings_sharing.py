@@ -1,10 +1,12 @@
 """The settings of what is shared: between replicas, and between requests."""
 
+from collections.abc import Iterator
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, ValidationInfo, model_validator
 
-from klantbeeld.settings_section import Seconds, Secret, Section, hold
+from klantbeeld.settings_section import Clash, Seconds, Secret, Section, hold
+from klantbeeld.toml_lines import Key
 
 LONGEST = 3_600  # seconds: no value is kept for longer than an hour, stale included
 
@@ -97,13 +99,17 @@ class CacheSettings(Ages):
 
     @model_validator(mode="after")
     def _nothing_is_kept_beyond_the_cap(self, info: ValidationInfo) -> Self:
-        named: dict[str, Ages] = {"cache": self, **{f"cache.kinds.{kind}": ages for kind, ages in self.kinds.items()}}
-        long = [name for name, ages in named.items() if ages.longest > self.cap]
-        hold(
-            info,
-            (f"{one}: max_age and the longer of the stale times are more than `cap`, {self.cap:g}" for one in long),
-        )
+        hold(info, self._kept_too_long())
         return self
+
+    def _kept_too_long(self) -> Iterator[Clash]:
+        here: Key = ("cache",)
+        kept: dict[Key, Ages] = {here: self, **{(*here, "kinds", kind): ages for kind, ages in self.kinds.items()}}
+        for key, ages in kept.items():
+            if ages.longest > self.cap:
+                keys = [(*here, "cap"), *((*key, name) for name in Ages.model_fields)]
+                said = f"max_age and the longer of the stale times are more than `cap`, {self.cap:g}"
+                yield Clash(keys, f"{'.'.join(map(str, key))}: {said}")
 
     def ages_of(self, kind: str) -> Ages:
         """Return the ages of a kind of record."""
