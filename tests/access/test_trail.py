@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -124,7 +124,7 @@ async def test_a_reading_that_cannot_be_kept_fails_its_own_request_alone(
 ) -> None:
     trail = await start(appender)
     with pytest.raises(ValueError, match="ids"):
-        trail.note(CALLER, replace(READING, **changes))
+        trail.note(CALLER, msgspec.structs.replace(READING, **changes))
     trail.note(CALLER, READING)
     await trail.settled()
     assert len(appender.entries) == 2

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -168,7 +168,7 @@ async def test_a_value_beyond_its_time_is_asked_again() -> None:
         about("invoices", "c", after="2"),
         about("invoices", "c", everything=True),
         about("invoices", "c", arguments={"state": "OPEN"}),
-        replace(INVOICES, subjects={"c": Subject("another customer", frozenset({"c"}))}),
+        msgspec.structs.replace(INVOICES, subjects={"c": Subject("another customer", frozenset({"c"}))}),
     ],
 )
 async def test_what_is_asked_otherwise_finds_nothing(other: Question) -> None:
@@ -268,9 +268,9 @@ async def test_a_request_that_must_see_a_write_is_not_answered_from_what_is_kept
 
 async def test_a_sum_is_never_taken_from_what_is_kept() -> None:
     async with kept() as here:
-        await here.ask(replace(INVOICES, fresh=True))
+        await here.ask(msgspec.structs.replace(INVOICES, fresh=True))
 
-        assert (await here.ask(replace(INVOICES, fresh=True))).state is SourceState.OK
+        assert (await here.ask(msgspec.structs.replace(INVOICES, fresh=True))).state is SourceState.OK
 
 
 @pytest.mark.parametrize(("seconds", "state"), [(59, "CACHED"), (60, "STALE"), (179, "STALE"), (180, "UNAVAILABLE")])
@@ -345,7 +345,9 @@ async def test_many_who_are_served_stale_make_one_call_behind_it() -> None:
 async def test_a_kind_that_is_not_kept_makes_its_call_a_live_one() -> None:
     """One call for invoices and the party: what may be kept of it is kept, and answers a question of its own."""
     async with kept(kinds={"invoice": MINUTE}) as here:
-        both = replace(INVOICES, members={"invoices": frozenset({"number"}), "party": frozenset({"full_name"})})
+        both = msgspec.structs.replace(
+            INVOICES, members={"invoices": frozenset({"number"}), "party": frozenset({"full_name"})}
+        )
         await here.ask(both)
 
         assert (await here.ask(both)).state is SourceState.OK

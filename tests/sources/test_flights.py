@@ -2,9 +2,10 @@
 
 import asyncio
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
+import msgspec
 import pytest
 from tests.sources.shop import about
 
@@ -219,7 +220,7 @@ async def test_after_a_change_nobody_joins_what_began_before_it() -> None:
 async def test_searches_are_not_shared() -> None:
     upstream = Upstream()
     shared = flights(upstream)
-    search = replace(INVOICES, subjects={})
+    search = msgspec.structs.replace(INVOICES, subjects={})
     await under_way(shared.ask(search, context()), shared.ask(search, context()))
 
     assert len(upstream.asked) == 2

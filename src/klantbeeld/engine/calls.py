@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from msgspec import Struct
+
 from klantbeeld.engine.lanes import Lane, Spot
 from klantbeeld.engine.run import Arguments
 from klantbeeld.graph.answers import Position
@@ -14,23 +16,18 @@ START = Position()
 NOTHING: Mapping[str, Any] = {}
 
 
-class Call:
-    """One call of a lane that is being put together, and then under way; `outcome` is there when it has come back."""
+class Call(Struct, eq=False):
+    """One call of a lane that is being put together, and then under way; `outcome` is an Outcome when it is back."""
 
-    __slots__ = ("after", "arguments", "first", "lane", "mask", "outcome", "size", "subjects", "task")
-
-    outcome: Outcome
-    task: "asyncio.Task[Outcome] | None"
-
-    def __init__(self, lane: Lane, after: str | None, arguments: Arguments) -> None:
-        self.lane = lane
-        self.after = after
-        self.arguments = arguments
-        self.subjects: dict[str, Subject] = {}
-        self.mask = 0
-        self.first: int | None = None
-        self.size: int | None = None
-        self.task = None
+    lane: Lane
+    after: str | None
+    arguments: Arguments
+    subjects: dict[str, Subject] = {}
+    mask: int = 0
+    first: int | None = None
+    size: int | None = None
+    task: "asyncio.Task[Outcome] | None" = None
+    outcome: Any = None
 
     def take(self, spot: Spot, key: str, subject: Subject, size: int | None) -> None:
         """Let a read of one key take part."""
@@ -57,12 +54,13 @@ class Call:
 
     async def ask(self, context: CallContext) -> Outcome:
         """Ask, and keep what came of it."""
-        self.outcome = await self.lane.source.ask(self.question(), context)
-        return self.outcome
+        self.outcome = outcome = await self.lane.source.ask(self.question(), context)
+        return outcome
 
-    async def back(self) -> Outcome:
+    async def back(self) -> None:
         """Wait until it is back."""
-        return self.outcome if self.task is None else await self.task
+        if self.task is not None:
+            await self.task
 
 
 class Calls:

@@ -95,7 +95,9 @@ class Fetch:
             spot for spot in spots_of((planned,), self._by_role, {}) if source in {None, spot.source} or not spot.lane
         ]
         calls = Calls()
-        places = [Gathering(parent, str(customer.id), NOTHING) for parent, customer in asked]
+        places = [
+            Gathering(parent=parent, customer_id=str(customer.id), arguments=NOTHING) for parent, customer in asked
+        ]
         for place, (_, customer) in zip(places, asked, strict=True):
             for spot in spots:
                 _want(place, spot, customer.subjects or _subjects(customer), NOTHING, calls)

@@ -1,10 +1,10 @@
 """What the engine is asked with, and what it needs from rooms above it; `app.py` brings the things that fit."""
 
 from collections.abc import AsyncIterator, Collection, Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 from graphql import GraphQLError
+from msgspec import Struct
 
 from klantbeeld.graph.answers import Rights as GraphRights
 from klantbeeld.settings import Language
@@ -155,8 +155,7 @@ class Errors(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(Struct, frozen=True):
     """What a request read or wrote of whom: for the trail; never values.
 
     `fields` are coordinates, `document` is a SHA-256. `writes` says that something was changed, or may have been, and
@@ -193,8 +192,7 @@ class Trail(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(Struct, frozen=True):
     """One complete answer, as JSON; without `data` when `executed` is false.
 
     `document` is the SHA-256 of the document, `waited` the time of the slowest call to a source, in seconds: for the

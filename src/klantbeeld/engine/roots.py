@@ -4,8 +4,9 @@ A customer that the caller may not see and one that does not exist are the same:
 """
 
 from collections.abc import AsyncIterator, Awaitable, Collection, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from klantbeeld.engine.desk import CallersDesk, Work
 from klantbeeld.engine.fetch import Fetch
@@ -39,8 +40,7 @@ from klantbeeld.writes.sagas.registering import NewCustomer
 from klantbeeld.writes.writer import Writer
 
 
-@dataclass(frozen=True, slots=True)
-class RunRoots:
+class RunRoots(Struct, frozen=True, eq=False):
     """The roots of one run."""
 
     run: Run

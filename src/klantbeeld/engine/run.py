@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 from graphql.execution.values import get_argument_values
 from graphql.pyutils import Path as ResponsePath
+from msgspec import Struct
 
 from klantbeeld.engine.cursors import Cursors, Positions, binding_of
 from klantbeeld.engine.plan import Joint, Path, Plan, Shape, ToPython
@@ -44,32 +45,25 @@ UNSET: Any = object()
 """Stands for a value that nobody asked for yet."""
 
 
-class Gathering:
+class Gathering(Struct, eq=False, kw_only=True):
     """Where the answers to reads about one parent come together.
 
     `answers` begins with those that need no call; `wants` are the reads that wait for one.
     """
 
-    __slots__ = ("answers", "arguments", "customer_id", "parent", "wants")
-
-    def __init__(self, parent: Any, customer_id: str, arguments: Arguments) -> None:
-        self.parent = parent
-        self.customer_id = customer_id
-        self.arguments = arguments
-        self.answers: list[Answer[Any]] = []
-        self.wants: list[Any] = []
+    parent: Any
+    customer_id: str
+    arguments: Arguments
+    answers: list[Answer[Any]] = []
+    wants: list[Any] = []
 
 
-class Place(Gathering):
+class Place(Gathering, eq=False):
     """A joint at one parent, and its value once somebody asks for it; an exception is raised at the field."""
 
-    __slots__ = ("joint", "run", "value")
-
-    def __init__(self, run: "Run", joint: Joint, parent: Any, *, customer_id: str, arguments: Arguments) -> None:
-        Gathering.__init__(self, parent, customer_id, arguments)
-        self.run = run
-        self.joint = joint
-        self.value: Any = UNSET
+    run: "Run"
+    joint: Joint
+    value: Any = UNSET
 
     def take(self) -> Any:
         """Return the value of the field; raises what its function raises."""
@@ -182,7 +176,7 @@ class Run:
 
     def place(self, joint: Joint, parent: Any, customer_id: str, arguments: Arguments) -> Place:
         """Make the place of a joint at a parent."""
-        place = Place(self, joint, parent, customer_id=customer_id, arguments=arguments)
+        place = Place(self, joint, parent=parent, customer_id=customer_id, arguments=arguments)
         places = self._places[joint.number]
         if places is None:
             self._places[joint.number] = {id(parent): place}

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any, Protocol
 
 from graphql import ExecutionResult, GraphQLError, GraphQLSchema
+from msgspec import structs
 
 from klantbeeld.engine.deferral import deferral_of
 from klantbeeld.engine.documents import Asked as AskedDocument
@@ -160,7 +161,7 @@ class Several:
         deadline = asyncio.get_running_loop().time() + context.caller.deadline_seconds
         run.context = replace(run.context, deadline=deadline)
         (joint,) = run.shape.roots
-        roots = replace(self._roots(run, context), events=happened.events, has_missed=happened.has_missed)
+        roots = structs.replace(self._roots(run, context), events=happened.events, has_missed=happened.has_missed)
         await self._enter(run, joint, roots)
         value = run.roots[joint.number]
         if isinstance(value, RequestError):

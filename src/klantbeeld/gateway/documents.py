@@ -8,9 +8,11 @@ word.
 import hashlib
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
+
+from msgspec import structs
 
 from klantbeeld.errors import ConfigurationError
 from klantbeeld.gateway.errors import Refusal
@@ -52,7 +54,7 @@ class TrustedDocuments:
         is_trusted = asked is not None and asked in self.by_hash
         if self.only and not is_trusted:
             raise Refusal("DOCUMENT_NOT_TRUSTED", status=403, place="query")
-        return replace(request, query=query, document_id=f"{PREFIX}{asked}" if is_trusted else None)
+        return structs.replace(request, query=query, document_id=f"{PREFIX}{asked}" if is_trusted else None)
 
 
 def trusted_documents(settings: GatewaySettings) -> TrustedDocuments:

@@ -4,8 +4,9 @@ The gateway knows HTTP and the shape of a GraphQL request. It does not know the 
 """
 
 from collections.abc import AsyncIterator, Awaitable, Mapping
-from dataclasses import dataclass, field
 from typing import Any, Protocol
+
+from msgspec import Struct
 
 from klantbeeld.settings import Language
 from klantbeeld.telemetry.spans import Span
@@ -13,8 +14,7 @@ from klantbeeld.telemetry.spans import Span
 Part = Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class GraphQLRequest:
+class GraphQLRequest(Struct, frozen=True):
     """One GraphQL request, as it came by POST, GET or a socket.
 
     `query` is None only where `document_id` names a trusted document that nobody resolved. After
@@ -23,8 +23,8 @@ class GraphQLRequest:
 
     query: str | None
     operation_name: str | None = None
-    variables: dict[str, Any] = field(default_factory=dict)
-    extensions: dict[str, Any] = field(default_factory=dict)
+    variables: dict[str, Any] = {}
+    extensions: dict[str, Any] = {}
     document_id: str | None = None
 
 
@@ -44,8 +44,7 @@ class Caller(Protocol):
         """When its token ends, in Unix time; streams end then. None: never."""
 
 
-@dataclass(frozen=True, slots=True)
-class RequestContext:
+class RequestContext(Struct, frozen=True):
     """What surrounds one request; lives as long as it."""
 
     caller: Caller
@@ -62,7 +61,7 @@ class RequestContext:
     """The client reads a stream of events; otherwise a subscription is refused, with code NOT_ACCEPTABLE."""
     span: Span | None = None
     """The request's, None where it is not traced."""
-    headers: Mapping[bytes, bytes] = field(default_factory=dict)
+    headers: Mapping[bytes, bytes] = {}
     """All headers, names in lower case; those of the connection itself where the request came by a socket."""
 
     @property

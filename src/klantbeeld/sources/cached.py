@@ -16,6 +16,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Protocol
 
+from msgspec import structs
+
 from klantbeeld.errors import SourceBusy, SourceError, SourceInvalid, SourceRefused, SourceTimeout, SourceUnavailable
 from klantbeeld.sdk.connector import Reading
 from klantbeeld.sdk.records import Origin, Record
@@ -121,7 +123,7 @@ class CachedReads:
         stale = self._served(question, slots, found, if_error) if _may_be_stale(outcome.problem) else None
         if stale is None:
             return self._noted(outcome, question, context)
-        return self._told(replace(stale, seconds=outcome.seconds), slots, found, context)
+        return self._told(structs.replace(stale, seconds=outcome.seconds), slots, found, context)
 
     async def aclose(self) -> None:
         """End what is being asked again."""
@@ -208,7 +210,7 @@ class CachedReads:
         if len(question.subjects) == 1 or len(slots) < len(question.members) * len(question.subjects):
             return question
         left = {slot.key for slot in slots if not found.is_within(slot, fresh)}
-        return replace(question, subjects={key: one for key, one in question.subjects.items() if key in left})
+        return structs.replace(question, subjects={key: one for key, one in question.subjects.items() if key in left})
 
     def _joined(
         self, question: Question, missing: Question, outcome: Outcome, slots: list[Slot], found: Found
@@ -220,7 +222,7 @@ class CachedReads:
         records = self._records(question, kept, found)
         for name, by_key in outcome.records.items():
             records[name].update(by_key)
-        return replace(outcome, state=SourceState.CACHED, records=records)
+        return structs.replace(outcome, state=SourceState.CACHED, records=records)
 
     async def _keep(self, question: Question, outcome: Outcome, slots: list[Slot], mark: Mark) -> None:
         """Keep what came of a question; not of one whose pages hang together over several keys."""

@@ -9,7 +9,8 @@ less time than the others, one of those who still wait asks in its place.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Hashable
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from klantbeeld.errors import SourceError, SourceTimeout
 from klantbeeld.sources.context import CallContext
@@ -19,8 +20,7 @@ AskSource = Callable[[Question, CallContext], Awaitable[Outcome]]
 Proof = Callable[[CallContext], Hashable]
 
 
-@dataclass(slots=True, eq=False)
-class Flight:
+class Flight(Struct, eq=False):
     """One question under way; `waiting` are those who asked the same since."""
 
     question: Question

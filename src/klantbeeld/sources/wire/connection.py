@@ -6,6 +6,7 @@ import ssl
 from typing import Protocol, cast
 
 import httptools
+from msgspec import Struct
 
 from klantbeeld.errors import SourceError, SourceInvalid, SourceUnavailable
 from klantbeeld.sdk.replies import Reply
@@ -20,18 +21,15 @@ _END_OF_HEAD = b"\r\n\r\n"
 _SMALL = 65_536  # a request up to this size is out before an answer to it can arrive
 
 
-class Exchange:
+class Exchange(Struct, eq=False):
     """One request and the answer to come; lives as long as the caller waits."""
 
-    __slots__ = ("answer", "connection", "deadline", "is_head", "request", "sent")
-
-    def __init__(self, request: bytes, answer: asyncio.Future[Reply], *, deadline: float, is_head: bool) -> None:
-        self.request = request
-        self.answer = answer
-        self.deadline = deadline
-        self.is_head = is_head
-        self.connection: Connection | None = None
-        self.sent = False
+    request: bytes
+    answer: asyncio.Future[Reply]
+    deadline: float
+    is_head: bool
+    connection: "Connection | None" = None
+    sent: bool = False
 
     def fail(self, error: SourceError) -> None:
         """End the exchange with an error, unless it has ended; the error says whether anything was sent."""
