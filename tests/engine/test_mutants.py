@@ -41,9 +41,9 @@ MUTANTS: dict[str, tuple[Any, str, str, str]] = {
     "reorders the answers": (fetch, "_filled", "sort(key=ORDER)", "sort(key=ORDER, reverse=True)"),
     "shares a record between customers": (
         Calls,
-        "call_for",
-        "known = (lane, key, subject.customer_id, at)",
-        "known = (lane, key, at)",
+        "take",
+        "known = (spot.lane, key, subject.customer_id, at)",
+        "known = (spot.lane, key, at)",
     ),
     "shares a call between arguments": (lanes, "_handed", "return repr(given) if given else None", "return None"),
     "takes the members of the first alias": (

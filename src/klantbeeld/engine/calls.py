@@ -29,13 +29,6 @@ class Call(Struct, eq=False):
     task: "asyncio.Task[Outcome] | None" = None
     outcome: Any = None
 
-    def take(self, spot: Spot, key: str, subject: Subject, size: int | None) -> None:
-        """Let a read of one key take part."""
-        self.subjects[key] = subject
-        self.mask |= spot.bit
-        if size is not None and (self.first is None or size > self.first):
-            self.first = size
-
     def question(self) -> Question:
         """Settle how it is paged: keys that share a call share its page, so they are read whole."""
         shared = self.lane.shared(self.mask)
@@ -73,22 +66,33 @@ class Calls:
         self._known: dict[tuple[Any, ...], Call] = {}
         self._open: dict[tuple[Any, ...], Call] = {}
 
-    def call_for(self, spot: Spot, key: str, subject: Subject, *, position: Position, arguments: Arguments) -> Call:
-        """Return the call that takes a key of one customer; a position is that of one key, so it is asked alone."""
-        lane = spot.lane
-        assert lane is not None  # noqa: S101 - what has no lane is not asked
+    def take(self, spot: Spot, key: str, subject: Subject, *, position: Position, arguments: Arguments) -> Call:
+        """Let a read of one key of a customer take part in a call, and return that."""
         at = None if position is START else position  # nearly always, and it costs no hash
-        known = (lane, key, subject.customer_id, at)
+        known = (spot.lane, key, subject.customer_id, at)
         call = self._known.get(known)
         if call is None:
-            call = self._open.get((lane, at))
-            if call is None or len(call.subjects) >= (lane.most if at is None else 1) or key in call.subjects:
-                handed: Arguments = NOTHING
-                if spot.handed:
-                    handed = {name: value for name in spot.handed if (value := arguments[name]) is not None}
-                call = self._open[lane, at] = Call(lane, position.token, handed)
-                self.every.append(call)
-            self._known[known] = call
+            call = self._known[known] = self._room(spot, key, at, arguments)
+            call.subjects[key] = subject
+        call.mask |= spot.bit
+        size = arguments.get("first") if spot.sized else None
+        if at is not None and at.size:
+            size = at.size
+        if size is not None and (call.first is None or size > call.first):
+            call.first = size
+        return call
+
+    def _room(self, spot: Spot, key: str, at: Position | None, arguments: Arguments) -> Call:
+        """Return a call with room for a key; a position is that of one key, so it is asked alone."""
+        lane = spot.lane
+        assert lane is not None  # noqa: S101 - what has no lane is not asked
+        call = self._open.get((lane, at))
+        if call is None or len(call.subjects) >= (lane.most if at is None else 1) or key in call.subjects:
+            handed: Arguments = NOTHING
+            if spot.handed:
+                handed = {name: value for name in spot.handed if (value := arguments[name]) is not None}
+            call = self._open[lane, at] = Call(lane, at.token if at else None, handed)
+            self.every.append(call)
         return call
 
     async def settle(self, context: CallContext) -> None:

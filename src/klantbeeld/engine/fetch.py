@@ -155,13 +155,14 @@ class Fetch:
                 arguments = run.arguments_of(joint) if values else NOTHING
             except (GraphQLError, InvalidVariables) as error:
                 for parent, customer_id in values:
-                    run.place(joint, parent, customer_id, NOTHING).value = error
+                    if place := run.place(joint, parent, customer_id, NOTHING):
+                        place.value = error
                 return []
         places = []
         for parent, customer_id in values:
-            if run.has_place(joint, parent):
-                continue
             place = run.place(joint, parent, customer_id, arguments)
+            if place is None:
+                continue
             places.append(place)
             if customer := run.customers.get(customer_id):
                 self._prepare(run, laned, place, customer, calls)
@@ -231,12 +232,13 @@ def _want(
         place.answers.append(_unasked(spot, state, place))
         return
     for key in _keys(spot, place.parent, subject.owners):
-        position = positions.get(f"{spot.source}/{spot.call}/{key}", START) if positions else START
-        if position.ended:
-            place.answers.append(_answer(spot, key, subject, position, outcome=NOT_ASKED, size=None))
-            continue
-        call = calls.call_for(spot, key, subject, position=position, arguments=place.arguments)
-        call.take(spot, key, subject, position.size or (place.arguments.get("first") if spot.sized else None))
+        position = START
+        if positions:
+            position = positions.get(f"{spot.source}/{spot.call}/{key}", START)
+            if position.ended:
+                place.answers.append(_answer(spot, key, subject, position, outcome=NOT_ASKED, size=None))
+                continue
+        call = calls.take(spot, key, subject, position=position, arguments=place.arguments)
         place.wants.append((spot, call, key, subject, position))
 
 
@@ -261,15 +263,14 @@ def _answer(
     spot: Spot, key: str, subject: Subject, position: Position, *, outcome: Outcome, size: int | None
 ) -> Answer[Any]:
     problem, found = outcome.problem, outcome.records.get(spot.call)
-    records = list(found.get(key, ())) if found else []
     return Answer(
         spot.source,
         spot.role,
         spot.call,
         outcome.state,
-        records,
-        problem.code if problem else None,
-        bool(problem and problem.retryable),
+        found.get(key, ()) if found else (),
+        None if problem is None else problem.code,
+        problem is not None and problem.retryable,
         key,
         subject.customer_id,
         position,

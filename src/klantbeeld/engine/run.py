@@ -65,21 +65,13 @@ class Place(Gathering, eq=False):
     joint: Joint
     value: Any = UNSET
 
-    def take(self) -> Any:
-        """Return the value of the field; raises what its function raises."""
-        value = self.value
-        if value is UNSET:
-            value = self._combine()
-        if isinstance(value, Exception):
-            raise value
-        return value
-
     def combined(self) -> Any:
         """Return the value of the field; None when it has none."""
-        value = self._combine() if self.value is UNSET else self.value
+        value = self.combine() if self.value is UNSET else self.value
         return None if isinstance(value, Exception) else value
 
-    def _combine(self) -> Any:
+    def combine(self) -> Any:
+        """Have the field's function combine the answers; returns what came of it."""
         combine = self.joint.extension.combine  # type: ignore[union-attr]  # below the root every joint is joined
         answers = Answers(self.parent, self.run.moment, tuple(self.answers), self._seal, self._asked, self._covers)
         try:
@@ -174,18 +166,18 @@ class Run:
         """Return the value of the root field at a response path, for its resolver."""
         return self.entered_at(self.plan.joints[(str(path.key),), str(path.typename)])
 
-    def place(self, joint: Joint, parent: Any, customer_id: str, arguments: Arguments) -> Place:
-        """Make the place of a joint at a parent."""
-        place = Place(self, joint, parent=parent, customer_id=customer_id, arguments=arguments)
+    def place(self, joint: Joint, parent: Any, customer_id: str, arguments: Arguments) -> Place | None:
+        """Make the place of a joint at a parent; None where it has one: one object may be met on several ways."""
         places = self._places[joint.number]
         if places is None:
-            self._places[joint.number] = {id(parent): place}
-        else:
-            places[id(parent)] = place
+            places = self._places[joint.number] = {}
+        elif id(parent) in places:
+            return None
+        place = places[id(parent)] = Place(self, joint, parent=parent, customer_id=customer_id, arguments=arguments)
         return place
 
     def has_place(self, joint: Joint, parent: Any) -> bool:
-        """Say whether a joint has its place at a parent already: one object may be met on several ways."""
+        """Say whether a joint has its place at a parent already."""
         places = self._places[joint.number]
         return places is not None and id(parent) in places
 
@@ -196,7 +188,13 @@ class Run:
 
     def taken(self, joint: Joint, parent: Any) -> Any:
         """Return the value of a joined field for one parent; raises what its function raises."""
-        return self._places[joint.number][id(parent)].take()  # type: ignore[index]  # a joint that is asked was placed
+        place = self._places[joint.number][id(parent)]  # type: ignore[index]  # a joint that is asked was placed
+        value = place.value
+        if value is UNSET:
+            value = place.combine()
+        if isinstance(value, Exception):
+            raise value
+        return value
 
     def combined(self, path: ResponsePath, parent: Any) -> Any:
         """Return the value of a joined field for one parent, for its resolver."""

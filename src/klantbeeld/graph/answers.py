@@ -46,7 +46,7 @@ class Answer(Struct, Generic[R], gc=False):
     role: str
     call: str
     state: SourceState
-    records: list[R]
+    records: Sequence[R]
     code: str | None = None
     retryable: bool = False
     key: str = ""
