@@ -3,16 +3,19 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from operator import attrgetter
 from typing import Any
 
 from klantbeeld.errors import SourceInvalid
 from klantbeeld.sdk.connector import Reading
 from klantbeeld.sdk.mapping import Translator
 from klantbeeld.sdk.records import Origin, Record
-from klantbeeld.sources.questions import Question
+from klantbeeld.sources.questions import Question, Subject
 
 # The key under which records stand that were not asked for by key: those of a search.
 NO_KEY = ""
+
+OWNER = attrgetter("owner")
 
 Found = dict[str, dict[str, list[Record]]]
 """Records by capability and by the key that they answer."""
@@ -31,16 +34,28 @@ class Translation:
 
         Raises SourceInvalid for what a mapping cannot read.
         """
-        is_one = len(question.subjects) == 1
-        for capability, translator in self.translators:
-            found = into[capability]
-            if not is_one:
-                _spread(_translated(capability, translator, items, None), question, source, now, found)
-                continue
+        if len(question.subjects) == 1:
             ((key, subject),) = question.subjects.items()
-            records = _translated(capability, translator, items, Origin(source, subject.customer_id, now))
-            if translator.is_owned:
-                records = [record for record in records if record.owner is None or record.owner in subject.owners]
+            self._collect_for(key, subject, items, Origin(source, subject.customer_id, now), into=into)
+            return
+        for capability, translator in self.translators:
+            try:
+                records = translator.translate(items, None)
+            except Exception as error:
+                raise _untranslated(capability, error) from error
+            _spread(records, question, source, now, into[capability])
+
+    def _collect_for(self, key: str, subject: Subject, items: Sequence[Any], origin: Origin, *, into: Found) -> None:
+        """Translate items that are all about one subject."""
+        owners = {None, *subject.owners}
+        for capability, translator in self.translators:
+            try:
+                records = translator.translate(items, origin)
+            except Exception as error:
+                raise _untranslated(capability, error) from error
+            if translator.is_owned and not owners.issuperset(map(OWNER, records)):
+                records = [record for record in records if record.owner in owners]
+            found = into[capability]
             if key in found:
                 found[key] += records
             else:
@@ -59,14 +74,8 @@ def translation_of(readings: Mapping[str, Reading], members: Mapping[str, frozen
     return Translation(readings[next(iter(members))], frozenset(select), tuple(translators))
 
 
-def _translated(
-    capability: str, translator: Translator[Record], items: Sequence[Any], origin: Origin | None
-) -> list[Record]:
-    try:
-        return translator.translate(items, origin)
-    except Exception as error:
-        kind = type(error).__name__
-        raise SourceInvalid(f"a record of {capability} could not be translated: {kind}") from error
+def _untranslated(capability: str, error: Exception) -> SourceInvalid:
+    return SourceInvalid(f"a record of {capability} could not be translated: {type(error).__name__}")
 
 
 def _spread(
