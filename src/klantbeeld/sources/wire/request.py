@@ -1,5 +1,6 @@
 """The head of a request, written so that nothing in it can end it early (RFC 9112, sections 3 and 5)."""
 
+import re
 from collections.abc import Sequence
 from functools import lru_cache
 from importlib.metadata import version
@@ -27,6 +28,9 @@ _TOKEN = b"!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqr
 _CR, _LF, _NUL = b"\r\n\0"
 _METHODS_WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
 
+# A method and a path, with or without a query, that end where the line's next space is (RFC 9112, section 3).
+_IS_BEGINNING = re.compile(r"[A-Za-z]+ /[!\"$-~]*").fullmatch
+
 Headers = Sequence[tuple[bytes, bytes]]
 
 
@@ -36,9 +40,10 @@ def write_request(method: str, target: str, headers: Headers, body: bytes, *, co
     `constant` holds the header lines that are the same for every request to the source; `agent` is the user agent if
     `headers` names none. Raise SourceInvalid, not sent, for a method, target or header that cannot stand in a head.
     """
-    if not _is_method(method) or not _is_target(target):
+    beginning = f"{method} {target}"
+    if not _IS_BEGINNING(beginning):
         raise SourceInvalid("the method or target of the request has characters that cannot be sent", sent=False)
-    parts = [f"{method} {target} HTTP/1.1\r\n".encode("ascii"), constant]
+    parts = [beginning.encode("ascii"), b" HTTP/1.1\r\n", constant]
     for name, value in headers:
         if _CR in value or _LF in value or _NUL in value:
             raise SourceInvalid(f"the value of header {name!r} of the request cannot be sent", sent=False)
@@ -56,15 +61,6 @@ def write_request(method: str, target: str, headers: Headers, body: bytes, *, co
 def user_agent() -> bytes:
     """Name the product that asks (RFC 9110, section 10.1.5)."""
     return f"klantbeeld/{version('klantbeeld')}".encode("ascii")
-
-
-def _is_method(method: str) -> bool:
-    return method.isascii() and method.isalpha()
-
-
-def _is_target(target: str) -> bool:
-    """Say whether this is a path, with or without a query, that ends where the line's next space is (RFC 9112, 3.2)."""
-    return target[:1] == "/" and target.isascii() and target.isprintable() and " " not in target and "#" not in target
 
 
 @lru_cache(maxsize=256)
