@@ -85,7 +85,7 @@ class Outside:
 
     environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
     log_to: BinaryIO = sys.stdout.buffer
-    now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    now: Callable[[], datetime] = partial(datetime.now, UTC)
     make_transport: MakeTransport | None = None
     journal: Callable[[Journal], Journal] = lambda journal: journal
     examples: tuple[Example, ...] = ()

@@ -13,6 +13,9 @@ from klantbeeld.errors import RequestError
 # The alphabet of base64 in URLs (RFC 4648, section 5).
 URL_SAFE = bytes.maketrans(b"+/", b"-_")
 
+# What base64 ends with: the padding, and a line's end.
+ENDING = b"=\n"
+
 
 @dataclass(frozen=True, slots=True)
 class RecordId:
@@ -26,7 +29,7 @@ class RecordId:
 
 def seal_record_id(found: RecordId) -> str:
     """Return the id as the graph shows it: URL-safe text without meaning for a client."""
-    sealed = b2a_base64(found.record_id.encode(), newline=False).translate(URL_SAFE, b"=").decode()
+    sealed = b2a_base64(found.record_id.encode()).translate(URL_SAFE, ENDING).decode()
     return sealed_prefix(found.kind, found.customer_id, found.source) + sealed
 
 

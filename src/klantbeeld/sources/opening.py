@@ -1,7 +1,7 @@
 """Opening sources: from the settings to something that can be asked."""
 
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -16,7 +16,7 @@ from klantbeeld.sources.cached import Sharing
 from klantbeeld.sources.changes import Changes
 from klantbeeld.sources.credentials import Credentials
 from klantbeeld.sources.secrets import Secrets
-from klantbeeld.sources.source import Count, Source, loop_clock, uncounted
+from klantbeeld.sources.source import Count, Source, loop_clock, uncounted, utc_clock
 from klantbeeld.sources.tokens import Close, FetchToken, nothing_to_close
 from klantbeeld.sources.transport import Transport, open_transport
 
@@ -30,7 +30,7 @@ def open_source(
     secrets: Secrets | Mapping[str, str],
     *,
     make_transport: MakeTransport | None = None,
-    now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    now: Callable[[], datetime] = utc_clock,
     count: Count = uncounted,
     changes: Changes | None = None,
     sharing: Sharing | None = None,

@@ -7,7 +7,8 @@ with where it came from.
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
+from functools import partial
 from typing import Any, ClassVar
 
 from klantbeeld.errors import (
@@ -68,6 +69,9 @@ Count = Callable[[CallOutcome, float], None]
 
 loop_clock = time.monotonic
 """The clock of all deadlines: asyncio's and uvloop's own, read without asking which loop runs."""
+
+utc_clock = partial(datetime.now, UTC)
+"""The clock of provenance."""
 
 FORGETS = Remembers()
 NOTHING = Decoded([], None)
