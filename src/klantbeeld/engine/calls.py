@@ -1,7 +1,7 @@
 """The calls of a level: what its reads ask of one source in one call is put together, started, and waited for."""
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Coroutine, Iterable, Mapping
 from typing import Any
 
 from msgspec import Struct
@@ -45,15 +45,14 @@ class Call(Struct, eq=False):
             shared.fresh,
         )
 
-    async def ask(self, context: CallContext) -> Outcome:
-        """Ask, and keep what came of it."""
-        self.outcome = outcome = await self.lane.source.ask(self.question(), context)
-        return outcome
+    def ask(self, context: CallContext) -> Coroutine[Any, Any, Outcome]:
+        """Ask, once that is awaited."""
+        return self.lane.source.ask(self.question(), context)
 
     async def back(self) -> None:
         """Wait until it is back."""
         if self.task is not None:
-            await self.task
+            self.outcome = await self.task
 
 
 class Calls:
@@ -100,7 +99,7 @@ class Calls:
         *others, last = self.every
         self.start(others, context)
         try:
-            await last.ask(context)  # by this very task: the others are under way as soon as it waits
+            last.outcome = await last.ask(context)  # by this very task: the others are under way as soon as it waits
             for call in others:
                 await call.back()
         except BaseException:

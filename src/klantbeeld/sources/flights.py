@@ -8,7 +8,8 @@ less time than the others, one of those who still wait asks in its place.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Hashable
+from collections.abc import Awaitable, Callable, Coroutine, Hashable
+from typing import Any
 
 from msgspec import Struct, field
 
@@ -16,7 +17,7 @@ from klantbeeld.errors import SourceError, SourceTimeout
 from klantbeeld.sources.context import CallContext
 from klantbeeld.sources.questions import Outcome, Question, SourceState
 
-AskSource = Callable[[Question, CallContext], Awaitable[Outcome]]
+AskSource = Callable[[Question, CallContext], Coroutine[Any, Any, Outcome]]
 Proof = Callable[[CallContext], Hashable]
 
 

@@ -5,7 +5,7 @@ with where it came from.
 """
 
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
@@ -64,6 +64,9 @@ OUTCOMES: Mapping[type[SourceError], CallOutcome] = {
     SourceConflict: "conflict",
     SourceRejected: "rejected",
 }
+
+# After these it was not called, which says nothing new of it.
+UNCALLED = (BreakerOpen, SourceBusy)
 
 Count = Callable[[CallOutcome, float], None]
 
@@ -139,7 +142,7 @@ class Source:
         self._cached = self._keeping_answers(sharing)
         self._ask: AskSource = self._cached.ask if self._cached else self._asking_once
 
-    def ask(self, question: Question, context: CallContext) -> Awaitable[Outcome]:
+    def ask(self, question: Question, context: CallContext) -> Coroutine[Any, Any, Outcome]:
         """Ask a question; what goes wrong is in the outcome, nothing is raised for it.
 
         Where others ask the same, or it was asked a moment ago, the answer may be theirs: see `flights` and `cached`.
@@ -221,7 +224,7 @@ class Source:
         await self._transport.aclose()
 
     def _note(self, seconds: float, problem: SourceError | None) -> None:
-        if not isinstance(problem, BreakerOpen | SourceBusy):  # then it was not called, and that says nothing new of it
+        if problem is None or not isinstance(problem, UNCALLED):
             self.health.note(seconds, problem, self._now())
         self._count("ok" if problem is None else OUTCOMES.get(type(problem), "unavailable"), seconds)
 
