@@ -222,8 +222,7 @@ class _Writer:
             leaf = self.leaf(kind, value, is_ours=is_ours)
             if not is_needed or is_ours:
                 return _Expression(leaf)
-            name = self.name()
-            return _Expression(f"{name} if ({name} := {leaf}) is not None else missing()")
+            return _Expression(f"{leaf} or needed({leaf})")  # what is there is rarely nothing, zero or false
         is_named = value.isidentifier()
         name = value if is_named else self.name()
         if isinstance(kind, GraphQLList):
@@ -305,11 +304,18 @@ def _missing() -> Any:
     raise Unassembled
 
 
+def _needed(value: Any) -> Any:
+    if value is None:
+        raise Unassembled
+    return value
+
+
 SCOPE: Mapping[str, Any] = {
     "U": Unassembled,
     "failed": _failed,
     "integer": _integer,
     "missing": _missing,
+    "needed": _needed,
     "name": _name_of,
     "number": _number,
     "only": with_only,
