@@ -64,8 +64,10 @@ class BillingAccount(Sourced):
 
 def state_of(invoice: records.Invoice, today: date) -> InvoiceState | None:
     """Return the state of an invoice on a day."""
-    is_late = invoice.due_on is not None and invoice.due_on < today
-    return InvoiceState.OVERDUE if invoice.settlement is InvoiceState.OPEN and is_late else invoice.settlement
+    state = invoice.settlement
+    if state is InvoiceState.OPEN and invoice.due_on is not None and invoice.due_on < today:
+        return InvoiceState.OVERDUE
+    return state
 
 
 def balances_of(accounts: Iterable[records.BillingAccount], invoices: Iterable[records.Invoice]) -> list[records.Money]:

@@ -55,12 +55,18 @@ def effective_consents(consents: Iterable[records.Consent]) -> list[records.Cons
 
 
 def _decided(group: list[records.Consent]) -> records.Consent:
-    winner, *others = group if len(group) == 1 else sorted(group, key=_strength)
-    differing = tuple(
+    if len(group) == 1:
+        return _chosen(group[0], ())
+    winner, *others = sorted(group, key=_strength)
+    differing = (
         Alternative(_source(other), other.status.value if other.status else None)
         for other in others
         if other.status is not winner.status
     )
+    return _chosen(winner, tuple(differing))
+
+
+def _chosen(winner: records.Consent, differing: tuple[Alternative, ...]) -> records.Consent:
     choice = Choice("status", _source(winner), WITHDRAWAL_WINS, differing)
     return msgspec.structs.replace(winner, choices=(choice,))
 
