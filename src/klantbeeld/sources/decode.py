@@ -25,8 +25,9 @@ class Decoded(msgspec.Struct, frozen=True, gc=False):
 def decode(call: Call[Any], body: bytes, select: frozenset[str]) -> Decoded:
     """Decode the answer to a call; raises SourceError, the connector's own where the body refuses."""
     record: Any = call.record
+    wanted = select | call.needs if call.needs else select  # a set that is there already is hashed already
     try:
-        envelope, items = _read(call, body, _body_of(record, select | call.needs, call.items, call.envelope))
+        envelope, items = _read(call, body, _body_of(record, wanted, call.items, call.envelope))
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise SourceInvalid(f"answer to {call.method} is not what was declared: {_place(error)}") from error
     if call.complete:
