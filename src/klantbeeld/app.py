@@ -6,7 +6,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import partial
 from types import SimpleNamespace
 from typing import BinaryIO
@@ -60,7 +60,7 @@ from klantbeeld.sources.quarantine import QuarantinedSource
 from klantbeeld.sources.questions import SourceState
 from klantbeeld.sources.quota_sharing import shared_quotas
 from klantbeeld.sources.secrets import secrets_of
-from klantbeeld.sources.source import Source, loop_clock
+from klantbeeld.sources.source import Source, loop_clock, utc_clock
 from klantbeeld.store import Store, open_store
 from klantbeeld.store.transactions import open_transactions
 from klantbeeld.telemetry.logs import Log, Vocabulary, make_log, through_log
@@ -85,7 +85,7 @@ class Outside:
 
     environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
     log_to: BinaryIO = sys.stdout.buffer
-    now: Callable[[], datetime] = partial(datetime.now, UTC)
+    now: Callable[[], datetime] = utc_clock
     make_transport: MakeTransport | None = None
     journal: Callable[[Journal], Journal] = lambda journal: journal
     examples: tuple[Example, ...] = ()
