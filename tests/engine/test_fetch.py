@@ -1,12 +1,14 @@
 """What is asked of which source, when, and for whom."""
 
 import asyncio
+import gc
 from collections.abc import Callable
 
 import pytest
 from tests.engine.house import CUSTOMER, OTHER, House, complaint, four_sources, invoice, links_of
 from tests.engine.memory import MemoryRows, MemorySource
 
+from klantbeeld.engine.run import Place, Run
 from klantbeeld.graph.ids import RecordId, seal_record_id
 from klantbeeld.sdk import records
 from klantbeeld.sdk.roles import BILLING
@@ -345,3 +347,17 @@ async def test_no_other_system_is_asked_for_a_comparison_that_is_skipped() -> No
     await house.ask(query, {"no": False})
 
     assert [source for source, *_ in house.questions()] == ["crm"]
+
+
+async def test_nothing_of_an_answered_request_waits_for_the_garbage_collector() -> None:
+    house = House()
+    for _ in range(2):  # from the second time on it is assembled by functions of its own
+        assert "errors" not in await house.ask(UNIFIED, {"id": CUSTOMER})
+    gc.collect()
+    gc.disable()
+    try:
+        await house.ask(UNIFIED, {"id": CUSTOMER})
+        left = [one for one in gc.get_objects() if isinstance(one, Run | Place)]
+    finally:
+        gc.enable()
+    assert left == []

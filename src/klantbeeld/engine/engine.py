@@ -354,8 +354,10 @@ class Engine(Several):
         response: dict[str, Any] = {"errors": shown, "data": data} if shown else {"data": data}
         if extensions:
             response["extensions"] = extensions
+        body = self._encode(response)
+        run.let_go()
         return Answer(
-            self._encode(response),
+            body,
             is_partial=bool(shown),
             document=document.digest,
             waited=max([answer.seconds for asked in run.asked.values() for answer in asked], default=0.0),

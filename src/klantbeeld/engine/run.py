@@ -176,6 +176,15 @@ class Run:
         place = places[id(parent)] = Place(self, joint, parent=parent, customer_id=customer_id, arguments=arguments)
         return place
 
+    def let_go(self) -> None:
+        """Part what holds one another once the answer is written, or all of it would wait for the garbage collector."""
+        for places in self._places:
+            if places is not None:
+                for place in places.values():
+                    place.value = None  # a connection knows its answers, and these their place
+        self._places.clear()
+        self.info.context = None
+
     def has_place(self, joint: Joint, parent: Any) -> bool:
         """Say whether a joint has its place at a parent already."""
         places = self._places[joint.number]
