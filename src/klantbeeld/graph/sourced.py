@@ -61,7 +61,9 @@ def global_id(record: Parent[Record]) -> strawberry.ID:
     origin: Any = record.origin  # every record that reaches the graph was labelled
     # Written out, as every record comes here: it is `seal_record_id`, and is not wrapped as an ID.
     return (
-        sealed_prefix(record.__class__.__name__, origin.customer_id, origin.source)  # type: ignore[return-value]
+        sealed_prefix(  # type: ignore[return-value]  # an ID is a text to whoever does not check types
+            record.__class__.__name__, origin.customer_id, origin.source
+        )
         + b2a_base64(record.record_id.encode()).translate(URL_SAFE, ENDING).decode()
     )
 
