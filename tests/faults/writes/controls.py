@@ -4,11 +4,11 @@
 until a system does late what it was sent.
 """
 
-import dataclasses
 import uuid
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from msgspec import structs
 from tests.faults.writes.owners.system import MARK
 
 from klantbeeld.errors import SourceError, Unanswered
@@ -46,7 +46,7 @@ class NaiveWriter:
         problem: SourceError | None = None
         for _ in range(TRIES):
             try:
-                written = await owner.act(name, dataclasses.replace(act, key=str(uuid.uuid4())), context)
+                written = await owner.act(name, structs.replace(act, key=str(uuid.uuid4())), context)
             except SourceError as error:
                 problem = error
                 if status_after(error) is WriteStatus.NOT_APPLIED and error.sent:
