@@ -286,7 +286,7 @@ def check_capabilities(manifest: Manifest, make: type[Connector], roles: Mapping
 def _check_types(where: str, mappings: Iterable[RecordMapping[Any]]) -> None:
     for mapping in mappings:
         if wrong := misfits(mapping):
-            mend = "Annotate its functions, and take wire members, as the record's members are"
+            mend = "Take members that the wire has, and annotate them and its functions as the record's members are"
             raise ConfigurationError(where, "; ".join(wrong), mend)
 
 

@@ -1,5 +1,7 @@
 """A connector against its examples, and a system against them."""
 
+import functools
+import re
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -9,10 +11,11 @@ import httpx
 import pytest
 
 from klantbeeld.cli.example_check import check_examples, check_live
+from klantbeeld.errors import ConfigurationError
 from klantbeeld.registry import load_connectors, own_folder, read_manifest
 from klantbeeld.sandbox.population import make_population
 from klantbeeld.sandbox.server import CREDENTIALS, make_server
-from klantbeeld.sdk.examples import example_options
+from klantbeeld.sdk.examples import example_options, load_examples
 from klantbeeld.sdk.live import Live
 
 URL = "http://sandbox.example"
@@ -47,9 +50,32 @@ def test_an_example_that_is_missing_or_other_is_found(tmp_path: Path) -> None:
     wrong = {verdict.what.split()[0]: verdict.said for verdict in check_examples(loaded) if not verdict.holds}
     assert wrong == {
         "products": "has no example",
-        "party": "makes other records than were expected",
-        "invoice": "makes other requests than were recorded",
+        "party": "makes other records than were expected: number 1 in full_name, given_name",
+        "invoice": "makes other requests than were recorded: number 1 in path",
     }
+
+
+def test_what_an_author_got_wrong_is_said_beside_what_holds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = copytree(own_folder() / "stripe", tmp_path / "stripe")
+    other = folder / "examples" / "party.json"
+    other.write_text(other.read_text(encoding="utf-8").replace('"party"', '"partyz"'), encoding="utf-8")
+    loaded = replace(load_connectors().load("stripe"), manifest=read_manifest(folder))
+
+    @functools.wraps(loaded.make.invoice)  # type: ignore[attr-defined]  # Stripe has it
+    def broken(_self: object, _ask: object) -> None:
+        raise KeyError("made up")
+
+    monkeypatch.setattr(loaded.make, "invoice", broken)
+    wrong = {verdict.what.split()[0]: verdict.said for verdict in check_examples(loaded) if not verdict.holds}
+    assert wrong["partyz"] == "is no capability of the connector"
+    assert re.fullmatch(r"raises KeyError at test_example_check\.py:[0-9]+", wrong["invoice"])
+
+
+def test_an_example_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    folder = copytree(own_folder() / "stripe", tmp_path / "stripe")
+    (folder / "examples" / "party.json").write_text("{}}", encoding="utf-8")
+    with pytest.raises(ConfigurationError, match=r"stripe/examples/party\.json"):
+        load_examples(read_manifest(folder))
 
 
 @pytest.mark.asyncio

@@ -86,6 +86,8 @@ def test_a_type_fits_where_each_of_its_values_may_stand(given: Any, wanted: Any,
         ("issued_on", take("issued", via=day), []),
         ("due_on", take("due"), []),
         ("colour", take("id"), ["colour: is no member of Invoice"]),
+        ("number", take("nr"), ["number: nr is no member of Bill"]),
+        ("number", take("id", "nr", via=str), ["number: nr is no member of Bill"]),
     ],
 )
 def test_a_member_is_named_that_does_not_fit(member: str, made: Member, found: list[str]) -> None:

@@ -4,8 +4,11 @@ What is asked of a system are the recorded questions that read; where the record
 the system's own list is asked about instead. Nothing is written, and nothing of what came back is kept or shown.
 """
 
-from collections.abc import Iterator
+import traceback
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import httpx
 import msgspec
@@ -48,7 +51,12 @@ def check_examples(loaded: LoadedConnector) -> list[Verdict]:
     capabilities = {*connector.readings(), *connector.doings()}
     without = sorted(capabilities - {example.capability for example in examples})
     verdicts = [Verdict(name, holds=False, said="has no example") for name in without]
-    return verdicts + [_rehearsed(example, connector, loaded) for example in examples]
+    return verdicts + [
+        _rehearsed(example, connector, loaded)
+        if example.capability in capabilities
+        else Verdict(_named(example), holds=False, said="is no capability of the connector")
+        for example in examples
+    ]
 
 
 async def check_live(live: Live) -> list[Verdict]:
@@ -58,19 +66,45 @@ async def check_live(live: Live) -> list[Verdict]:
     return [await _asked(example, live, somebody) for example in examples]
 
 
+def _named(example: Example) -> str:
+    return f"{example.capability} ({example.name}, {example.origin})"
+
+
 def _rehearsed(example: Example, connector: Connector, loaded: LoadedConnector) -> Verdict:
-    what = f"{example.capability} ({example.name}, {example.origin})"
+    what = _named(example)
     replies = [exchange.reply.reply() for exchange in example.exchanges]
     try:
         calls = rehearse(example.start(connector, loaded.manifest), iter(replies))
-        if [as_request(call) for call in calls] != [exchange.request for exchange in example.exchanges]:
-            return Verdict(what, holds=False, said="makes other requests than were recorded")
+        made, recorded = [as_request(call) for call in calls], [exchange.request for exchange in example.exchanges]
+        if made != recorded:
+            said = f"makes other requests than were recorded: {_difference(made, recorded)}"
+            return Verdict(what, holds=False, said=said)
         found = [as_expected(record) for record in records_of(example, connector, calls[-1], replies[-1])]
     except SourceError as error:
         return Verdict(what, holds=False, said=f"{error.code}: {error.detail}")
+    except Exception as error:  # noqa: BLE001 - it is the author's, who wants to know where, and of the others too
+        return Verdict(what, holds=False, said=f"raises {type(error).__name__} {_place(error)}")
     if found != example.expect:
-        return Verdict(what, holds=False, said="makes other records than were expected")
+        said = f"makes other records than were expected: {_difference(found, example.expect)}"
+        return Verdict(what, holds=False, said=said)
     return Verdict(what, holds=True, said=_records(len(found)))
+
+
+def _difference(made: Sequence[Any], wanted: Sequence[Any]) -> str:
+    """Say where two lists differ, without a value."""
+    if len(made) != len(wanted):
+        return f"{len(made)} where {len(wanted)} should be"
+    for number, pair in enumerate(zip(made, wanted, strict=True), 1):
+        one, other = (msgspec.to_builtins(each) for each in pair)
+        if differing := sorted(name for name in {*one, *other} if one.get(name) != other.get(name)):
+            return f"number {number} in {', '.join(differing)}"
+    return "in nothing that can be named"
+
+
+def _place(error: Exception) -> str:
+    """Say where something was raised: the innermost line, of a file by its name alone."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return f"at {Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else "nowhere"
 
 
 async def _asked(example: Example, live: Live, somebody: str | None) -> Verdict:

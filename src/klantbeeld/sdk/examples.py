@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from klantbeeld.errors import ConfigurationError
 from klantbeeld.sdk.acts import Act
 from klantbeeld.sdk.calls import Ask, Call
 from klantbeeld.sdk.connector import Connector, Reading
@@ -119,10 +120,16 @@ def members_on_the_wire(reading: Reading, members: frozenset[str] | None = None)
 
 
 def load_examples(manifest: Manifest) -> list[Example]:
-    """Read a connector's examples, by the names of their files."""
+    """Read a connector's examples, by the names of their files; raises ConfigurationError for one that is none."""
     found = []
     for file in sorted((manifest.folder or Path()).glob(f"{FOLDER}/*.json")):
-        example = msgspec.json.decode(file.read_bytes(), type=Example, strict=True)
+        try:
+            example = msgspec.json.decode(file.read_bytes(), type=Example, strict=True)
+        except msgspec.DecodeError as error:
+            mend = "The members of an example stand in klantbeeld/sdk/examples.py"
+            raise ConfigurationError(
+                f"{manifest.name}/{FOLDER}/{file.name}", f"is no example: {error}", mend
+            ) from error
         example.name = file.stem
         found.append(example)
     return found

@@ -15,7 +15,10 @@ UNKNOWN: Any = Any
 
 
 def misfits(mapping: Mapping[Any]) -> list[str]:
-    """Name the members that the record does not have, or that get a value of another type, each with the reason."""
+    """Name the members that do not fit, each with the reason.
+
+    The record does not have them, or they are made of what the wire does not have, or get a value of another type.
+    """
     item = _items(_given(mapping.each, mapping.wire)) if mapping.each else mapping.wire
     hints = get_type_hints(mapping.record)
     found = []
@@ -23,6 +26,8 @@ def misfits(mapping: Mapping[Any]) -> list[str]:
         for name, member in table.items():
             if name not in hints:
                 found.append(f"{name}: is no member of {mapping.record.__name__}")
+            elif missing := [one for one in member.wire if not _has(struct, one)]:
+                found.append(f"{name}: {', '.join(missing)} is no member of {_words(struct)}")
             elif not fits(given := _given(member, struct), hints[name]):
                 found.append(f"{name}: {_words(given)} is no {_words(hints[name])}")
     return found
@@ -40,6 +45,10 @@ def _given(member: Member, struct: Any) -> Any:
     if isinstance(member.via, type):
         return member.via
     return get_type_hints(member.via).get("return", UNKNOWN)
+
+
+def _has(struct: Any, name: str) -> bool:
+    return struct is UNKNOWN or hasattr(struct, name)
 
 
 def _items(many: Any) -> Any:

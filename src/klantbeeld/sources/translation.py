@@ -6,11 +6,15 @@ from datetime import datetime
 from operator import attrgetter
 from typing import Any
 
+import structlog
+
 from klantbeeld.errors import SourceInvalid
 from klantbeeld.sdk.connector import Reading
 from klantbeeld.sdk.mapping import Translator
 from klantbeeld.sdk.records import Origin, Record
 from klantbeeld.sources.questions import Question, Subject
+
+log = structlog.get_logger(__name__)
 
 # The key under which records stand that were not asked for by key: those of a search.
 NO_KEY = ""
@@ -42,7 +46,7 @@ class Translation:
             try:
                 records = translator.translate(items, None)
             except Exception as error:
-                raise _untranslated(capability, error) from error
+                raise _untranslated(source, capability, error) from error
             _spread(records, question, source, now, into[capability])
 
     def _collect_for(self, key: str, subject: Subject, items: Sequence[Any], origin: Origin, *, into: Found) -> None:
@@ -52,7 +56,7 @@ class Translation:
             try:
                 records = translator.translate(items, origin)
             except Exception as error:
-                raise _untranslated(capability, error) from error
+                raise _untranslated(origin.source, capability, error) from error
             if translator.is_owned and not owners.issuperset(map(OWNER, records)):
                 records = [record for record in records if record.owner in owners]
             found = into[capability]
@@ -74,7 +78,9 @@ def translation_of(readings: Mapping[str, Reading], members: Mapping[str, frozen
     return Translation(readings[next(iter(members))], frozenset(select), tuple(translators))
 
 
-def _untranslated(capability: str, error: Exception) -> SourceInvalid:
+def _untranslated(source: str, capability: str, error: Exception) -> SourceInvalid:
+    """Make of what a mapping raised what it costs; the log is told where that was, which no caller is."""
+    log.warning("source_failed", source=source, code=SourceInvalid.code, error=error)
     return SourceInvalid(f"a record of {capability} could not be translated: {type(error).__name__}")
 
 
