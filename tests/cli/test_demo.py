@@ -18,7 +18,7 @@ import httpx
 import pytest
 
 from klantbeeld.cli.demo import run_demo
-from klantbeeld.cli.demo_settings import refuse_settings_of_others
+from klantbeeld.cli.demo_settings import make_folder
 from klantbeeld.cli.listening import listen, port_of
 from klantbeeld.errors import ConfigurationError
 
@@ -190,7 +190,14 @@ def test_a_port_that_is_taken_is_said_before_anything_starts(klantbeeld: Klantbe
     assert not (tmp_path / "demo").exists()
 
 
+def test_a_place_that_can_be_no_folder_is_said(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("", encoding="utf-8")
+    with pytest.raises(ConfigurationError, match="cannot be used as a folder") as refused:
+        make_folder(tmp_path / "file" / "demo")
+    assert "--folder" in str(refused.value)
+
+
 def test_settings_of_somebody_else_are_not_overwritten(tmp_path: Path) -> None:
     (tmp_path / "klantbeeld.toml").write_text('language = "en"\n', encoding="utf-8")
     with pytest.raises(ConfigurationError, match="is not a demo's settings file"):
-        refuse_settings_of_others(tmp_path)
+        make_folder(tmp_path)

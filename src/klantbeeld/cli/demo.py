@@ -17,7 +17,7 @@ from klantbeeld.app import Outside, build_app
 from klantbeeld.cli.demo_page import Page, print_page
 from klantbeeld.cli.demo_people import settle
 from klantbeeld.cli.demo_requests import requests_of, tab_of
-from klantbeeld.cli.demo_settings import demo_settings, refuse_settings_of_others, write_settings
+from klantbeeld.cli.demo_settings import demo_settings, make_folder, write_settings
 from klantbeeld.cli.listening import address_of, listen, port_of
 from klantbeeld.cli.server import Manner, run_server
 from klantbeeld.cli.terminal import remarks, results
@@ -34,7 +34,7 @@ def run_demo(*, port: int, folder: Path | None, size: int) -> None:
         listener = stack.enter_context(closing(listen(HOST, port)))
         with _signals_held_back():  # or one that comes when the folder is made and not yet known would leave it behind
             place = folder or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="klantbeeld-demo-")))
-        refuse_settings_of_others(place)
+        make_folder(place)
         with notes.status("Starting Dataverse, Stripe, Zendesk and SAP Customer Data Cloud (simulated)…"):
             sandbox = stack.enter_context(_sandbox(size))
         uvloop.run(_run(notes, sandbox, place, listener))

@@ -46,9 +46,17 @@ def write_settings(folder: Path, sandbox: Sandbox, issuer: DemoIssuer, *, port: 
     return file
 
 
-def refuse_settings_of_others(folder: Path) -> None:
-    """Make sure that no settings but a demo's would be overwritten; raises ConfigurationError."""
-    file = folder / NAME
+def make_folder(folder: Path) -> None:
+    """Make the folder where it is missing, with no settings in it but a demo's own; raises ConfigurationError."""
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _refuse_settings_of_others(folder / NAME)
+    except OSError as error:
+        problem = f"cannot be used as a folder: {error.strerror}"
+        raise ConfigurationError(str(folder), problem, "Name another folder with --folder") from error
+
+
+def _refuse_settings_of_others(file: Path) -> None:
     if file.exists() and not file.read_bytes().startswith(MARK):
         raise ConfigurationError(str(file), "is not a demo's settings file", "Name another folder with --folder")
 
