@@ -104,7 +104,10 @@ class Subscription:
 
     @subscribed(listen_to_customer, data=IDENTITY)
     async def customer_changed(roots: Parent[Roots], id: CustomerId) -> CustomerChange | None:  # noqa: A002 - as above
-        """Whenever something of a customer changed that you may see; ends when the customer is not yours to see."""
+        """Whenever something of a customer changed that you may see; ends when the customer is not yours to see.
+
+        A change may be told more than once, as where a write is repeated with its key.
+        """
         customer = await _visible(roots, id)
         told = [shown for change in roots.events if (shown := _shown(change, customer, roots))]
         unnamed = any(not change.source for change in roots.events)
