@@ -57,6 +57,28 @@ def test_a_port_that_is_taken_is_advice_since_the_gateway_may_be_running(
     assert "Address already in use" in found
 
 
+@pytest.mark.parametrize(
+    ("changed", "where", "mend"),
+    [
+        (('"customer:read"', '"customer:raed"'), "access.", "Did you mean `customer:read`?"),
+        (
+            ("credentials = { secret_key", "credentials = { secret_kay = { env = 'HOME' }, secret_key"),
+            "sources.stripe.credentials.secret_kay",
+            "Did you mean `secret_key`?",
+        ),
+    ],
+)
+def test_what_is_nearly_a_name_is_advice(
+    klantbeeld: Klantbeeld, file: Path, change: Change, changed: tuple[str, str], *, where: str, mend: str
+) -> None:
+    change(*changed)
+    done = klantbeeld("check", "-c", file)
+    assert done.code == 0
+    found = [line for line in done.out.splitlines() if line.startswith("advice") and where in line]
+    assert found
+    assert all(mend in line for line in found)
+
+
 def test_an_address_that_is_not_this_machines_is_wrong(klantbeeld: Klantbeeld, file: Path, change: Change) -> None:
     change("port = 0", 'port = 0\nhost = "192.0.2.1"')
     done = klantbeeld("check", "-c", file)

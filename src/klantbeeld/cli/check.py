@@ -1,12 +1,14 @@
 """`klantbeeld check`: all that is wrong with the configuration, with place and mend, before anything starts."""
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
+from difflib import get_close_matches
 from pathlib import Path
 
 from rich.text import Text
 
+from klantbeeld.access.defaults import SCOPES
 from klantbeeld.cli.check_opening import refusals_of
 from klantbeeld.cli.check_redis import persistence_of
 from klantbeeld.cli.opened import file_of, remark_if_there_are_none
@@ -20,6 +22,8 @@ from klantbeeld.settings_check import check as check_settings
 from klantbeeld.settings_file import Finding, as_error, closest, given_in
 from klantbeeld.settings_part import settings_in_part
 from klantbeeld.toml_lines import Key
+
+NEARLY = 0.8  # of two names, how alike they are when one is taken for a mistyped other
 
 # Acts on a record, which go to the source that has it.
 OF_RECORDS = frozenset(
@@ -92,6 +96,7 @@ def _findings_of(settings: Settings, environ: Mapping[str, str]) -> list[Finding
     found = [
         *check_settings(settings, environ, connectors=facts),
         *_owners(settings, loaded),
+        *_mistyped(settings, facts),
         *refusals_of(settings, loaded),
         *persistence_of(settings),
     ]
@@ -124,6 +129,28 @@ def _facts(connector: LoadedConnector) -> ConnectorFacts:
         per_second=connector.manifest.limits.requests_per_second,
         per_day=connector.manifest.limits.requests_per_day,
     )
+
+
+def _mistyped(settings: Settings, facts: Mapping[str, ConnectorFacts]) -> Iterator[Finding]:
+    """Find scopes and credentials that nothing asks for, and that are nearly the name of one that something does."""
+    for kind, named in (("classes", settings.access.classes), ("purposes", settings.access.purposes)):
+        for name, section in named.items():
+            for scope in section.scopes:
+                if mend := _nearly(scope, SCOPES):
+                    where = f"access.{kind}.{name}.scopes"
+                    yield Finding(where, f"no field asks for the scope `{scope}`", mend, stops=False)
+    for name, source in settings.sources.items():
+        needed = facts[source.connector].credentials if source.connector in facts else frozenset()
+        for credential in source.credentials:
+            if mend := _nearly(credential, needed):
+                where = f"sources.{name}.credentials.{credential}"
+                yield Finding(where, f"the connector `{source.connector}` takes no such credential", mend, stops=False)
+
+
+def _nearly(name: str, known: Collection[str]) -> str | None:
+    """Suggest the name that was probably meant; None for one that is known, or like none."""
+    near = [] if name in known else get_close_matches(name, known, n=1, cutoff=NEARLY)
+    return f"Did you mean `{near[0]}`?" if near else None
 
 
 def _owners(settings: Settings, loaded: Mapping[str, LoadedConnector]) -> Iterator[Finding]:
