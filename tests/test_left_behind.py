@@ -23,9 +23,10 @@ finally:
 """
 
 TEST = """
-import subprocess, sys, time
+import signal, subprocess, sys, time
 from pathlib import Path
 from tests.left_behind import watched
+signal.signal(signal.SIGINT, signal.default_int_handler)  # it is ignored where a shell runs the tests in the background
 with watched(Path(sys.argv[1])) as folder:
     (folder / "data").mkdir()
     subprocess.Popen([sys.executable, "-c", sys.argv[2], folder / "data" / "server.pid"], start_new_session=True)
