@@ -5,7 +5,8 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet install
 LOCKED := $(PIP) --require-hashes --only-binary :all: -r
-PYTEST := $(BIN)/pytest -n 2 --dist loadscope --no-loadscope-reorder -q
+# Three at a time, also on two cores: many tests wait for processes that they start.
+PYTEST := $(BIN)/pytest -n 3 --dist loadscope --no-loadscope-reorder -q
 HERE := not node and not real and not slow and not faults
 
 .PHONY: help demo test lint format unit bench nightly faults docs features lock clean
