@@ -58,14 +58,12 @@ class Node:
 
 def global_id(record: Parent[Record]) -> strawberry.ID:
     """Seal source, record and customer into one id."""
-    origin: Any = record.origin  # every record that reaches the graph was labelled
+    origin = record.origin
+    assert origin  # noqa: S101 - every record that reaches the graph was labelled
     # Written out, as every record comes here: it is `seal_record_id`, and is not wrapped as an ID.
-    return (
-        sealed_prefix(  # type: ignore[return-value]  # an ID is a text to whoever does not check types
-            record.__class__.__name__, origin.customer_id, origin.source
-        )
-        + b2a_base64(record.record_id.encode()).translate(URL_SAFE, ENDING).decode()
-    )
+    prefix = sealed_prefix(record.__class__.__name__, origin.customer_id, origin.source)
+    sealed: Any = b2a_base64(record.record_id.encode()).translate(URL_SAFE, ENDING).decode()
+    return prefix + sealed
 
 
 @strawberry.interface(description="A record of one source, which can say where it comes from.")
