@@ -68,7 +68,7 @@ def test_what_an_author_got_wrong_is_said_beside_what_holds(tmp_path: Path, monk
     monkeypatch.setattr(loaded.make, "invoice", broken)
     wrong = {verdict.what.split()[0]: verdict.said for verdict in check_examples(loaded) if not verdict.holds}
     assert wrong["partyz"] == "is no capability of the connector"
-    assert re.fullmatch(r"raises KeyError at test_example_check\.py:[0-9]+", wrong["invoice"])
+    assert re.fullmatch(r"raises KeyError at cli/test_example_check\.py:[0-9]+", wrong["invoice"])
 
 
 def test_an_example_that_cannot_be_read_is_named(tmp_path: Path) -> None:

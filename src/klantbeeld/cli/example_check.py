@@ -4,10 +4,8 @@ What is asked of a system are the recorded questions that read; where the record
 the system's own list is asked about instead. Nothing is written, and nothing of what came back is kept or shown.
 """
 
-import traceback
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -29,6 +27,7 @@ from klantbeeld.sdk.examples import (
 )
 from klantbeeld.sdk.live import Live, Spoken, records_of
 from klantbeeld.sdk.records import Record
+from klantbeeld.telemetry.logs import place_of
 
 # Lists everybody, so that there is somebody to ask about.
 EVERYONE = "everyone"
@@ -83,7 +82,7 @@ def _rehearsed(example: Example, connector: Connector, loaded: LoadedConnector) 
     except SourceError as error:
         return Verdict(what, holds=False, said=f"{error.code}: {error.detail}")
     except Exception as error:  # noqa: BLE001 - it is the author's, who wants to know where, and of the others too
-        return Verdict(what, holds=False, said=f"raises {type(error).__name__} {_place(error)}")
+        return Verdict(what, holds=False, said=_raised(error))
     if found != example.expect:
         said = f"makes other records than were expected: {_difference(found, example.expect)}"
         return Verdict(what, holds=False, said=said)
@@ -101,10 +100,10 @@ def _difference(made: Sequence[Any], wanted: Sequence[Any]) -> str:
     return "in nothing that can be named"
 
 
-def _place(error: Exception) -> str:
-    """Say where something was raised: the innermost line, of a file by its name alone."""
-    frames = traceback.extract_tb(error.__traceback__)
-    return f"at {Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else "nowhere"
+def _raised(error: Exception) -> str:
+    """Say what was raised and where, and nothing of its text, which may hold a value."""
+    at = f" at {place_of(error.__traceback__)}" if error.__traceback__ else ""
+    return f"raises {type(error).__name__}{at}"
 
 
 async def _asked(example: Example, live: Live, somebody: str | None) -> Verdict:

@@ -130,7 +130,7 @@ class Allow:
                 withheld += 1
         error = facts.get("error")
         if isinstance(error, BaseException) and error.__traceback__ is not None:
-            line["at"] = _place(error.__traceback__)
+            line["at"] = place_of(error.__traceback__)
         if withheld:
             line["withheld"] = withheld
         return line
@@ -231,7 +231,7 @@ def _type_of(value: Any) -> object:
     return type(value).__name__ if isinstance(value, BaseException) else None
 
 
-def _place(traceback: TracebackType) -> str:
+def place_of(traceback: TracebackType) -> str:
     """Give file and line where the exception was raised; the folders above say where somebody installed us."""
     while traceback.tb_next is not None:
         traceback = traceback.tb_next
