@@ -61,6 +61,19 @@ def mila(record_id: str, *, family_name: str = "Hendriks", born: date | None = B
     return Party(record_id=record_id, owner=record_id, family_name=family_name, birth_date=born)
 
 
+def moved_crm() -> Crm:
+    """Return a CRM in which Mila has a new address on the net and in town."""
+    source = crm(parties={"c1": mila("c1")})
+    place = PostalAddress(postcode="1016 AB", house_number="250")
+    source.held["contact_media"] = {
+        "c1": [
+            ContactMedium(record_id="c1/e", owner="c1", kind=ContactKind.EMAIL, value="new@example.nl"),
+            ContactMedium(record_id="c1/a", owner="c1", kind=ContactKind.POSTAL_ADDRESS, address=place),
+        ]
+    }
+    return source
+
+
 @pytest.fixture
 def identity(store: Store, clock: Clock) -> StoredIdentityMap:
     return StoredIdentityMap(store, KeyRing(b"k" * 32, 1), clock=clock)
@@ -143,14 +156,7 @@ async def test_a_record_is_found_by_what_it_holds_now_and_nothing_else(
     identity: StoredIdentityMap, renewal: KeyRenewal, transactions: Transactions
 ) -> None:
     known = await identity.register_customer([Sighting("crm", "c1", (EMAIL,))], DECIDED)
-    source = crm(parties={"c1": mila("c1")})
-    place = PostalAddress(postcode="1016 AB", house_number="250")
-    source.held["contact_media"] = {
-        "c1": [
-            ContactMedium(record_id="c1/e", owner="c1", kind=ContactKind.EMAIL, value="new@example.nl"),
-            ContactMedium(record_id="c1/a", owner="c1", kind=ContactKind.POSTAL_ADDRESS, address=place),
-        ]
-    }
+    source = moved_crm()
     payload = msgspec.json.encode(Renewed(records=(Sighting("crm", "c1"),)))
     remembering = Remembering(identity, renewal, {"crm": cast("Source", source)}, context=soon)
     done = await remembering.take(ROW, step(1, "remember", "remember", source="crm"), payload)
@@ -169,14 +175,7 @@ async def test_only_the_keys_that_may_have_changed_are_read_and_renewed(
 ) -> None:
     former = name_postcode_birth_date("Hendriks", "1017 HV", BORN)
     known = await identity.register_customer([Sighting("crm", "c1", (EMAIL, former))], DECIDED)
-    source = crm(parties={"c1": mila("c1")})
-    place = PostalAddress(postcode="1016 AB", house_number="250")
-    source.held["contact_media"] = {
-        "c1": [
-            ContactMedium(record_id="c1/e", owner="c1", kind=ContactKind.EMAIL, value="new@example.nl"),
-            ContactMedium(record_id="c1/a", owner="c1", kind=ContactKind.POSTAL_ADDRESS, address=place),
-        ]
-    }
+    source = moved_crm()
     renewed = Renewed(records=(Sighting("crm", "c1"),), kinds=frozenset({MatchKeyKind.NAME_POSTCODE_BIRTH_DATE}))
     remembering = Remembering(identity, renewal, {"crm": cast("Source", source)}, context=soon)
     done = await remembering.take(ROW, step(1, "remember", "remember", source="crm"), msgspec.json.encode(renewed))

@@ -83,11 +83,11 @@ async def match_keys_of(
 @cache
 def _made_of(kinds: frozenset[MatchKeyKind]) -> Mapping[str, frozenset[str]]:
     """Return what is read for keys of some kinds; always the party, which says whether the record is there."""
-    reads: dict[str, frozenset[str]] = {"party": frozenset(), "contact_media": frozenset()}
+    reads: dict[str, frozenset[str]] = {"party": frozenset()}
     for kind in kinds:
         for capability, members in KEYED[kind].items():
-            reads[capability] |= members
-    return reads if reads["contact_media"] else {"party": reads["party"]}
+            reads[capability] = members | reads.get(capability, frozenset())
+    return reads
 
 
 def _reached(media: Sequence[ContactMedium]) -> Iterator[MatchKey]:
