@@ -1,5 +1,6 @@
 """The calls to the Dataverse Web API (OData v4)."""
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from functools import lru_cache
@@ -59,6 +60,7 @@ EXPANDED: Mapping[str, type[Any]] = {
 EMAILS = ("emailaddress1", "emailaddress2", "emailaddress3")
 PHONES = ("mobilephone", "telephone1", "telephone2", "telephone3")
 SEARCHED = ("fullname", *EMAILS, "new_customernumber", "parentcustomerid_account/name")
+AS_WRITTEN = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}").fullmatch
 KEYS = 50
 PAGE = 500
 STALE = "0x80060882"
@@ -320,6 +322,8 @@ def since(column: str, ask: Ask) -> str:
 
 def guid(value: str) -> str:
     """Return an id as the Web API writes it; SourceRejected for what is no GUID, so that nothing else gets in."""
+    if AS_WRITTEN(value):
+        return value
     try:
         return str(UUID(value))
     except ValueError as error:

@@ -9,7 +9,7 @@
 A plan that selects `due_on` alone decodes `due_date` alone and runs one function.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from collections.abc import Mapping as Table
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
@@ -73,6 +73,22 @@ class Translator(Generic[R]):
     wire: frozenset[str]
     translate: Callable[[Iterable[Any], Origin | None], list[R]]
     is_owned: bool
+
+
+def together(translators: Sequence["Translator[Any]"]) -> "Translator[Any]":
+    """Make one of the translators of several mappings; it gives the records of the first, then those of the next."""
+    if len(translators) == 1:
+        return translators[0]
+    each = [one.translate for one in translators]
+
+    def translate(structs: Iterable[Any], origin: Origin | None) -> list[Any]:
+        records: list[Any] = []
+        for one in each:
+            records += one(structs, origin)
+        return records
+
+    wire = frozenset[str]().union(*(one.wire for one in translators))
+    return Translator(wire, translate, any(one.is_owned for one in translators))
 
 
 def compile_mapping(mapping: Mapping[R], members: frozenset[str]) -> Translator[R]:

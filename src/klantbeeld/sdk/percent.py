@@ -7,18 +7,19 @@ UNRESERVED = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz012
 _QUOTED = [chr(byte) if byte in UNRESERVED else f"%{byte:02X}" for byte in range(256)]
 _IN_FORMS = [*_QUOTED]
 _IN_FORMS[ord(" ")] = "+"
+# Two bytes that no text has in UTF-8 (RFC 3629, section 1), so that a whole form is written in one go.
+_EQUALS, _AND = b"\xfe", b"\xff"
+_IN_FORMS[_EQUALS[0]], _IN_FORMS[_AND[0]] = "=", "&"
 
 
 def quoted(text: str) -> str:
     """Encode all but unreserved characters. Raises UnicodeEncodeError for half of a surrogate pair."""
-    return text if text.isalnum() and text.isascii() else _translated(text, _QUOTED)
+    if text.isalnum() and text.isascii():
+        return text
+    return text.encode().decode("latin-1").translate(_QUOTED)
 
 
 def form_encoded(pairs: Iterable[tuple[str, str]]) -> bytes:
     """Write a body of the type `application/x-www-form-urlencoded` (WHATWG URL, section 5.2). Raises as `quoted`."""
-    written = [f"{_translated(name, _IN_FORMS)}={_translated(value, _IN_FORMS)}" for name, value in pairs]
-    return "&".join(written).encode("ascii")
-
-
-def _translated(text: str, table: list[str]) -> str:
-    return text.encode().decode("latin-1").translate(table)
+    written = _AND.join([name.encode() + _EQUALS + value.encode() for name, value in pairs])
+    return written.decode("latin-1").translate(_IN_FORMS).encode("ascii")

@@ -10,7 +10,7 @@ import structlog
 
 from klantbeeld.errors import SourceInvalid
 from klantbeeld.sdk.connector import Reading
-from klantbeeld.sdk.mapping import Translator
+from klantbeeld.sdk.mapping import Translator, together
 from klantbeeld.sdk.records import Origin, Record
 from klantbeeld.sources.questions import Question, Subject
 
@@ -27,7 +27,7 @@ Found = dict[str, dict[str, list[Record]]]
 
 @dataclass(frozen=True, slots=True)
 class Translation:
-    """How the answer to a question is read: one call's reading, what to decode, and a translator a mapping."""
+    """How the answer to a question is read: one call's reading, what to decode, and a translator a capability."""
 
     reading: Reading
     select: frozenset[str]
@@ -71,10 +71,9 @@ def translation_of(readings: Mapping[str, Reading], members: Mapping[str, frozen
     select: set[str] = set()
     translators = []
     for capability, wanted in members.items():
-        for mapping in readings[capability].mappings:
-            translator = mapping.translator(wanted)
-            select |= translator.wire
-            translators.append((capability, translator))
+        translator = together([mapping.translator(wanted) for mapping in readings[capability].mappings])
+        select |= translator.wire
+        translators.append((capability, translator))
     return Translation(readings[next(iter(members))], frozenset(select), tuple(translators))
 
 

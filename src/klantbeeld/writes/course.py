@@ -3,13 +3,16 @@
 It is pure, so that every replica goes on alike.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 
 from klantbeeld.writes.rows import OperationView, StepRow
 from klantbeeld.writes.states import DOUBTFUL, OperationState, Policy, StepState
 
 APPROVE = "approve"  # the kind of a step that waits for a person
 AHEAD = frozenset({StepState.PENDING, StepState.WAITING})
+STATE = attrgetter("state")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,26 +38,30 @@ class Rest:
 
 def next_of(view: OperationView) -> Go | Rest:
     """Say what an operation needs next."""
-    forward = [step for step in view.steps if step.compensates is None]
     if view.operation.policy is Policy.FORWARD:
-        return _onwards(forward)
-    states = {step.state for step in view.steps}
+        return _onwards(_forward(view.steps))
+    states = {*map(STATE, view.steps)}
     if not states.isdisjoint(DOUBTFUL):
         return Rest(OperationState.UNKNOWN)
     if StepState.NOT_APPLIED in states:
+        forward = _forward(view.steps)
         failed = [step for step in forward if step.state is StepState.NOT_APPLIED and not step.optional]
         if failed:
             return _backwards(view, forward, failed)
-    return _in_order(forward)
+    return _in_order(view.steps)
 
 
-def _in_order(forward: list[StepRow]) -> Go | Rest:
-    following = next((step for step in forward if step.state in AHEAD), None)
-    if following is None:
-        return Rest(_end_of(forward))
-    if following.state is StepState.PENDING:
-        return Go(following)
-    return Rest(OperationState.PENDING_APPROVAL if following.kind == APPROVE else OperationState.WAITING)
+def _forward(steps: Sequence[StepRow]) -> list[StepRow]:
+    return [step for step in steps if step.compensates is None]
+
+
+def _in_order(steps: Sequence[StepRow]) -> Go | Rest:
+    for step in steps:
+        if step.state in AHEAD and step.compensates is None:
+            if step.state is StepState.PENDING:
+                return Go(step)
+            return Rest(OperationState.PENDING_APPROVAL if step.kind == APPROVE else OperationState.WAITING)
+    return Rest(_end_of(_forward(steps)))
 
 
 def _backwards(view: OperationView, forward: list[StepRow], failed: list[StepRow]) -> Go | Rest:
