@@ -11,6 +11,7 @@ from msgspec import structs
 from tests.engine.memory import NOW, MemorySource
 from tests.writes.memory import Days, MemoryTransactions, a_writer
 
+from klantbeeld.errors import StoreError
 from klantbeeld.sdk import words
 from klantbeeld.sdk.acts import Act, ReportDataError
 from klantbeeld.sdk.connector import Doing
@@ -19,9 +20,10 @@ from klantbeeld.sdk.records import Party
 from klantbeeld.sdk.roles import CRM
 from klantbeeld.sdk.words import Guard, WriteSafety
 from klantbeeld.sources.context import CallContext
+from klantbeeld.store.transactions import Unit
 from klantbeeld.writes.outcomes import WriteOutcome, WriteStatus
-from klantbeeld.writes.planning import Extensions, Order, PlannedStep, Prepared
-from klantbeeld.writes.rows import OperationView, StepRow
+from klantbeeld.writes.planning import Done, Extensions, Order, PlannedStep, Prepared, Waiting
+from klantbeeld.writes.rows import OperationRow, OperationView, StepRow
 from klantbeeld.writes.states import Policy
 from klantbeeld.writes.writer import Writer
 
@@ -209,3 +211,84 @@ async def test_an_operation_that_was_resumed_and_left_again_still_undoes_what_it
     outcome = await carry_out(writer, order("crm", "billing"))
     assert outcome.status is WriteStatus.COMPENSATED
     assert len(reader.sources["crm"].acts) == 3  # refused, done, and undone
+
+
+@dataclass
+class Looker:
+    """Handles steps of the kind `look`: counts how often it was asked, waits for the gate where there is one.
+
+    What it gives to be written along fails as long as `is_spoiled`.
+    """
+
+    gate: asyncio.Event | None = None
+    is_spoiled: bool = False
+    times: int = 0
+
+    async def take(self, operation: OperationRow, step: StepRow, payload: bytes, /) -> Done | Waiting:
+        self.times += 1
+        if self.gate is not None:
+            await self.gate.wait()
+        return Done(applied=True, also=self._also())
+
+    def _also(self) -> Unit[None]:
+        yield "SELECT 1", ()
+        if self.is_spoiled:
+            self.is_spoiled = False
+            raise StoreError("made up")
+
+
+def with_a_look(transactions: MemoryTransactions, looker: Looker, safety: WriteSafety) -> tuple[Writer, Order]:
+    extensions = Extensions(
+        handlers={"look": looker}, reading=frozenset({"look"}), preparers={"read": Reader({"crm": a_source("crm")})}
+    )
+    writer = a_writer({"crm": a_source("crm", safety)}, now=Days(NOW), transactions=transactions, extensions=extensions)
+    asked = order("crm")
+    return writer, structs.replace(asked, steps=(*asked.steps, PlannedStep(kind="look", act="look", payload={})))
+
+
+def states(transactions: MemoryTransactions) -> list[str]:
+    return [step["state"] for step in transactions.all("steps")]
+
+
+async def test_a_step_that_only_reads_ends_in_the_transaction_of_the_one_before(
+    transactions: MemoryTransactions,
+) -> None:
+    looker = Looker()
+    outcome = await carry_out(*with_a_look(transactions, looker, WriteSafety.IDEMPOTENCY_KEY))
+    assert outcome.status is WriteStatus.APPLIED
+    assert (states(transactions), transactions.written, looker.times) == (["APPLIED", "APPLIED"], 2, 1)
+
+
+@pytest.mark.parametrize("safety", [WriteSafety.NONE, WriteSafety.IDEMPOTENCY_KEY])
+async def test_what_came_of_a_step_does_not_wait_for_one_that_reads_slowly(
+    transactions: MemoryTransactions, safety: WriteSafety
+) -> None:
+    looker = Looker(asyncio.Event())
+    asked = asyncio.create_task(carry_out(*with_a_look(transactions, looker, safety)))
+    while states(transactions) != ["APPLIED", "PENDING"]:  # noqa: ASYNC110 - the journal sets no event
+        await asyncio.sleep(0.001)
+    assert looker.gate is not None
+    looker.gate.set()
+    assert (await asked).status is WriteStatus.APPLIED
+    assert (states(transactions), looker.times) == (["APPLIED", "APPLIED"], 1)
+
+
+async def test_what_came_of_a_step_is_kept_where_what_belongs_to_the_next_cannot_be_written(
+    transactions: MemoryTransactions,
+) -> None:
+    looker = Looker(is_spoiled=True)
+    outcome = await carry_out(*with_a_look(transactions, looker, WriteSafety.IDEMPOTENCY_KEY))
+    assert outcome.status is WriteStatus.APPLIED
+    assert (states(transactions), looker.times) == (["APPLIED", "APPLIED"], 2)
+
+
+async def test_a_step_that_only_reads_is_not_done_where_the_one_before_was_refused(
+    transactions: MemoryTransactions,
+) -> None:
+    looker = Looker()
+    writer, asked = with_a_look(transactions, looker, WriteSafety.IDEMPOTENCY_KEY)
+    source: Any = writer._parts.sources["crm"]
+    source.refuses = "rejected"
+    outcome = await carry_out(writer, asked)
+    assert outcome.status is WriteStatus.NOT_APPLIED
+    assert (states(transactions), looker.times) == (["NOT_APPLIED", "SKIPPED"], 0)

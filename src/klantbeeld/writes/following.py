@@ -1,7 +1,8 @@
 """Following: while one step is being sent the next is got ready, and begins in the transaction that ends the first.
 
-That spares a transaction, and the time of what is read. What came of the first waits for it no longer than SOON, and
-not at all where nobody could find out again what came of it; a step that is not ready by then begins by itself.
+One that only reads is done before that transaction, and ends in it too. That spares a transaction, and the time of what
+is read. What came of the first waits for it no longer than SOON, and not at all where nobody could find out again what
+came of it; a step that is not ready by then begins, or ends, by itself.
 """
 
 import asyncio
@@ -10,9 +11,12 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+from msgspec import structs
+
 from klantbeeld.writes.course import Go, next_of
 from klantbeeld.writes.held import concluded
 from klantbeeld.writes.outcomes import Verdict
+from klantbeeld.writes.planning import Done
 from klantbeeld.writes.rows import OperationView, StepRow
 from klantbeeld.writes.states import StepState
 
@@ -36,8 +40,8 @@ class Ahead(Generic[T]):
         return self.task.result() if self.task.done() else None
 
     async def later(self) -> T | None:
-        """Wait for what was not ready soon; None where it was, and where it cannot be."""
-        return await self.task if self.task is not None and not self.task.done() else None
+        """Wait for what was not ready soon; None where nothing can be."""
+        return await self.task if self.task is not None else None
 
 
 @asynccontextmanager
@@ -59,13 +63,23 @@ async def _task(ready: Callable[[StepRow], Awaitable[T | None]], step: StepRow) 
     return await ready(step)
 
 
-def follower(view: OperationView, step: StepRow) -> StepRow | None:
-    """Return the call that is next once a step was applied, if what it reads cannot depend on that step.
+def next_after(view: OperationView, step: StepRow) -> StepRow | None:
+    """Return the step that is to be begun next once this one was applied; None where nothing is."""
+    action = next_of(view.with_step(concluded(step, Verdict(StepState.APPLIED))))
+    return action.step if isinstance(action, Go) else None
+
+
+def is_apart(following: StepRow, step: StepRow) -> bool:
+    """Say whether what a call reads cannot depend on a step before it.
 
     It is at another system, and neither of them takes anything back.
     """
-    action = next_of(view.with_step(concluded(step, Verdict(StepState.APPLIED))))
-    if not isinstance(action, Go) or not action.step.is_call:
-        return None
-    is_apart = action.step.source != step.source
-    return action.step if is_apart and step.compensates is None and action.step.compensates is None else None
+    is_elsewhere = following.is_call and following.source != step.source
+    return is_elsewhere and step.compensates is None and following.compensates is None
+
+
+def done_with(step: StepRow, done: Done) -> tuple[StepRow, Verdict]:
+    """Return a step that is no call and has been done, with what came of it."""
+    state = StepState.APPLIED if done.applied else StepState.NOT_APPLIED
+    verdict = Verdict(state, record_id=done.record_id, code=done.code, reason=done.reason)
+    return structs.replace(step, attempts=step.attempts + 1), verdict

@@ -52,6 +52,14 @@ class Following:
     before: float
 
 
+@dataclass(frozen=True, slots=True)
+class Along:
+    """A step that only read, as it ended, and what is written with that."""
+
+    step: StepRow
+    also: Unit[Any] | None
+
+
 class Held:
     """One operation under a lease of this process; lives as long as that.
 
@@ -133,6 +141,25 @@ class Held:
         kept = self._concluded(step, verdict)
         await self._keep(self.rested(self._undone(kept)), kept, Beside(events=events, also=also))
 
+    async def conclude_both(self, step: StepRow, verdict: Verdict, events: Sequence[Event], along: Along) -> bool:
+        """Do the same for a step and for one after it that only read, in one transaction.
+
+        Returns false where the second could not be kept with the first, or is not the next any more: then only what
+        came of the first is kept.
+        """
+        kept = self._concluded(step, verdict)
+        after = self._undone(kept)
+        if _is_next(after, along.step):
+            try:
+                both = self.rested(after.with_step(along.step))
+                await self._keep(both, kept, Beside(events=events, also=along.also))
+            except StoreError:  # what came of the first must not be lost over what belongs to the second
+                pass
+            else:
+                return True
+        await self._keep(self.rested(after), kept, Beside(events=events))
+        return False
+
     async def conclude_and_begin(
         self, step: StepRow, verdict: Verdict, events: Sequence[Event], following: Following
     ) -> StepRow | None:
@@ -168,8 +195,7 @@ class Held:
         return begun
 
     def _is_next(self, view: OperationView, following: Following) -> bool:
-        action = next_of(view)
-        is_next = isinstance(action, Go) and action.step.seq == following.step.seq and _has_room(view, following.more)
+        is_next = _is_next(view, following.step) and _has_room(view, following.more)
         return is_next and self.clock.loop() < min(following.before, self.until)
 
     def _renewed(self) -> Lease:
@@ -290,6 +316,11 @@ def concluded(step: StepRow, verdict: Verdict) -> StepRow:
         version=verdict.version,
         passing=verdict.passing,
     )
+
+
+def _is_next(view: OperationView, step: StepRow) -> bool:
+    action = next_of(view)
+    return isinstance(action, Go) and action.step.seq == step.seq
 
 
 def _has_room(view: OperationView, more: Sequence[StepRow]) -> bool:

@@ -38,17 +38,19 @@ def make_writer(sources: Mapping[str, Source], journal: Journal, settings: Write
     """Make the writer over some sources."""
     keys, sealer = Keys(around.secrets), Sealer(around.secrets)
     drawing = Drawing(keys, sealer, around.new_id, keep=settings.keep_days * 86_400)
+    extensions = around.extensions
     sender = Sender(
         sources,
         keys=keys,
-        preparers=around.extensions.preparers,
+        preparers=extensions.preparers,
+        readers={kind: extensions.handlers[kind] for kind in extensions.reading},
         events_of=around.events_of,
         undo=drawing.undo,
     )
     walker = Walker(
         sender,
         Settler(sources, around.events_of),
-        handlers=around.extensions.handlers,
+        handlers=extensions.handlers,
         changed=around.changed,
     )
     return Writer(

@@ -108,7 +108,11 @@ class Preparer(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Extensions:
-    """What other rooms and packages add: handlers of steps by kind, preparers by name."""
+    """What other rooms and packages add: handlers of steps by kind, preparers by name.
+
+    The handlers of the kinds in `reading` write nothing but what they give as `also`.
+    """
 
     handlers: Mapping[str, StepHandler] = field(default_factory=dict)
+    reading: frozenset[str] = frozenset()
     preparers: Mapping[str, Preparer] = field(default_factory=dict)

@@ -15,12 +15,12 @@ from klantbeeld.sources.context import CallContext
 from klantbeeld.sources.source import Source
 from klantbeeld.writes.beside import Event
 from klantbeeld.writes.evidence import has_version, read_version, record_of
-from klantbeeld.writes.following import SOON, follower, getting_ready
-from klantbeeld.writes.held import Following, Held, encoded
+from klantbeeld.writes.following import SOON, done_with, getting_ready, is_apart, next_after
+from klantbeeld.writes.held import Along, Following, Held, concluded, encoded
 from klantbeeld.writes.keys import Keys
 from klantbeeld.writes.leases import RecordBusy
 from klantbeeld.writes.outcomes import Verdict, verdict_after
-from klantbeeld.writes.planning import PlannedStep, Preparer
+from klantbeeld.writes.planning import Done, PlannedStep, Preparer, StepHandler
 from klantbeeld.writes.rows import OperationRow, StepRow
 from klantbeeld.writes.states import CALL, StepState
 
@@ -61,6 +61,7 @@ class Sender:
         *,
         keys: Keys,
         preparers: Mapping[str, Preparer],
+        readers: Mapping[str, StepHandler],
         events_of: EventsOf,
         undo: Callable[[Held, StepRow, PlannedStep], StepRow],
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
@@ -68,6 +69,7 @@ class Sender:
         self._sources = sources
         self._keys = keys
         self._preparers = preparers
+        self._readers = readers
         self._events_of = events_of
         self._undo = undo
         self._sleep = sleep
@@ -126,9 +128,9 @@ class Sender:
 
     async def _sent(self, held: Held, ready: Ready, context: CallContext) -> Ready | None:
         """Send one step and keep what came of it; returns the one whose intent is durable by then too."""
-        async with getting_ready(
-            lambda step: self._ready_ahead(held, step, context), follower(held.view, ready.step)
-        ) as ahead:
+        after = next_after(held.view, ready.step)
+        apart = after if after is not None and is_apart(after, ready.step) else None
+        async with getting_ready(lambda step: self._ready_ahead(held, step, context), apart) as ahead:
             ready, verdict = await self._answered(held, ready, context)
             if not is_applied(verdict):
                 await held.conclude(ready.step, verdict)
@@ -137,12 +139,35 @@ class Sender:
             if following := await ahead.soon(self._patience(ready.step)):
                 begun = await held.conclude_and_begin(ready.step, verdict, events, following.as_following(context))
                 return Ready(begun, following.act, following.more) if begun else None
-            await held.conclude(ready.step, verdict, events)
+            await self._conclude(held, ready.step, verdict, events, after)
             following = await ahead.later()
         if following is None:
             return None
         begun = await held.begin_next(following.as_following(context))
         return Ready(begun, following.act, following.more) if begun else None
+
+    async def _conclude(
+        self, held: Held, step: StepRow, verdict: Verdict, events: Sequence[Event], after: StepRow | None
+    ) -> None:
+        """Keep what came of a step, and of one after it that only reads."""
+        reader = after if after is not None and after.kind in self._readers else None
+        async with getting_ready(lambda one: self._read(held, one), reader) as ahead:
+            soon = await ahead.soon(self._patience(step))
+            if soon is not None:
+                await held.conclude_both(step, verdict, events, Along(concluded(*done_with(*soon)), soon[1].also))
+                return
+            await held.conclude(step, verdict, events)
+            late = await ahead.later()
+        if late is not None:
+            await held.conclude(*done_with(*late), also=late[1].also)
+
+    async def _read(self, held: Held, step: StepRow) -> tuple[StepRow, Done] | None:
+        """Do a step that only reads; None where that fails: it is then done in its turn."""
+        try:
+            came = await self._readers[step.kind].take(held.view.operation, step, held.payload(step))
+        except Exception:  # noqa: BLE001 - whatever it is must not cost what came of the step before; its turn tells it
+            return None
+        return (step, came) if isinstance(came, Done) else None
 
     def _patience(self, step: StepRow) -> float:
         """Return how long what came of a step may wait to be kept, in seconds."""

@@ -7,6 +7,7 @@ from msgspec import structs
 from klantbeeld.errors import SourceError, StoreError
 from klantbeeld.sources.context import CallContext
 from klantbeeld.writes.course import Go, next_of
+from klantbeeld.writes.following import done_with
 from klantbeeld.writes.held import Held
 from klantbeeld.writes.outcomes import Verdict, verdict_after
 from klantbeeld.writes.planning import Done, StepHandler, Waiting
@@ -100,12 +101,7 @@ class Walker:
         if done.customer_id is not None:
             operation = structs.replace(held.view.operation, customer_id=done.customer_id)
             held.view = OperationView(operation, held.view.steps)
-        state = StepState.APPLIED if done.applied else StepState.NOT_APPLIED
-        await held.conclude(
-            structs.replace(step, attempts=step.attempts + 1),
-            Verdict(state, record_id=done.record_id, code=done.code, reason=done.reason),
-            also=done.also,
-        )
+        await held.conclude(*done_with(step, done), also=done.also)
 
 
 def woken(view: OperationView) -> OperationView:

@@ -73,7 +73,11 @@ def open_sagas(parts: SagaParts) -> Sagas:
     return Sagas(
         declared=declared,
         planner=Planner(parts.sources, declared=writes.owners),
-        extensions=Extensions(handlers=_handlers(parts, tasks), preparers=preparers(declared, parts.sources)),
+        extensions=Extensions(
+            handlers=_handlers(parts, tasks),
+            reading=frozenset({REMEMBER}),
+            preparers=preparers(declared, parts.sources),
+        ),
         arrange=Arranging(writes.sagas, persons),
         tasks=tasks,
         persons=persons,
