@@ -70,6 +70,8 @@ class Anybody:
 class Whole:
     """Releases everything."""
 
+    is_whole = True
+
     def covers(self, scope: str, coordinate: str) -> bool:
         return True
 

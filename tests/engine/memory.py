@@ -211,14 +211,14 @@ class MemoryRows:
     withheld: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
     async def releases(self, caller: Any, ids: Collection[str]) -> dict[str, Any]:
-        return {one: SimpleNamespace(covers=self._covering(one)) for one in ids if one not in self.hidden}
+        return {one: self._release(one) for one in ids if one not in self.hidden}
 
     async def own(self, caller: Any) -> str | None:
         return self.mine
 
-    def _covering(self, customer_id: str) -> Any:
+    def _release(self, customer_id: str) -> Any:
         kept = self.withheld.get(customer_id, frozenset())
-        return lambda scope, coordinate: scope not in kept
+        return SimpleNamespace(is_whole=not kept, covers=lambda scope, _coordinate: scope not in kept)
 
 
 @dataclass

@@ -10,7 +10,7 @@ import pytest
 from tests.engine.cases import case_of, differ
 from tests.mutation import mutated
 
-from klantbeeld.engine import fetch, lanes, plan, run
+from klantbeeld.engine import fetch, lanes, outlines, plan, run
 from klantbeeld.engine.assembly import _Writer
 from klantbeeld.engine.calls import Calls
 from klantbeeld.engine.conversion import Conversion
@@ -42,8 +42,8 @@ MUTANTS: dict[str, tuple[Any, str, str, str]] = {
     "shares a record between customers": (
         Calls,
         "take",
-        "known = (spot.lane, key, subject.customer_id, at)",
-        "known = (spot.lane, key, at)",
+        "known = (lane, key, subject.customer_id, at)",
+        "known = (lane, key, at)",
     ),
     "shares a call between arguments": (lanes, "_handed", "return repr(given) if given else None", "return None"),
     "takes the members of the first alias": (
@@ -82,6 +82,19 @@ MUTANTS: dict[str, tuple[Any, str, str, str]] = {
         "_answered",
         "setdefault(place.customer_id, [])",
         "setdefault('', [])",
+    ),
+    "asks for the last read of a call alone": (outlines, "_entry", "errand.mask |= spot.bit", "errand.mask = spot.bit"),
+    "asks at once whatever was not released": (
+        fetch,
+        "_outline_for",
+        "if sources is None or not run.releases",
+        "if sources is None or 0 and not run.releases",
+    ),
+    "asks at once under one number of a customer": (
+        fetch,
+        "_subjects",
+        "if len(subjects) == 1 + len(known.links) and",
+        "if",
     ),
     "forgets a member of an input": (Conversion, "_input", "if name in given:", "if name in list(given)[1:]:"),
     "binds a cursor to no customer": (run, "binding_of", "customer_id, kept", "kept"),

@@ -82,9 +82,14 @@ SCOPES = (
 PHONE = "+31612345678"
 
 
-def known_customers() -> dict[str, Links]:
-    """Return the links of all customers; an id that was merged leads to the first."""
+def known_customers(*, once: bool = False) -> dict[str, Links]:
+    """Return the links of all customers; an id that was merged leads to the first.
+
+    If `once`, nobody was merged, and no source knows anybody under two ids.
+    """
     found = {one: links_of(one, **known) for one, known in KNOWN.items()}
+    if once:
+        return {one: links_of(one, **{name: ids[:1] for name, ids in known.items()}) for one, known in KNOWN.items()}
     found[CUSTOMER] = msgspec.structs.replace(found[CUSTOMER], redirected_from=(MERGED,))
     found[MERGED] = msgspec.structs.replace(found[CUSTOMER], asked_id=MERGED)
     return found
@@ -179,6 +184,7 @@ def world_of(seed: int, *, healthy: bool = False) -> World:
         empty=tuple(random.sample(["orders", "interactions", "products", "consents"], random.choice([0, 0, 1, 2]))),
         absent=tuple(random.sample(list(ROLES), 1)) if random.random() < 0.1 * chance else (),
         wrong=random.choice([0.0, 0.0, 0.0, 0.02]) * chance,
+        links=known_customers(once=random.random() < 0.5),
     )
 
 

@@ -27,6 +27,11 @@ class Release:
 
     terms: tuple[Terms, ...] | None = None
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether everything is released."""
+        return self.terms is None
+
     def covers(self, scope: str, coordinate: str) -> bool:
         """Say whether a field (`Customer.invoices`) of that scope is released; if not, its code is NOT_GRANTED."""
         return self.terms is None or any(terms.cover(scope, coordinate) for terms in self.terms)

@@ -65,31 +65,32 @@ class Calls:
         self._known: dict[tuple[Any, ...], Call] = {}
         self._open: dict[tuple[Any, ...], Call] = {}
 
-    def take(self, spot: Spot, key: str, subject: Subject, *, position: Position, arguments: Arguments) -> Call:
-        """Let a read of one key of a customer take part in a call, and return that."""
-        at = None if position is START else position  # nearly always, and it costs no hash
-        known = (spot.lane, key, subject.customer_id, at)
+    def take(
+        self,
+        lane: Lane,
+        key: str,
+        subject: Subject,
+        *,
+        mask: int,
+        size: int | None,
+        handed: Arguments,
+        at: Position | None = None,
+    ) -> Call:
+        """Let reads of one key of a customer take part in a call, and return that; `at` is None for the beginning."""
+        known = (lane, key, subject.customer_id, at)
         call = self._known.get(known)
         if call is None:
-            call = self._known[known] = self._room(spot, key, at, arguments)
+            call = self._known[known] = self._room(lane, key, at, handed)
             call.subjects[key] = subject
-        call.mask |= spot.bit
-        size = arguments.get("first") if spot.sized else None
-        if at is not None and at.size:
-            size = at.size
+        call.mask |= mask
         if size is not None and (call.first is None or size > call.first):
             call.first = size
         return call
 
-    def _room(self, spot: Spot, key: str, at: Position | None, arguments: Arguments) -> Call:
+    def _room(self, lane: Lane, key: str, at: Position | None, handed: Arguments) -> Call:
         """Return a call with room for a key; a position is that of one key, so it is asked alone."""
-        lane = spot.lane
-        assert lane is not None  # noqa: S101 - what has no lane is not asked
         call = self._open.get((lane, at))
         if call is None or len(call.subjects) >= (lane.most if at is None else 1) or key in call.subjects:
-            handed: Arguments = NOTHING
-            if spot.handed:
-                handed = {name: value for name in spot.handed if (value := arguments[name]) is not None}
             call = self._open[lane, at] = Call(lane, at.token if at else None, handed)
             self.every.append(call)
         return call
@@ -117,3 +118,10 @@ class Calls:
         for call in self.every:
             if call.task is not None:
                 call.task.cancel()
+
+
+def handed_on(spot: Spot, arguments: Arguments) -> Arguments:
+    """Return those arguments of a field that go to the source of a read as they are."""
+    if not spot.handed:
+        return NOTHING
+    return {name: value for name in spot.handed if (value := arguments[name]) is not None}

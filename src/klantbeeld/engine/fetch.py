@@ -11,8 +11,9 @@ from typing import Any
 
 from graphql import GraphQLError
 
-from klantbeeld.engine.calls import NOTHING, START, Call, Calls
+from klantbeeld.engine.calls import NOTHING, START, Call, Calls, handed_on
 from klantbeeld.engine.lanes import Askable, Laned, Level, Spot, level_of, spots_of
+from klantbeeld.engine.outlines import Outline, outline_of
 from klantbeeld.engine.plan import Joint, Plan, PlannedRead, Shape
 from klantbeeld.engine.register import OwnRegister
 from klantbeeld.engine.run import Arguments, Gathering, Place, Run
@@ -51,7 +52,7 @@ class Fetch:
     def shape_of(self, plan: Plan, conditions: Mapping[str, Any], *, is_kept: bool) -> Shape:
         """Work out what a plan asks of these sources, given the variables that its conditions hang on."""
         roots = tuple(joint for joint in plan.roots if holds(joint.conditions, conditions))
-        levels = {joint.number: level_of(joint.children, self._by_role, conditions) for joint in roots}
+        levels = {joint.number: level_of(joint.children, self._by_role, conditions, is_kept=is_kept) for joint in roots}
         return Shape(conditions, roots, levels, is_kept)
 
     async def below(self, run: Run, level: Level, value: Any) -> None:
@@ -132,17 +133,32 @@ class Fetch:
         """
         opened: list[tuple[Laned, list[Place]]] = []
         combined: dict[Laned, Values] = {}
-        for laned in level:
+        for laned in level.others:
             above = values if laned.under is None else combined.get(laned.under, ())
             places = self._places(run, laned, above, calls) if above else []
             if not places:
                 continue
-            if laned.joint.children and laned.below is None:
+            if laned.leads_on:
                 _answered(run, [(laned, places)])
                 combined[laned] = _values(places)
             else:
                 opened.append((laned, places))
+        if level.settled:
+            opened += self._open_settled(run, level, values, calls)
         return opened
+
+    def _open_settled(self, run: Run, level: Level, values: Values, calls: Calls) -> list[tuple[Laned, list[Place]]]:
+        """Do the same for the settled joints, by outlines where there is one for a customer."""
+        opened = [(laned, list[Place]()) for laned in level.settled]
+        for parent, customer_id in values:
+            customer = run.customers.get(customer_id)
+            outline = _outline_for(run, level, customer) if customer else None
+            if customer and outline:
+                _fill(run, outline, opened, parent, customer=customer, calls=calls)
+            else:
+                for laned, places in opened:
+                    places.extend(self._places(run, laned, ((parent, customer_id),), calls))
+        return [one for one in opened if one[1]]
 
     def _places(self, run: Run, laned: Laned, values: Values, calls: Calls) -> list[Place]:
         """Find the parents of a joint, and what has to be asked for each."""
@@ -211,15 +227,55 @@ def _values(places: Iterable[Place]) -> Values:
     return [found for place in places for found in parents_of(place.combined(), (), place.customer_id)]
 
 
+def _outline_for(run: Run, level: Level, customer: Customer) -> Outline | None:
+    """Return what a level asks about a customer, where that hangs on nothing but who knows the customer."""
+    if customer.subjects is None:
+        _subjects(customer)
+    sources = customer.known_once_by
+    if sources is None or not run.releases[customer.known.customer_id].is_whole:
+        return None
+    return outline_of(level, sources)
+
+
+def _fill(
+    run: Run,
+    outline: Outline,
+    opened: Iterable[tuple[Laned, list[Place]]],
+    parent: Any,
+    *,
+    customer: Customer,
+    calls: Calls,
+) -> None:
+    """Note what a level asks about a customer in the calls, and find the places that wait for it."""
+    customer_id, subjects = customer.known.customer_id, customer.subjects or NOTHING
+    errands = []
+    for errand in outline.errands:
+        subject = subjects[errand.source]
+        (key,) = subject.owners
+        call = calls.take(errand.lane, key, subject, mask=errand.mask, size=errand.size, handed=errand.handed)
+        errands.append((call, key, subject, START))
+    for (laned, places), entry in zip(opened, outline.entries, strict=True):
+        place = run.place(laned.joint, parent, customer_id, laned.arguments or NOTHING)
+        if place is not None:
+            place.wants = [(spot, *errands[number]) for spot, number in entry.wants]
+            if entry.unasked:
+                place.answers = [_unasked(spot, state, place) for spot, state in entry.unasked]
+            places.append(place)
+
+
 def _subjects(customer: Customer) -> dict[str, Subject]:
     """Find under which ids each source knows a customer, and remember it for the request."""
-    owners: dict[str, list[str]] = {}
-    for link in customer.known.links:
-        owners.setdefault(link.source, []).append(link.record_id)
-    customer_id = str(customer.id)
-    owners[OwnRegister.name] = [customer_id, *customer.known.redirected_from]  # we know them by their own ids
-    customer.subjects = {source: Subject(customer_id, frozenset(found)) for source, found in owners.items()}
-    return customer.subjects
+    known = customer.known
+    ours = Subject(known.customer_id, frozenset((known.customer_id, *known.redirected_from)))
+    subjects = {OwnRegister.name: ours}  # we know them by their own ids
+    for link in known.links:
+        other = subjects.get(link.source)
+        owners = (link.record_id,) if other is None else (link.record_id, *other.owners)
+        subjects[link.source] = Subject(known.customer_id, frozenset(owners))
+    customer.subjects = subjects
+    if len(subjects) == 1 + len(known.links) and not known.redirected_from:
+        customer.known_once_by = tuple(subjects)
+    return subjects
 
 
 def _want(
@@ -238,7 +294,16 @@ def _want(
             if position.ended:
                 place.answers.append(_answer(spot, key, subject, position, outcome=NOT_ASKED, size=None))
                 continue
-        call = calls.take(spot, key, subject, position=position, arguments=place.arguments)
+        size = place.arguments.get("first") if spot.sized else None
+        call = calls.take(
+            spot.lane,
+            key,
+            subject,
+            mask=spot.bit,
+            size=position.size or size,
+            handed=handed_on(spot, place.arguments),
+            at=None if position is START else position,  # nearly always, and it costs no hash
+        )
         place.wants.append((spot, call, key, subject, position))
 
 

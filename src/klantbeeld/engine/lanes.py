@@ -6,6 +6,8 @@ that start together share lanes, so a request has nothing left to sort: it fills
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import compress
+from operator import not_
 from typing import Any
 
 from graphql import print_ast
@@ -13,6 +15,7 @@ from graphql import print_ast
 from klantbeeld.engine.plan import Joint, PlannedRead
 from klantbeeld.engine.register import OwnRegister
 from klantbeeld.engine.selections import holds
+from klantbeeld.graph.connections import is_size
 from klantbeeld.sources.questions import SourceState
 from klantbeeld.sources.source import Source
 
@@ -86,7 +89,8 @@ class Spot:
 class Laned:
     """A joint in its level: its spots, the joint above it where that is of the same level, and the level below it.
 
-    `arguments` are None where they depend on the request.
+    `arguments` are None where they depend on the request. `leads_on` where it has its value at once, and others of its
+    level are below it.
     """
 
     joint: Joint
@@ -96,14 +100,26 @@ class Laned:
     arguments: Mapping[str, Any] | None
     sized: bool
     paged: bool
+    leads_on: bool
 
 
-Level = tuple[Laned, ...]
-"""Joints that start together; one that has its value at once stands before those below it."""
+@dataclass(slots=True, eq=False)
+class Level:
+    """Joints that start together; one that has its value at once stands before those below it.
+
+    What the `settled` ones ask depends on nothing but who knows the customer; `outlines` tell it, by the names of the
+    sources, and are made as customers come.
+    """
+
+    settled: tuple[Laned, ...]
+    others: tuple[Laned, ...]
+    outlines: dict[tuple[str, ...], Any] = field(default_factory=dict)
 
 
-def level_of(joints: Iterable[Joint], by_role: ByRole, variables: Mapping[str, Any]) -> Level:
-    """Work out a level and those below it, given the variables that conditions hang on."""
+def level_of(
+    joints: Iterable[Joint], by_role: ByRole, variables: Mapping[str, Any], *, is_kept: bool = False
+) -> Level | None:
+    """Work out a level and those below it, given the variables that conditions hang on; None without a joint."""
     lanes: dict[Any, Lane] = {}
     found: list[Laned] = []
     pending: list[tuple[Joint, Laned | None]] = [(joint, None) for joint in joints]
@@ -111,25 +127,44 @@ def level_of(joints: Iterable[Joint], by_role: ByRole, variables: Mapping[str, A
         joint, under = pending.pop(0)
         if not holds(joint.conditions, variables):
             continue
-        laned = _laned(joint, under, by_role, variables, lanes=lanes)
+        laned = _laned(joint, under, by_role, variables, lanes=lanes, is_kept=is_kept)
         found.append(laned)
-        if laned.below is None:
+        if laned.leads_on:
             pending += [(child, laned) for child in joint.children]
-    return tuple(found)
+    if not found:
+        return None
+    settled = [is_kept and _is_settled(laned) for laned in found]
+    return Level(tuple(compress(found, settled)), tuple(compress(found, map(not_, settled))))
+
+
+def _is_settled(laned: Laned) -> bool:
+    """Say whether what a joint asks about a customer does not depend on the request, nor on what else was read."""
+    settled = laned.arguments
+    if settled is None or settled.get("after") or laned.under is not None or laned.joint.route or laned.leads_on:
+        return False
+    is_sized = not laned.sized or is_size(settled.get("first"))
+    return is_sized and all(spot.key is None for spot in laned.spots)
 
 
 def _laned(
-    joint: Joint, under: Laned | None, by_role: ByRole, variables: Mapping[str, Any], *, lanes: dict[Any, Lane]
+    joint: Joint,
+    under: Laned | None,
+    by_role: ByRole,
+    variables: Mapping[str, Any],
+    *,
+    lanes: dict[Any, Lane],
+    is_kept: bool,
 ) -> Laned:
     reads = [read for read in joint.reads if read.conditions is None or holds(read.conditions, variables)]
     return Laned(
         joint=joint,
         spots=tuple(spots_of(reads, by_role, lanes, joint)),
         under=under,
-        below=level_of(joint.children, by_role, variables) if reads and joint.children else None,
+        below=level_of(joint.children, by_role, variables, is_kept=is_kept) if reads and joint.children else None,
         arguments=None if joint.arguments.variables else joint.arguments.constant,
         sized="first" in joint.definition.args,
         paged="after" in joint.definition.args,
+        leads_on=not reads and bool(joint.children),
     )
 
 

@@ -45,6 +45,11 @@ class Caller(Protocol):
 class Release(Protocol):
     """What a caller may see of one customer, beside what its rights say."""
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether it covers everything."""
+        ...
+
     def covers(self, scope: str, coordinate: str) -> bool:
         """Say whether a field of that scope is released."""
         ...

@@ -203,9 +203,14 @@ def _ranked(answers: Answers[R], by: By[R], keep: Keep[R] | None) -> Iterator[Ra
                 yield Ranked(rank, record, answer)
 
 
+def is_size(first: int | None) -> bool:
+    """Say whether there is a page of this size; None is the usual one."""
+    return first is None or 1 <= first <= MOST
+
+
 def check_size(first: int | None) -> None:
     """Raise RequestError with BAD_USER_INPUT for a page of a size that is not given."""
-    if first is not None and not 1 <= first <= MOST:
+    if not is_size(first):
         allowed = (f"1..{MOST}",)
         raise RequestError("no size of a page", code="BAD_USER_INPUT", place="first", allowed=allowed)
 

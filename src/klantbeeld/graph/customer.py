@@ -78,6 +78,7 @@ class Customer(Node):
     )
     known: Private[Links]
     subjects: Private[dict[str, Subject] | None] = None
+    known_once_by: Private[tuple[str, ...] | None] = None
 
     @joined(data=LINKED)
     def redirected_from(answers: Parent[Answers[records.Record]]) -> list[strawberry.ID] | None:
