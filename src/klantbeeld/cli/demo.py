@@ -13,7 +13,7 @@ import uvloop
 from rich.console import Console
 
 from klantbeeld.access.issuer import DemoIssuer
-from klantbeeld.app import Outside, build_app
+from klantbeeld.app import build_app
 from klantbeeld.cli.demo_lock import alone_in
 from klantbeeld.cli.demo_page import Page, print_page
 from klantbeeld.cli.demo_people import settle
@@ -23,6 +23,7 @@ from klantbeeld.cli.listening import address_of, listen, port_of
 from klantbeeld.cli.server import Manner, run_server
 from klantbeeld.cli.terminal import remarks, results
 from klantbeeld.errors import OperatorError
+from klantbeeld.outside import Outside
 from klantbeeld.sandbox.launcher import Sandbox, SandboxError
 
 HOST = "127.0.0.1"
