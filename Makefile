@@ -19,13 +19,13 @@ demo: .venv/.ready  ## start four simulated systems and the gateway, and print r
 
 test: .venv/.tested lint unit  ## check style, types and imports, and run the tests
 
-lint: .venv/.tested
+lint: .venv/.tested  ## check style, types and imports
 	@$(BIN)/ruff format --check --quiet
 	@$(BIN)/ruff check --quiet
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo
 
-unit: .venv/.tested
+unit: .venv/.tested  ## run the tests that need Python alone; ARGS="-k word" picks some
 	@echo "Groups that need more than Python (node, real) or minutes (slow) are run by .ci/run."
 	@$(PYTEST) -m "$(HERE)" $(ARGS)
 

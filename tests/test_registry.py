@@ -133,6 +133,7 @@ def test_an_unknown_name_gets_the_closest_one(folder: Path) -> None:
         (FACTS.replace('title = "Example"\n', ""), "title: Field required"),
         (FACTS.replace('"BILLING"', '"BILING"'), "roles: unknown: BILING"),
         (FACTS.replace('"{name}"', '"other"'), "name: the connector is called `other`"),
+        (FACTS.replace('"api.example.com"', '"https://api.example.com"'), "line 6, hosts.0: String should match"),
         ("name = ", "is not TOML"),
     ],
 )

@@ -18,6 +18,7 @@ CONNECTORS = {
         options=frozenset({"tenant", "page"}),
         needed_options=frozenset({"tenant"}),
         credentials=frozenset({"client_id", "client_secret"}),
+        hosts=("crm.example", "*.crm*.example"),
         per_second=20,
         per_day=100_000,
     )
@@ -116,6 +117,26 @@ def test_a_quota_above_the_products_own_is_advised_against(sound: dict[str, Any]
     assert not finding.stops
     assert f"{most:g}" in finding.problem
     sound["sources"]["crm"]["quota"] = {name: most}
+    found = check(Settings.model_validate(sound), ENVIRON, connectors=CONNECTORS)
+    assert [one.where for one in found] == ["access.issuers"]
+
+
+@pytest.mark.parametrize(
+    "host", ["api.crm.example.net", "crm.example.net", "a.b.crm4.example", "crmxexample", "crm.example.b.example"]
+)
+def test_a_host_that_is_not_the_products_is_advised_against(sound: dict[str, Any], host: str) -> None:
+    sound["sources"]["crm"]["base_url"] = f"https://{host}"
+    finding = _only(sound, "sources.crm.base_url")
+    assert not finding.stops
+    assert f"`{host}` is no host of the connector `dataverse` (crm.example, *.crm*.example)" in finding.problem
+
+
+@pytest.mark.parametrize(
+    "base_url",
+    ["https://CRM.example", "https://us.crm.example", "https://us.crm4.example:8443/api", "http://127.0.0.1:8101"],
+)
+def test_a_host_of_the_product_and_this_machine_need_no_advice(sound: dict[str, Any], base_url: str) -> None:
+    sound["sources"]["crm"]["base_url"] = base_url
     found = check(Settings.model_validate(sound), ENVIRON, connectors=CONNECTORS)
     assert [one.where for one in found] == ["access.issuers"]
 

@@ -94,6 +94,41 @@ def test_a_wrong_value_is_named_with_the_meaning_of_its_key_and_never_repeated(t
     assert "canary-value" not in message
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[gateway]\nport = '9000'", "line 2, gateway.port: is text, and has to be a whole number. Write it without"),
+        (
+            "[gateway]\nport = true",
+            "line 2, gateway.port: is true or false, and has to be a whole number. Write a whole",
+        ),
+        ("[gateway]\nport = 9000.0", "line 2, gateway.port: is a number, and has to be a whole number. Write a whole"),
+        ("[gateway]\nmax_deadline = ' 20 '", "gateway.max_deadline: is text, and has to be a number. Write it without"),
+        ("[gateway]\nonly_trusted_documents = 'no'", "is text, and has to be true or false. Write it without quotes"),
+        (
+            "[gateway]\nonly_trusted_documents = 0",
+            "is a whole number, and has to be true or false. Write true or false",
+        ),
+        (SOURCE + "first_byte_timeout = '1'", "sources.crm.first_byte_timeout: is text, and has to be a number."),
+        (SOURCE + "quota = { per_day = '1' }", "sources.crm.quota.per_day: is text, and has to be a whole number."),
+    ],
+)
+def test_the_file_gives_numbers_and_truths_as_toml_writes_them(tmp_path: Path, text: str, said: str) -> None:
+    message = _refused(tmp_path, text)
+    assert said in message
+    assert "settings are wrong" not in message
+
+
+def test_a_whole_number_is_a_number_and_variables_are_text(tmp_path: Path) -> None:
+    settings = _load(
+        tmp_path,
+        "[gateway]\nmax_deadline = 20",
+        KLANTBEELD__GATEWAY__PORT="9000",
+        KLANTBEELD__GATEWAY__MAX_DEADLINE="21",
+    )
+    assert (settings.gateway.port, settings.gateway.max_deadline) == (9000, 21.0)
+
+
 def test_all_problems_are_listed_at_once(tmp_path: Path) -> None:
     message = _refused(tmp_path, "[gateway]\nprot = 1\nport = 'x'\n[store]\nurll = ''", KLANTBEELD__X="1")
     assert "4 settings are wrong" in message

@@ -53,7 +53,8 @@ class RequestError(KlantbeeldError):
     """The request cannot be answered as it stands; `status` is the HTTP status that says so.
 
     `place` names what is to be mended, as the caller wrote it: a header, an argument, a member of an input. `allowed`
-    says what may stand there: names, a range (`1..100`), a pattern. Both are shown to the caller and hold no value.
+    says what may stand there: names, a range (`1..100`), a pattern; with `exactly_one` the caller gave none or
+    several of these. Place and allowed are shown to the caller and hold no value.
     """
 
     code = "BAD_REQUEST"
@@ -66,12 +67,14 @@ class RequestError(KlantbeeldError):
         status: int = 400,
         place: str | None = None,
         allowed: Sequence[str] = (),
+        exactly_one: bool = False,
     ) -> None:
         super().__init__(message)
         self.reason = code or type(self).code
         self.status = status
         self.place = place
         self.allowed = allowed
+        self.exactly_one = exactly_one
 
 
 class Unauthenticated(RequestError):

@@ -7,8 +7,9 @@ import base64
 import errno
 import ipaddress
 import os
+import re
 import socket
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from importlib.util import find_spec
@@ -31,6 +32,7 @@ class ConnectorFacts:
     options: frozenset[str] = frozenset()
     needed_options: frozenset[str] = frozenset()  # those without a default
     credentials: frozenset[str] = frozenset()
+    hosts: tuple[str, ...] = ()  # of the product; `*` for a label or a part of one
     per_second: float | None = None  # calls that the product allows, as its maker documents it
     per_day: int | None = None
 
@@ -121,11 +123,11 @@ def _sources(checked: Checked) -> Iterator[Finding]:
         yield Finding("sources", "there is none, so every field would be NOT_CONFIGURED", mend, stops=False)
     for name, source in checked.settings.sources.items():
         where = f"sources.{name}"
-        yield from _address(where, source)
+        facts = checked.connectors.get(source.connector)
+        yield from _address(where, source, facts.hosts if facts else ())
         yield from _credentials(where, source, checked.environ)
         if source.ca_bundle is not None:
             yield from _readable(f"{where}.ca_bundle", source.ca_bundle)
-        facts = checked.connectors.get(source.connector)
         if facts is None:
             problem = f"there is no connector `{source.connector}`"
             yield Finding(f"{where}.connector", problem, closest(source.connector, checked.connectors))
@@ -133,7 +135,8 @@ def _sources(checked: Checked) -> Iterator[Finding]:
             yield from _fits(where, source, facts)
 
 
-def _address(where: str, source: SourceSettings) -> Iterator[Finding]:
+def _address(where: str, source: SourceSettings, hosts: Collection[str]) -> Iterator[Finding]:
+    """See that it is the address of a server, and one of the product's: whoever answers there gets its credentials."""
     where = f"{where}.base_url"
     try:
         address = urlsplit(source.base_url)
@@ -148,6 +151,10 @@ def _address(where: str, source: SourceSettings) -> Iterator[Finding]:
     elif address.scheme == "http" and not _is_loopback(address):
         problem = "personal data and credentials would cross the network in plain text"
         yield Finding(where, problem, "Write https; plain http is for this machine only")
+    elif hosts and not (_is_loopback(address) or any(_fits_host(each, address.hostname) for each in hosts)):
+        problem = f"`{address.hostname}` is no host of the connector `{source.connector}` ({', '.join(hosts)})"
+        mend = "Correct it, or keep it if it is yours and leads there: credentials and personal data go to it"
+        yield Finding(where, problem, mend, stops=False)
 
 
 def _is_loopback(address: SplitResult) -> bool:
@@ -156,6 +163,10 @@ def _is_loopback(address: SplitResult) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
+
+
+def _fits_host(pattern: str, host: str) -> bool:
+    return re.fullmatch("[^.]*".join(map(re.escape, pattern.split("*"))), host) is not None
 
 
 def _credentials(where: str, source: SourceSettings, environ: Mapping[str, str]) -> Iterator[Finding]:

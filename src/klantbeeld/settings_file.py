@@ -11,10 +11,10 @@ import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from types import UnionType
-from typing import Any, Union, cast, get_args, get_origin
+from types import NoneType, UnionType
+from typing import Annotated, Any, Final, Union, cast, get_args, get_origin
 
-from pydantic import BaseModel, SecretStr, ValidationError
+from pydantic import BaseModel, SecretStr, TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
@@ -25,6 +25,14 @@ from klantbeeld.toml_lines import Key, lines_of
 
 PREFIX = "KLANTBEELD__"
 SECRET_NAME = re.compile(r"secret|password|passwd|passphrase|token$|api_?key|private_?key|access_?key", re.IGNORECASE)
+
+# What TOML has a type of its own for, and which of its types such a setting takes; variables have text alone.
+PLAIN: Final[Mapping[type, str]] = {str: "text", bool: "true or false", int: "a whole number", float: "a number"}
+TAKES: Final[Mapping[type, frozenset[type]]] = {
+    bool: frozenset({bool}),
+    int: frozenset({int}),
+    float: frozenset({int, float}),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +146,7 @@ def read(path: Path | None, environ: Mapping[str, str]) -> tuple[Given, list[Fin
         tree = _parse(text, path)
         places = {key: f"{path}, line {line}" for key, line in lines_of(text).items()}
     given = Given(tree, places, file)
-    findings = list(_secrets_in(tree, given))
+    findings = [*_secrets_in(tree, given), *_of_other_types(tree, given)]
     findings += _overlay(given.tree, places, environ)
     return given, findings
 
@@ -177,6 +185,37 @@ def _secrets_in(tree: Mapping[str, Any], given: Given, above: Key = ()) -> Itera
         elif isinstance(value, str) and _holds_secret(key):
             mend = 'Write { env = "NAME" } or { file = "PATH" } instead, and change the secret: it was written down'
             yield Finding(given.place(key), "a secret stands in the file", mend)
+
+
+def _of_other_types(tree: Mapping[str, Any], given: Given) -> Iterator[Finding]:
+    """Find numbers and truths that the file gives as another type, which the model would take for what they look like.
+
+    What it would refuse is left to it.
+    """
+    for key, value in _leaves(tree):
+        kinds = [_plain(arm) for arm in _arms(_type_at(key)) if arm is not NoneType]
+        if len(kinds) != 1 or kinds[0] not in TAKES or type(value) not in PLAIN.keys() - TAKES[kinds[0]]:
+            continue
+        try:
+            TypeAdapter(kinds[0]).validate_python(value)
+        except ValidationError:
+            continue
+        wanted = PLAIN[kinds[0]]
+        mend = "Write it without quotes" if isinstance(value, str) else f"Write {wanted}"
+        yield Finding(given.place(key), f"is {PLAIN[type(value)]}, and has to be {wanted}", mend)
+
+
+def _leaves(branch: Any, above: Key = ()) -> Iterator[tuple[Key, Any]]:
+    """Give every value of a tree that is neither a table nor a list, with its key."""
+    if not isinstance(branch, dict | list):
+        yield above, branch
+        return
+    for name, inner in branch.items() if isinstance(branch, dict) else enumerate(branch):
+        yield from _leaves(inner, (*above, name))
+
+
+def _plain(kind: Any) -> Any:
+    return get_args(kind)[0] if get_origin(kind) is Annotated else kind
 
 
 def _holds_secret(key: Key) -> bool:

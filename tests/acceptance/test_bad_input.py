@@ -102,6 +102,17 @@ def test_what_is_allowed_is_said(
     assert "geheim" not in str(told).lower()
 
 
+@pytest.mark.feature("2 bad input", "Whoever is identified by no key or by two is asked for exactly one")
+@pytest.mark.parametrize("by", [{}, {"phone": ""}, {"phone": "geheim", "email": "geheim@example.org"}])
+def test_identifying_by_other_than_one_key_asks_for_exactly_one(by: dict[str, str], ask: Ask) -> None:
+    reply = ask("query Q($by: IdentifyInput!) { identify(by: $by) { outcome } }", {"by": by})
+    (told,) = reply.body["errors"]
+    assert told["path"] == ["identify"]
+    assert told["extensions"]["place"] == "by"
+    assert told["message"].endswith(": phone, email, customerNumber, person.")
+    assert "geheim" not in str(told)
+
+
 @pytest.mark.feature("2 bad input", "An unknown source is an error with a code and the place")
 def test_an_unknown_source_is_an_error_at_its_place(ask: Ask) -> None:
     reply = ask('{ customerByReference(source: "salesforce", recordId: "1") { id } }')

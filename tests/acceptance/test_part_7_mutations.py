@@ -271,16 +271,21 @@ def test_a_write_that_never_left_is_not_applied(ask: Ask, ids: dict[str, str], s
 @pytest.mark.parametrize(
     ("name", "given", "place", "allowed"),
     [
-        ("changeContactDetails", {"email": "geen adres"}, "email", r"^[^@\s]+@[^@\s]+\.[^@\s]+$"),
-        ("changeContactDetails", {"phone": "0612345678"}, "phone", r"^\+[1-9][0-9]{6,14}$"),
-        ("changeContactDetails", {"address": HOUSE | {"houseNumber": "elf"}}, "houseNumber", "^[0-9]{1,6}$"),
+        ("changeContactDetails", {"email": "geen adres"}, "input.email", r"^[^@\s]+@[^@\s]+\.[^@\s]+$"),
+        ("changeContactDetails", {"phone": "0612345678"}, "input.phone", r"^\+[1-9][0-9]{6,14}$"),
+        (
+            "changeContactDetails",
+            {"address": HOUSE | {"houseNumber": "elf"}},
+            "input.address.houseNumber",
+            "^[0-9]{1,6}$",
+        ),
         ("changeContactDetails", {}, "input", "email phone address"),
-        ("fileComplaint", {"subject": "", "description": "x"}, "subject", "length >= 1"),
-        ("fileComplaint", {"subject": "x" * 201, "description": "x"}, "subject", "length <= 200"),
+        ("fileComplaint", {"subject": "", "description": "x"}, "input.subject", "length >= 1"),
+        ("fileComplaint", {"subject": "x" * 201, "description": "x"}, "input.subject", "length <= 200"),
         (
             "recordInteraction",
             {"direction": "INBOUND", "subject": "x", "idempotencyKey": "met spatie"},
-            "idempotencyKey",
+            "input.idempotencyKey",
             r"^[\x21-\x7e]+$",
         ),
     ],

@@ -19,7 +19,8 @@ import httpx
 import pytest
 import redis.asyncio
 
-from klantbeeld.app import Outside, build_app
+from klantbeeld.app import build_app
+from klantbeeld.outside import Outside
 from klantbeeld.sandbox.launcher import Sandbox
 from klantbeeld.sdk.replies import Reply as SourceReply
 from klantbeeld.settings import SourceSettings

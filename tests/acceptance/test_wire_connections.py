@@ -10,7 +10,8 @@ import httpx
 import pytest
 from tests.sources.wire.authority import Authority, new_authority
 
-from klantbeeld.app import Outside, build_app
+from klantbeeld.app import build_app
+from klantbeeld.outside import Outside
 from klantbeeld.sandbox.facts import System
 from klantbeeld.sandbox.launcher import Sandbox
 from klantbeeld.sources.wire import Origin, Wire

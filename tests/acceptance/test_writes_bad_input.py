@@ -47,7 +47,7 @@ def test_a_key_that_is_none_is_refused(key: str, ask: Ask, ids: dict[str, str], 
     given = {"customerId": ids[MILA], "phone": "+31612345678", "idempotencyKey": key}
     reply = act(ask, "changeContactDetails", given, who=MILA)
     told = extensions(reply)
-    assert (told["code"], told["place"], told["status"]) == ("BAD_USER_INPUT", "idempotencyKey", "NOT_APPLIED")
+    assert (told["code"], told["place"], told["status"]) == ("BAD_USER_INPUT", "input.idempotencyKey", "NOT_APPLIED")
     assert changes(sandbox) == []
 
 

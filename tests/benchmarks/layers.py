@@ -34,13 +34,14 @@ from klantbeeld.access.keys import over_http
 from klantbeeld.access.recording import Recording
 from klantbeeld.access.rights import Caller
 from klantbeeld.access.trail_opening import open_trail
-from klantbeeld.app import Outside, build_app
+from klantbeeld.app import build_app
 from klantbeeld.engine.ports import Answer, Reading
 from klantbeeld.gateway.endpoint import GraphQLEndpoint
 from klantbeeld.gateway.ports import GraphQLRequest, RequestContext
 from klantbeeld.gateway.reading import request_of_body
 from klantbeeld.identity.blind_index import load_key_ring
 from klantbeeld.identity.stored_map import StoredIdentityMap
+from klantbeeld.outside import Outside
 from klantbeeld.settings import Secret, Settings
 from klantbeeld.settings_file import load_settings, read_secret
 from klantbeeld.store import open_store

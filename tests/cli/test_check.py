@@ -140,6 +140,13 @@ def test_a_connector_that_is_broken_says_why(klantbeeld: Klantbeeld, file: Path,
     assert str(folder / "connector.toml") in done.out
 
 
+def test_a_number_that_is_written_as_text_is_wrong(klantbeeld: Klantbeeld, file: Path, change: Change) -> None:
+    change("port = 0", 'port = "0"')
+    done = klantbeeld("check", "-c", file)
+    assert done.code == 2
+    assert "gateway.port: is text, and has to be a whole number. Write it without quotes\n" in done.out
+
+
 def test_what_does_not_fit_the_model_hides_nothing_else(klantbeeld: Klantbeeld, file: Path, change: Change) -> None:
     change("[sources.stripe]", "[sources.stripe]\nprot = 1")
     change('connector = "stripe"\n', "")

@@ -9,13 +9,36 @@ import pytest
 
 from .conftest import Klantbeeld
 
+# Ctrl-C while the module that is named first is imported; heard also where a shell runs this in the background.
+INTERRUPTED = """
+import signal, sys
+from klantbeeld.cli import main
+
+class Interrupting:
+    name = sys.argv.pop(1)
+
+    def find_spec(self, name, *_):
+        if name == self.name:
+            signal.raise_signal(signal.SIGINT)
+
+signal.signal(signal.SIGINT, signal.default_int_handler)
+sys.meta_path.insert(0, Interrupting())
+main()
+"""
 HEAVY = {"alembic", "graphql", "httpx", "pydantic", "sqlalchemy", "strawberry", "uvicorn"}
 
 
 def test_the_command_line_imports_nothing_heavy_before_it_knows_what_to_do() -> None:
-    code = f"import sys, klantbeeld.cli; print(*({HEAVY!r} & sys.modules.keys()))"
+    code = f"import sys, klantbeeld.cli.commands; print(*({HEAVY!r} & sys.modules.keys()))"
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     assert done.stdout.split() == []
+
+
+@pytest.mark.parametrize("name", ["klantbeeld.cli.commands", "typer", "strawberry"])
+def test_ctrl_c_while_modules_are_imported_leaves_with_130_and_without_a_word(name: str) -> None:
+    command = [sys.executable, "-c", INTERRUPTED, name, "schema"]
+    done = subprocess.run(command, check=False, capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
 
 
 def test_help_names_every_command_and_the_exit_codes(klantbeeld: Klantbeeld) -> None:

@@ -18,6 +18,7 @@ import httpx
 import pytest
 
 from klantbeeld.cli.demo import run_demo
+from klantbeeld.cli.demo_lock import NAME, alone_in
 from klantbeeld.cli.demo_settings import make_folder
 from klantbeeld.cli.listening import listen, port_of
 from klantbeeld.errors import ConfigurationError
@@ -195,6 +196,28 @@ def test_a_place_that_can_be_no_folder_is_said(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="cannot be used as a folder") as refused:
         make_folder(tmp_path / "file" / "demo")
     assert "--folder" in str(refused.value)
+
+
+def test_a_second_demo_in_a_folder_is_told_which_one_runs_there(klantbeeld: Klantbeeld, tmp_path: Path) -> None:
+    with alone_in(tmp_path, "http://127.0.0.1:8000"):
+        done = klantbeeld("demo", "--port", "0", "--folder", tmp_path)
+    assert (done.code, done.out) == (2, "")
+    assert f"{tmp_path}: a demo runs there already: process {os.getpid()}, http://127.0.0.1:8000. End it" in done.err
+    assert [path.name for path in tmp_path.iterdir()] == [NAME]
+
+
+def test_a_demo_that_was_killed_keeps_nobody_out(tmp_path: Path) -> None:
+    code = (
+        "import os, pathlib, signal, sys\n"
+        "from klantbeeld.cli.demo_lock import alone_in\n"
+        "with alone_in(pathlib.Path(sys.argv[1]), 'http://127.0.0.1:1'):\n"
+        "    os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    killed = subprocess.run([sys.executable, "-c", code, tmp_path], check=False)
+    assert killed.returncode == -signal.SIGKILL
+    for _ in range(2):  # and one after the other may have it
+        with alone_in(tmp_path, "http://127.0.0.1:2"):
+            assert (tmp_path / NAME).read_text(encoding="utf-8") == f"process {os.getpid()}, http://127.0.0.1:2"
 
 
 def test_settings_of_somebody_else_are_not_overwritten(tmp_path: Path) -> None:

@@ -71,6 +71,15 @@ def test_what_an_author_got_wrong_is_said_beside_what_holds(tmp_path: Path, monk
     assert re.fullmatch(r"raises KeyError at cli/test_example_check\.py:[0-9]+", wrong["invoice"])
 
 
+def test_an_import_of_ours_beside_the_sdk_is_said_beside_what_holds(tmp_path: Path) -> None:
+    folder = copytree(own_folder() / "stripe", tmp_path / "stripe")
+    (folder / "curious.py").write_text("import klantbeeld.settings\n", encoding="utf-8")
+    loaded = replace(load_connectors().load("stripe"), manifest=read_manifest(folder))
+    (wrong,) = [verdict for verdict in check_examples(loaded) if not verdict.holds]
+    assert wrong.what == "imports"
+    assert f"{folder / 'curious.py'}, line 1: imports klantbeeld.settings;" in wrong.said
+
+
 def test_an_example_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     folder = copytree(own_folder() / "stripe", tmp_path / "stripe")
     (folder / "examples" / "party.json").write_text("{}}", encoding="utf-8")

@@ -8,8 +8,9 @@ from io import BytesIO
 import httpx
 
 from klantbeeld.access.issuer import DemoIssuer
-from klantbeeld.app import Outside, build_app
+from klantbeeld.app import build_app
 from klantbeeld.cli.demo_tokens import token_for
+from klantbeeld.outside import Outside
 from klantbeeld.sandbox.launcher import Sandbox
 from klantbeeld.settings import Settings
 

@@ -86,6 +86,16 @@ def test_what_is_allowed_is_said_in_words_and_for_programs() -> None:
     assert formatted["extensions"]["allowed"] == ["a", "b"]
 
 
+@pytest.mark.parametrize(
+    ("language", "said"), [("en", "Give exactly one of: a, b."), ("nl", "Geef precies één van: a, b.")]
+)
+def test_where_one_of_several_is_wanted_it_is_said_so(language: Language, said: str) -> None:
+    refused = RequestError("", code="BAD_USER_INPUT", place="by", allowed=("a", "b"), exactly_one=True)
+    formatted = shown(GraphQLError("x", original_error=refused), language)
+    assert formatted["message"].endswith(said)
+    assert formatted["extensions"]["allowed"] == ["a", "b"]
+
+
 def test_a_code_without_words_keeps_its_code() -> None:
     assert shown(Forbidden("", code="NO_WORDS_FOR_THIS"), "en")["extensions"]["code"] == "NO_WORDS_FOR_THIS"
 

@@ -212,6 +212,14 @@ def test_each_way_of_breaking_the_contract_is_caught(
         suite(CODE.replace(right, wrong), invoices=invoices)(test)
 
 
+def test_an_import_of_ours_beside_the_sdk_is_caught_with_file_and_line(
+    suite: Callable[..., Callable[[str], None]],
+) -> None:
+    curious = CODE.replace("import msgspec\n", "import msgspec\n\nfrom klantbeeld.settings import Settings\n", 1)
+    with pytest.raises(AssertionError, match=r"connector\.py, line 6: imports klantbeeld\.settings\.Settings; of "):
+        suite(curious)("test_it_imports_the_sdk_and_itself_alone")
+
+
 def test_a_capability_without_an_example_is_caught(suite: Callable[..., Callable[[str], None]]) -> None:
     with pytest.raises(AssertionError):
         suite(credit=None)("test_every_capability_has_an_example")

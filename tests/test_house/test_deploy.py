@@ -70,6 +70,7 @@ def _connectors() -> dict[str, ConnectorFacts]:
             options=frozenset(manifest.options),
             needed_options=frozenset(option for option, about in manifest.options.items() if about.default is None),
             credentials=frozenset(found.load(name).make.auth.needs),
+            hosts=manifest.hosts,
         )
         for name, manifest in found.manifests.items()
     }

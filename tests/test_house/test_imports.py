@@ -1,4 +1,7 @@
-"""Arrows that import-linter does not draw: connectors, which are loaded by name, and who starts the sandbox."""
+"""Arrows that import-linter does not draw: connectors, which are loaded by name, and who starts the sandbox.
+
+That a connector imports the sdk alone is held by its conformance suite, for connectors of others too.
+"""
 
 import ast
 from collections.abc import Iterator, Mapping
@@ -9,17 +12,6 @@ import pytest
 OURS = "klantbeeld"
 
 
-def test_a_connector_imports_the_sdk_and_itself_alone(trees: Mapping[Path, ast.Module]) -> None:
-    wrong = [
-        f"{path}: {module}"
-        for path, tree in trees.items()
-        if path.parts[0] == "connectors"
-        for module in imported(tree)
-        if _is_ours(module) and not (module == "klantbeeld.sdk" or module.startswith("klantbeeld.sdk."))
-    ]
-    assert wrong == []
-
-
 def test_a_connectors_modules_import_each_other_relatively(trees: Mapping[Path, ast.Module]) -> None:
     connectors = {path.parts[1] for path in trees if path.parts[0] == "connectors"}
     wrong = [
@@ -28,17 +20,6 @@ def test_a_connectors_modules_import_each_other_relatively(trees: Mapping[Path, 
         if path.parts[0] == "connectors"
         for module in imported(tree)
         if module.split(".")[0] in {"connectors", "mapping", "records", "connector", *connectors - {"stripe"}}
-    ]
-    assert wrong == []
-
-
-def test_a_connectors_relative_imports_stay_in_its_folder(trees: Mapping[Path, ast.Module]) -> None:
-    wrong = [
-        f"{path}: {'.' * node.level}{node.module or ''}"
-        for path, tree in trees.items()
-        if path.parts[0] == "connectors"
-        for node in ast.walk(tree)
-        if isinstance(node, ast.ImportFrom) and node.level > len(path.parts) - 2
     ]
     assert wrong == []
 

@@ -88,6 +88,12 @@ def test_every_locked_package_has_hashes_and_comes_from_the_index(root: Path, na
     assert [entry.split(" ")[0] for entry in entries if "--hash=sha256:" not in entry or "==" not in entry] == []
 
 
+def test_make_help_says_what_every_target_is_for(root: Path) -> None:
+    text = (root / "Makefile").read_text(encoding="utf-8")
+    (targets,) = re.findall(r"^\.PHONY: (.+)$", text, re.MULTILINE)
+    assert set(re.findall(r"^([a-z]+):.*  ## .", text, re.MULTILINE)) == set(targets.split())
+
+
 def _missing(wanted: list[str], lock: Path) -> list[str]:
     locked = set(re.findall(r"^([a-z0-9-]+)==", lock.read_text(encoding="utf-8"), re.MULTILINE))
     return [name for name in wanted if re.split(r"[^A-Za-z0-9_.-]", name)[0].lower().replace("_", "-") not in locked]

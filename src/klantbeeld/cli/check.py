@@ -126,6 +126,7 @@ def _facts(connector: LoadedConnector) -> ConnectorFacts:
         options=frozenset(options),
         needed_options=frozenset(name for name, option in options.items() if option.default is None),
         credentials=frozenset(connector.make.auth.needs),
+        hosts=connector.manifest.hosts,
         per_second=connector.manifest.limits.requests_per_second,
         per_day=connector.manifest.limits.requests_per_day,
     )

@@ -13,7 +13,8 @@ import uvloop
 from rich.console import Console
 
 from klantbeeld.access.issuer import DemoIssuer
-from klantbeeld.app import Outside, build_app
+from klantbeeld.app import build_app
+from klantbeeld.cli.demo_lock import alone_in
 from klantbeeld.cli.demo_page import Page, print_page
 from klantbeeld.cli.demo_people import settle
 from klantbeeld.cli.demo_requests import requests_of, tab_of
@@ -22,6 +23,7 @@ from klantbeeld.cli.listening import address_of, listen, port_of
 from klantbeeld.cli.server import Manner, run_server
 from klantbeeld.cli.terminal import remarks, results
 from klantbeeld.errors import OperatorError
+from klantbeeld.outside import Outside
 from klantbeeld.sandbox.launcher import Sandbox, SandboxError
 
 HOST = "127.0.0.1"
@@ -35,6 +37,7 @@ def run_demo(*, port: int, folder: Path | None, size: int) -> None:
         with _signals_held_back():  # or one that comes when the folder is made and not yet known would leave it behind
             place = folder or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="klantbeeld-demo-")))
         make_folder(place)
+        stack.enter_context(alone_in(place, address_of(listener)))
         with notes.status("Starting Dataverse, Stripe, Zendesk and SAP Customer Data Cloud (simulated)…"):
             sandbox = stack.enter_context(_sandbox(size))
         uvloop.run(_run(notes, sandbox, place, listener))

@@ -6,6 +6,7 @@ the system's own list is asked about instead. Nothing is written, and nothing of
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -25,6 +26,7 @@ from klantbeeld.sdk.examples import (
     members_on_the_wire,
     rehearse,
 )
+from klantbeeld.sdk.imports import forbidden_imports
 from klantbeeld.sdk.live import Live, Spoken, records_of
 from klantbeeld.sdk.records import Record
 from klantbeeld.telemetry.logs import place_of
@@ -44,12 +46,17 @@ class Verdict:
 
 
 def check_examples(loaded: LoadedConnector) -> list[Verdict]:
-    """Hold a connector against its recorded examples, without a network; SourceErrors become verdicts."""
+    """Hold a connector against its recorded examples and what it may import, without a network.
+
+    SourceErrors become verdicts. Of imports only the wrong ones do.
+    """
     connector = loaded.make(example_options(loaded.manifest))
     examples = load_examples(loaded.manifest)
     capabilities = {*connector.readings(), *connector.doings()}
     without = sorted(capabilities - {example.capability for example in examples})
-    verdicts = [Verdict(name, holds=False, said="has no example") for name in without]
+    wrong = forbidden_imports(loaded.manifest.folder or Path())
+    verdicts = [Verdict("imports", holds=False, said=each) for each in wrong]
+    verdicts += [Verdict(name, holds=False, said="has no example") for name in without]
     return verdicts + [
         _rehearsed(example, connector, loaded)
         if example.capability in capabilities

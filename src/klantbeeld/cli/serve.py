@@ -14,7 +14,7 @@ from pathlib import Path
 
 import uvloop
 
-from klantbeeld.app import Outside, build_app
+from klantbeeld.app import build_app
 from klantbeeld.cli.check import sound_settings
 from klantbeeld.cli.listening import address_of, listen
 from klantbeeld.cli.server import Manner, run_server
@@ -22,6 +22,7 @@ from klantbeeld.cli.terminal import remarks
 from klantbeeld.errors import OperatorError
 from klantbeeld.gateway.generations import Generations
 from klantbeeld.gateway.stopping import LetGo, Stopping
+from klantbeeld.outside import Outside
 from klantbeeld.registry import reloading
 from klantbeeld.settings import Settings
 from klantbeeld.telemetry.logs import through_log

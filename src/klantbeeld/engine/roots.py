@@ -181,7 +181,7 @@ class RunRoots(Struct, frozen=True, eq=False):
         key = key_of(safety.idempotency_key, self.key_in_header)
         client = self.moment.settings.access.classes.get(self.caller.caller_class)
         if key is None and (client is None or client.idempotency_key == "required"):
-            raise KeyRefused("a mutation of this class needs a key", place="idempotencyKey")
+            raise KeyRefused("a mutation of this class needs a key", place="input.idempotencyKey")
         return key
 
     async def write(

@@ -129,21 +129,24 @@ def _by_code(error: BaseException, language: Language) -> FormattedError:
         if error.locations:
             formatted["locations"] = error.locations
     allowed: Sequence[str] = ()
+    exactly_one = False
     if isinstance(error, RequestError):
         extensions |= {"place": error.place} if error.place is not None else {}
-        allowed = error.allowed
+        allowed, exactly_one = error.allowed, error.exactly_one
     source = error.source_name if isinstance(error, Unanswered) else None
     if source or isinstance(error, SourceError):
         values = {"source": source or "?"}
         extensions["source"] = values["source"]
-    return _saying({"message": _words(code, language, values)} | formatted, allowed, language)
+    return _saying({"message": _words(code, language, values)} | formatted, allowed, language, exactly_one=exactly_one)
 
 
-def _saying(formatted: FormattedError, allowed: Sequence[str], language: Language) -> FormattedError:
+def _saying(
+    formatted: FormattedError, allowed: Sequence[str], language: Language, *, exactly_one: bool = False
+) -> FormattedError:
     """Say what is allowed at the place of an error, where that is known: in words, and for programs."""
     if not allowed:
         return formatted
-    said = say("ALLOWED", language, allowed=", ".join(allowed))
+    said = say("EXACTLY_ONE_OF" if exactly_one else "ALLOWED", language, allowed=", ".join(allowed))
     extensions = formatted["extensions"] | {"allowed": list(allowed)}
     return formatted | {"message": f"{formatted['message']} {said}", "extensions": extensions}
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
@@ -46,25 +46,22 @@ def nothing_sent() -> Iterator[None]:
 
 @nothing_sent()
 def checked(given: Any, model: type[M]) -> M:
-    """Check an input; raises RequestError with BAD_USER_INPUT, which names the member and never its value."""
+    """Check an input; raises RequestError with BAD_USER_INPUT, which names the way to a member and never its value."""
     try:
-        return _model_of(given, model)
+        return model.model_validate(given, from_attributes=True)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
-        place = to_camel_case(".".join(str(part) for part in first["loc"])) or "input"
-        allowed = allowed_by(first, model)
+        place, allowed = place_of(first), allowed_by(first, model)
         raise RequestError(
             f"{model.__name__}: {first['type']}", code="BAD_USER_INPUT", place=place, allowed=allowed
         ) from error
 
 
-def _model_of(given: Any, model: type[M]) -> M:
-    """Make the model of an input; raises ValidationError."""
-    try:
-        return model.model_validate(given, from_attributes=True)
-    except ValidationError:
-        # The way of strawberry makes models from the inside out, and so names a member within the innermost.
-        return cast("M", given.to_pydantic())
+def place_of(error: ErrorDetails) -> str:
+    """Return the way to a member that is wrong, written as for one of a variable: `input.values[0].name`."""
+    return "input" + "".join(
+        f"[{part}]" if isinstance(part, int) else f".{to_camel_case(part)}" for part in error["loc"]
+    )
 
 
 def allowed_by(error: ErrorDetails, model: type[BaseModel]) -> Sequence[str]:
@@ -86,7 +83,9 @@ async def customer_of(roots: Roots, customer_id: str) -> Customer:
         if customer is None:
             raise RequestError("no such customer, or not yours to change", code="CUSTOMER_UNKNOWN")
         if str(customer.id) != customer_id.lower():
-            raise RequestError("the customer goes on under another id", code="CUSTOMER_MERGED", place="customerId")
+            raise RequestError(
+                "the customer goes on under another id", code="CUSTOMER_MERGED", place="input.customerId"
+            )
     return customer
 
 

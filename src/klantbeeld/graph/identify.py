@@ -136,7 +136,9 @@ def _question(by: IdentifyInput) -> tuple[MatchKind, str]:
     asked = [(kind, value) for kind, value in given.items() if value]
     if len(asked) != 1:
         allowed = [place.removeprefix("by.") for place in PLACES.values()]
-        raise RequestError("not one of the ways to identify", code="BAD_USER_INPUT", place="by", allowed=allowed)
+        raise RequestError(
+            "none or several of the ways", code="BAD_USER_INPUT", place="by", allowed=allowed, exactly_one=True
+        )
     return asked[0]
 
 

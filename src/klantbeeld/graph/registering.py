@@ -138,4 +138,4 @@ async def _demand_consent(roots: Roots, customer: Customer, purpose: str) -> Non
     answers.demand_all()
     found = [consent for consent in answers.records if consent.purpose == purpose]
     if not found or any(consent.status is not ConsentStatus.GIVEN for consent in found):
-        raise RequestError("the customer has not given this consent", code="CONSENT_MISSING", place="consent")
+        raise RequestError("the customer has not given this consent", code="CONSENT_MISSING", place="input.consent")

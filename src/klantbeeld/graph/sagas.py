@@ -135,7 +135,7 @@ class SagaMutation:
         asked = checked(input, saga_inputs.RunSagaModel)
         saga = roots.sagas.get(asked.saga)
         if saga is None:
-            raise RequestError("no such saga is declared here", code="SAGA_UNKNOWN", place="saga")
+            raise RequestError("no such saga is declared here", code="SAGA_UNKNOWN", place="input.saga")
         customer = await customer_of(roots, asked.customer_id)
         given = await _given(roots, saga, {one.name: one.value for one in asked.values}, customer)
         return await _of(roots, saga.name, given, asked, RunSagaPayload, customer, None)
@@ -189,5 +189,5 @@ async def _given(roots: Roots, saga: Saga, values: Mapping[str, str], customer: 
     except msgspec.ValidationError as error:
         allowed = tuple(get_type_hints(saga.given))
         raise RequestError(
-            "not what the saga is given", code="BAD_USER_INPUT", place="values", allowed=allowed
+            "not what the saga is given", code="BAD_USER_INPUT", place="input.values", allowed=allowed
         ) from error

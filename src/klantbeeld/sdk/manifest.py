@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from klantbeeld.sdk.words import Category
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{1,63}$")]
+Host = Annotated[str, Field(pattern=r"^[a-z0-9*-]+(\.[a-z0-9*-]+)*$")]
 
 
 class Facts(BaseModel):
@@ -60,8 +61,8 @@ class Manifest(Facts):
     """Roles that it can fill."""
     docs: tuple[str, ...] = Field(min_length=1)
     """Where the product's API is documented."""
-    hosts: tuple[str, ...] = Field(min_length=1)
-    """Host names of the product, `*` for one label."""
+    hosts: tuple[Host, ...] = Field(min_length=1)
+    """Host names of the product, `*` for a label or a part of one; a source with another `base_url` gets advice."""
     categories: tuple[Category, ...] = Field(min_length=1)
     """Categories of the data that it delivers."""
     options: dict[str, Option] = Field(default_factory=dict)

@@ -46,6 +46,7 @@ from klantbeeld.sdk.examples import (
     members_on_the_wire,
     rehearse,
 )
+from klantbeeld.sdk.imports import forbidden_imports
 from klantbeeld.sdk.live import Live, records_of, translate, understand
 from klantbeeld.sdk.mapping import ALWAYS
 from klantbeeld.sdk.replies import Reply
@@ -110,6 +111,11 @@ class ConnectorTests:
     def examples(self, loaded: LoadedConnector) -> list[Example]:
         """Return what was recorded."""
         return load_examples(loaded.manifest)
+
+    def test_it_imports_the_sdk_and_itself_alone(self, loaded: LoadedConnector) -> None:
+        """Of ours a connector imports `klantbeeld.sdk`, which is what stays as it is when the gateway changes."""
+        wrong = forbidden_imports(loaded.manifest.folder or Path())
+        assert not wrong, "\n".join(wrong)
 
     def test_every_capability_has_an_example(self, connector: Connector, examples: list[Example]) -> None:
         """And every example is of a capability."""

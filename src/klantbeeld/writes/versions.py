@@ -40,4 +40,4 @@ def _checksum(source: str, version: bytes) -> bytes:
 
 
 def _not_ours() -> RequestError:
-    return RequestError("no version of that source", code="VERSION_INVALID", place="expectedVersion")
+    return RequestError("no version of that source", code="VERSION_INVALID", place="input.expectedVersion")

@@ -19,8 +19,9 @@ import httpx
 from tests.acceptance.running import Deployment, deploy
 from tests.faults.figure import Figure
 
-from klantbeeld.app import Outside, build_app
+from klantbeeld.app import build_app
 from klantbeeld.cli.demo_tokens import token_for
+from klantbeeld.outside import Outside
 from klantbeeld.sandbox.launcher import Sandbox
 from klantbeeld.sources.cached import CachedReads
 

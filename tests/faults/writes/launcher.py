@@ -37,10 +37,11 @@ from tests.faults.writes.start import Start
 
 from klantbeeld import app as application
 from klantbeeld.access.recording import Recording
-from klantbeeld.app import Outside, build_app
+from klantbeeld.app import build_app
 from klantbeeld.cli.listening import listen
 from klantbeeld.cli.server import run_server
 from klantbeeld.graph.schema import build_schema
+from klantbeeld.outside import Outside
 from klantbeeld.settings import WriteSettings
 from klantbeeld.settings_file import load_settings
 from klantbeeld.sources.source import Source
