@@ -36,6 +36,7 @@ from tests.faults.writes.seams import Breakable, BreakableAnswer, BreakableTrans
 from tests.faults.writes.start import Start
 
 from klantbeeld import app as application
+from klantbeeld import opening
 from klantbeeld.access.recording import Recording
 from klantbeeld.app import build_app
 from klantbeeld.cli.listening import listen
@@ -118,7 +119,7 @@ async def _serve(start: Start, listener: socket.socket) -> None:
 @contextlib.asynccontextmanager
 async def _built(start: Start, armed: Armed) -> AsyncIterator[ASGIApp]:
     recording = _breakable(Recording, armed, before={"read": Point.AUDIT_NOT_WRITTEN})
-    patch.object(application, "Recording", recording).start()
+    patch.object(opening, "Recording", recording).start()
     patch.object(running, "make_writer", _writer_maker(start.writer, armed)).start()
     outside = Outside(
         environ={},
