@@ -2,12 +2,12 @@
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import replace
 from random import Random
 from typing import Any
 from unittest.mock import patch
 
 import pytest
+from msgspec import structs
 from tests.sources.shop import about
 from tests.sources.test_cached import INVOICES, Kept, kept
 
@@ -54,7 +54,7 @@ async def test_ten_thousand_callers_never_meet() -> None:
 
 
 def _without_rights(slots: Callable[..., Any]) -> Callable[..., Any]:
-    return lambda self, question, context: slots(self, question, replace(context, rights=""))
+    return lambda self, question, context: slots(self, question, structs.replace(context, rights=""))
 
 
 def _without_the_customer(name: Callable[..., Any]) -> Callable[..., Any]:

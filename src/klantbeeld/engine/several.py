@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import Any, Protocol
 
 from graphql import ExecutionResult, GraphQLError, GraphQLSchema
@@ -159,7 +158,7 @@ class Several:
         self._parts.trail.check()
         run = self._run(first.plan, first.shape, first.variables, context, fresh=True)
         deadline = asyncio.get_running_loop().time() + context.caller.deadline_seconds
-        run.context = replace(run.context, deadline=deadline)
+        run.context = structs.replace(run.context, deadline=deadline)
         (joint,) = run.shape.roots
         roots = structs.replace(self._roots(run, context), events=happened.events, has_missed=happened.has_missed)
         await self._enter(run, joint, roots)

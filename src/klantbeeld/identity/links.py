@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 import msgspec
+from msgspec import Struct
 
 from klantbeeld.identity.match_keys import MatchKey
 
@@ -53,8 +54,7 @@ class Links(msgspec.Struct, frozen=True, gc=False):
     links: tuple[Link, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Sighting:
+class Sighting(Struct, frozen=True):
     """A record as it was met, with what its customer can be found by."""
 
     source: str

@@ -12,7 +12,7 @@ a caller with other rights finds nothing.
 import asyncio
 import hmac
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
@@ -244,7 +244,7 @@ class CachedReads:
         if not old or not await self._sharing.store.is_first(old[0].name, self._timeout):
             return
         loop = asyncio.get_running_loop()
-        behind = replace(
+        behind = structs.replace(
             context, deadline=loop.time() + self._timeout, priority=Priority.BACKGROUND, fresh=True, ageing=None
         )
         task = loop.create_task(self._refresh(self._missing(question, slots, found), slots, behind))

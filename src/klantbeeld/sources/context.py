@@ -1,7 +1,9 @@
 """The context of calls: what a call to a source carries of the request that it is made for."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import IntEnum
+
+from msgspec import Struct
 
 from klantbeeld.telemetry.spans import Span
 
@@ -15,8 +17,7 @@ class Priority(IntEnum):
     BACKGROUND = 3
 
 
-@dataclass(frozen=True, slots=True)
-class CallContext:
+class CallContext(Struct, frozen=True):
     """One for a request, shared by all its calls.
 
     `deadline` is in the running loop's time: no call starts after it, and none lasts longer. `rights` is the
@@ -30,9 +31,13 @@ class CallContext:
     priority: Priority = Priority.BACKGROUND
     rights: str = ""
     fresh: bool = False
-    token: str | None = field(default=None, repr=False)
+    token: str | None = None
     ageing: "Ageing | None" = None
-    span: Span | None = field(default=None, compare=False)
+    span: Span | None = None
+
+    def __repr__(self) -> str:
+        """Show when and how, and neither whose nor the token."""
+        return f"{type(self).__name__}(deadline={self.deadline}, priority={self.priority.name}, fresh={self.fresh})"
 
 
 @dataclass(slots=True)

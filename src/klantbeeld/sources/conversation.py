@@ -1,10 +1,10 @@
 """Conversations: the calls that a connector wants sent for one reading or one write, one after the other."""
 
 from collections.abc import Generator
-from dataclasses import dataclass
 from typing import Any
 
 import structlog
+from msgspec import Struct
 
 from klantbeeld.errors import SourceConflict, SourceError, SourceInvalid, SourceRefused, SourceRejected
 from klantbeeld.sdk.acts import Act
@@ -24,8 +24,7 @@ WITHOUT_MEMBERS = frozenset(ALWAYS)
 log = structlog.get_logger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Written:
+class Written(Struct, frozen=True):
     """What an owner answered to a write: the id of the record and, where it gives one, the new version."""
 
     record_id: str

@@ -1,9 +1,10 @@
 """One exchange with a system: a call with the proof of who asks, its reply, and what the connector makes of that."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from functools import lru_cache
 from typing import Any
+
+from msgspec import structs
 
 from klantbeeld.errors import SourceError, SourceInvalid, SourceRefused
 from klantbeeld.sdk.calls import Call
@@ -72,7 +73,7 @@ class Exchange:
         span = parent.begin("attempt", source=self._name, method=call.method, attempt=number)
         told = call.with_headers(("traceparent", span.traceparent()))
         try:
-            reply = await self.make(told, deadline, replace(context, span=None))
+            reply = await self.make(told, deadline, structs.replace(context, span=None))
         except SourceError as problem:
             span.end(failed=True, status=problem.status, code=problem.code)
             raise

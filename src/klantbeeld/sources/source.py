@@ -6,10 +6,11 @@ with where it came from.
 
 import time
 from collections.abc import Callable, Coroutine, Mapping
-from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any, ClassVar
+
+from msgspec import structs
 
 from klantbeeld.errors import (
     BreakerOpen,
@@ -153,7 +154,7 @@ class Source:
 
     async def _ask_traced(self, question: Question, context: CallContext, parent: Span) -> Outcome:
         span = parent.begin("source", source=self.name, call=",".join(sorted(question.members)))
-        outcome = await self._ask(question, replace(context, span=span))
+        outcome = await self._ask(question, structs.replace(context, span=span))
         code = None if outcome.problem is None else outcome.problem.code
         span.end(failed=code is not None, state=outcome.state.value, code=code)
         return outcome

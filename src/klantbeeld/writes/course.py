@@ -4,8 +4,9 @@ It is pure, so that every replica goes on alike.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from operator import attrgetter
+
+from msgspec import Struct
 
 from klantbeeld.writes.rows import OperationView, StepRow
 from klantbeeld.writes.states import DOUBTFUL, OperationState, Policy, StepState
@@ -15,15 +16,13 @@ AHEAD = frozenset({StepState.PENDING, StepState.WAITING})
 STATE = attrgetter("state")
 
 
-@dataclass(frozen=True, slots=True)
-class Go:
+class Go(Struct, frozen=True):
     """A step that is to be done now."""
 
     step: StepRow
 
 
-@dataclass(frozen=True, slots=True)
-class Rest:
+class Rest(Struct, frozen=True):
     """Nothing is to be done now: the state in which that leaves the operation.
 
     `resumable` says that nothing was done, and that another try may succeed; `again` that the worker has to go on

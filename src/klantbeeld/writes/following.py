@@ -6,10 +6,8 @@ came of it; a step that is not ready by then begins, or ends, by itself.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from typing import Generic, TypeVar
+from collections.abc import Callable, Coroutine
+from typing import Any, Generic, Self, TypeVar
 
 from msgspec import structs
 
@@ -25,42 +23,34 @@ T = TypeVar("T")
 SOON = 0.02  # seconds; who dies meanwhile has the first step settled, as one whose answer was lost
 
 
-@dataclass(frozen=True, slots=True)
 class Ahead(Generic[T]):
-    """What is being got ready; None where nothing can be."""
+    """A step that is got ready beside a block, if there is one; what is not ready at its end is not wanted any more."""
 
-    task: "asyncio.Task[T | None] | None" = None
+    __slots__ = ("_task",)
+
+    def __init__(self, ready: Callable[[StepRow], Coroutine[Any, Any, T | None]], step: StepRow | None) -> None:
+        self._task = None if step is None else asyncio.get_running_loop().create_task(ready(step))
+
+    def __enter__(self) -> Self:
+        """Be used in the block."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """End what is under way."""
+        if self._task is not None:
+            self._task.cancel()
 
     async def soon(self, seconds: float) -> T | None:
         """Return what is ready within so many seconds; None where nothing is."""
-        if self.task is None:
+        if self._task is None:
             return None
-        if not self.task.done() and seconds:
-            await asyncio.wait({self.task}, timeout=seconds)
-        return self.task.result() if self.task.done() else None
+        if not self._task.done() and seconds:
+            await asyncio.wait({self._task}, timeout=seconds)
+        return self._task.result() if self._task.done() else None
 
     async def later(self) -> T | None:
         """Wait for what was not ready soon; None where nothing can be."""
-        return await self.task if self.task is not None else None
-
-
-@asynccontextmanager
-async def getting_ready(
-    ready: Callable[[StepRow], Awaitable[T | None]], step: StepRow | None
-) -> AsyncIterator[Ahead[T]]:
-    """Get a step ready beside the block; what is not ready at its end is not wanted any more."""
-    if step is None:
-        yield Ahead()
-        return
-    task = asyncio.ensure_future(_task(ready, step))
-    try:
-        yield Ahead(task)
-    finally:
-        task.cancel()
-
-
-async def _task(ready: Callable[[StepRow], Awaitable[T | None]], step: StepRow) -> T | None:
-    return await ready(step)
+        return await self._task if self._task is not None else None
 
 
 def next_after(view: OperationView, step: StepRow) -> StepRow | None:

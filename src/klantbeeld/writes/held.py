@@ -1,12 +1,12 @@
 """An operation in somebody's hands: what is done with it is written down, in the order that makes it safe."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
-from msgspec import structs
+from msgspec import Struct, structs
 
 from klantbeeld.errors import StoreError
 from klantbeeld.sdk.acts import Act
@@ -43,8 +43,7 @@ class Terms:
     again: float
 
 
-@dataclass(frozen=True, slots=True)
-class Following:
+class Following(Struct, frozen=True):
     """A step that is ready to be sent after another, with the steps that are kept along; not later than `before`."""
 
     step: StepRow
@@ -52,8 +51,7 @@ class Following:
     before: float
 
 
-@dataclass(frozen=True, slots=True)
-class Along:
+class Along(Struct, frozen=True):
     """A step that only read, as it ended, and what is written with that."""
 
     step: StepRow
@@ -102,7 +100,7 @@ class Held:
         """Return the context for calls: none of them outlasts the lease. Raises Fenced where it is over."""
         if self.clock.loop() >= self.until:
             raise Fenced(self.id)
-        return context if context.deadline <= self.until else replace(context, deadline=self.until)
+        return context if context.deadline <= self.until else structs.replace(context, deadline=self.until)
 
     def payload(self, step: StepRow) -> bytes:
         """Return what a step works with, as JSON; raises StoreError where it was destroyed."""

@@ -1,11 +1,11 @@
 """Leases on operations, and what ends a try to hold one, or a record."""
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from msgspec import Struct
 
-@dataclass(frozen=True, slots=True)
-class Lease:
+
+class Lease(Struct, frozen=True):
     """Who takes an operation, from when and for how long; `holder` is the process's own id."""
 
     holder: str

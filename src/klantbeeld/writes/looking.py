@@ -1,7 +1,8 @@
 """Looking: what an owner holds at this moment, read for the gateway's own use, past whatever was kept of it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+
+from msgspec import structs
 
 from klantbeeld.errors import SourceError, SourceInvalid
 from klantbeeld.sdk.records import Record
@@ -42,7 +43,7 @@ async def read_records(
 
 def reading_anew(context: CallContext) -> CallContext:
     """Return a context in which nothing that was read before is good enough."""
-    return context if context.fresh else replace(context, fresh=True)
+    return context if context.fresh else structs.replace(context, fresh=True)
 
 
 def unsent(problem: SourceError) -> SourceError:

@@ -1,8 +1,9 @@
 """What came of a write: done, not done, or not known; never a guess."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+
+from msgspec import Struct
 
 from klantbeeld.errors import (
     SourceConflict,
@@ -29,8 +30,7 @@ class WriteStatus(StrEnum):
     PENDING_APPROVAL = "PENDING_APPROVAL"
 
 
-@dataclass(frozen=True, slots=True)
-class StepOutcome:
+class StepOutcome(Struct, frozen=True):
     """What came of the write to one source, the step of that `number`.
 
     `reason` is the owner's own word, where it is safe to show.
@@ -51,8 +51,7 @@ class StepOutcome:
         return self.code == SourceConflict.code
 
 
-@dataclass(frozen=True, slots=True)
-class WriteOutcome:
+class WriteOutcome(Struct, frozen=True):
     """What came of a mutation: its id, its status, and one outcome for each source that was to change.
 
     `expires_at` is until when a repetition with the same key gets the same answer; `consistency_token` lets a later
@@ -77,8 +76,7 @@ def status_after(error: SourceError) -> WriteStatus:
     return WriteStatus.UNKNOWN
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(Struct, frozen=True):
     """What one sending of a step came to. `passing` says of what was not applied that another try may succeed."""
 
     state: StepState

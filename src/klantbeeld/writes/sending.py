@@ -2,10 +2,9 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TypeVar
 
-from msgspec import structs
+from msgspec import Struct, structs
 
 from klantbeeld.errors import SourceConflict, SourceError
 from klantbeeld.sdk.acts import Act
@@ -15,7 +14,7 @@ from klantbeeld.sources.context import CallContext
 from klantbeeld.sources.source import Source
 from klantbeeld.writes.beside import Event
 from klantbeeld.writes.evidence import has_version, read_version, record_of
-from klantbeeld.writes.following import SOON, done_with, getting_ready, is_apart, next_after
+from klantbeeld.writes.following import SOON, Ahead, done_with, is_apart, next_after
 from klantbeeld.writes.held import Along, Following, Held, concluded, encoded
 from klantbeeld.writes.keys import Keys
 from klantbeeld.writes.leases import RecordBusy
@@ -39,8 +38,7 @@ COMPARED_BY_OWNER = frozenset({Guard.IF_MATCH, Guard.VERSION_FIELD})
 EventsOf = Callable[[OperationRow, StepRow, Act], Sequence[Event]]
 
 
-@dataclass(frozen=True, slots=True)
-class Ready:
+class Ready(Struct, frozen=True):
     """A step as it will be sent: its row, its act, and the steps that are kept with it."""
 
     step: StepRow
@@ -130,7 +128,7 @@ class Sender:
         """Send one step and keep what came of it; returns the one whose intent is durable by then too."""
         after = next_after(held.view, ready.step)
         apart = after if after is not None and is_apart(after, ready.step) else None
-        async with getting_ready(lambda step: self._ready_ahead(held, step, context), apart) as ahead:
+        with Ahead(lambda step: self._ready_ahead(held, step, context), apart) as ahead:
             ready, verdict = await self._answered(held, ready, context)
             if not is_applied(verdict):
                 await held.conclude(ready.step, verdict)
@@ -151,7 +149,7 @@ class Sender:
     ) -> None:
         """Keep what came of a step, and of one after it that only reads."""
         reader = after if after is not None and after.kind in self._readers else None
-        async with getting_ready(lambda one: self._read(held, one), reader) as ahead:
+        with Ahead(lambda one: self._read(held, one), reader) as ahead:
             soon = await ahead.soon(self._patience(step))
             if soon is not None:
                 await held.conclude_both(step, verdict, events, Along(concluded(*done_with(*soon)), soon[1].also))

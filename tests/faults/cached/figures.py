@@ -7,7 +7,7 @@ tests ask the same in short.
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from io import BytesIO
 from pathlib import Path
@@ -16,6 +16,7 @@ from typing import Any
 from unittest.mock import patch
 
 import httpx
+from msgspec import structs
 from tests.acceptance.running import Deployment, deploy
 from tests.faults.figure import Figure
 
@@ -134,7 +135,7 @@ def without_rights() -> Iterator[None]:
     slots: Callable[..., Any] = CachedReads._slots
 
     def mutated(self: CachedReads, question: Any, context: Any) -> Any:
-        return slots(self, question, replace(context, rights=""))
+        return slots(self, question, structs.replace(context, rights=""))
 
     with patch.object(CachedReads, "_slots", mutated):
         yield

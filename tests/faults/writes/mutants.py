@@ -99,8 +99,8 @@ MUTANTS: Mapping[str, Mutant] = {
                 (
                     "if self.clock.loop() >= self.until:",
                     "if False:",
-                    "context if context.deadline <= self.until else replace(context, deadline=self.until)",
-                    "replace(context, deadline=self.clock.loop() + 3)",
+                    "context if context.deadline <= self.until else structs.replace(context, deadline=self.until)",
+                    "structs.replace(context, deadline=self.clock.loop() + 3)",
                 ),
             ),
         ),

@@ -4,8 +4,9 @@ Nothing is sent while a plan is made, so a plan that cannot be made has changed 
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from klantbeeld.errors import Unanswered
 from klantbeeld.identity.links import Links
@@ -37,8 +38,7 @@ APPROVE, WAIT, EVENT, NOTIFY, ESCALATE, ENGAGE = "approve", "wait", "event", "no
 POLICIES = {Recovery.UNDO: Policy.BACKWARD, Recovery.INSIST: Policy.FORWARD}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
+class Wanted(Struct, frozen=True, kw_only=True):
     """What somebody wants done: the saga, what it is given, for whom, through which channel, and who (a keyed hash)."""
 
     saga: Saga
@@ -48,8 +48,7 @@ class Wanted:
     starter: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(Struct, frozen=True):
     """Where an act goes: a source, and its id of the customer; `left_out` is the code of why it does not."""
 
     source: Source
