@@ -410,4 +410,4 @@ def _name(step: str | Callable[[Any], Any]) -> str:
 
 def refusal_of(data: Data, rights: Rights) -> str | None:
     """Return the code of the refusal of what a directive describes, or None."""
-    return rights.refusal(data.scope, category=data.category.value, sensitivity=data.sensitivity.value)
+    return rights.refusal(data.scope, category=data.category, sensitivity=data.sensitivity)

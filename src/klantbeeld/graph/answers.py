@@ -97,8 +97,7 @@ class Moment:
 
     def may(self, data: Data) -> bool:
         """Say whether the caller's rights cover what a directive describes."""
-        refusal = self.rights.refusal(data.scope, category=data.category.value, sensitivity=data.sensitivity.value)
-        return refusal is None
+        return self.rights.refusal(data.scope, category=data.category, sensitivity=data.sensitivity) is None
 
 
 class Answers(Struct, Generic[R], frozen=True):
