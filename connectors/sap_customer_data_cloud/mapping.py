@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 from collections.abc import Mapping as Table
 from datetime import date, datetime
+from functools import lru_cache
 from typing import Any, TypeVar
 
 import msgspec
@@ -160,11 +161,13 @@ def leaves(uid: str, tree: Table[str, Any], flag: str, path: tuple[str, ...] = (
             yield from leaves(uid, below, flag, (*path, name))
 
 
+@lru_cache(maxsize=512)  # a site has few of them, and each profile has them all
 def channel_of(path: tuple[str, ...]) -> Channel | None:
     """Return the channel that a path ends in; a consent without one holds for all."""
     return Channel.__members__.get(path[-1].upper()) if len(path) > 1 else None
 
 
+@lru_cache(maxsize=512)
 def purpose(path: tuple[str, ...]) -> str:
     """Return the path without its channel."""
     return ".".join(path[:-1] if channel_of(path) else path)

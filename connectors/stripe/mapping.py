@@ -2,6 +2,7 @@
 
 from datetime import date
 from decimal import Decimal
+from functools import lru_cache
 
 from klantbeeld.sdk import Mapping, records, take
 from klantbeeld.sdk.money import from_minor
@@ -29,15 +30,20 @@ SUBSCRIPTION_STATES = {
 }
 PERIODS = {"day": "D", "week": "W", "month": "M", "year": "Y"}
 ONCE = "invoiceitem"
-YEAR_10000 = 253_402_300_800
 DAY = 86_400
+DAY_OF_YEAR_10000 = 253_402_300_800 // DAY
 EPOCH = date(1970, 1, 1).toordinal()
 CUSTOMER_NUMBER = "customer_number"  # the organisation's own key in a customer's metadata
 
 
 def day(seconds: int | None) -> date | None:
     """Return the day of a moment, in UTC; None for what is no moment of a calendar."""
-    return date.fromordinal(EPOCH + seconds // DAY) if seconds is not None and 0 <= seconds < YEAR_10000 else None
+    return None if seconds is None else _date(seconds // DAY)
+
+
+@lru_cache(maxsize=4_096)  # eleven years of days, which all customers share
+def _date(day_of_epoch: int) -> date | None:
+    return date.fromordinal(EPOCH + day_of_epoch) if 0 <= day_of_epoch < DAY_OF_YEAR_10000 else None
 
 
 def exists(deleted: bool) -> bool:  # noqa: FBT001 - a member of the wire
