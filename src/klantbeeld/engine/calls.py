@@ -120,8 +120,9 @@ class Calls:
                 call.task.cancel()
 
 
-def handed_on(spot: Spot, arguments: Arguments) -> Arguments:
-    """Return those arguments of a field that go to the source of a read as they are."""
+def asked_of(spot: Spot, arguments: Arguments) -> tuple[int | None, Arguments]:
+    """Return what a read asks by the arguments of its field: the size of a page, and those that go on as they are."""
+    size = arguments.get("first") if spot.sized else None
     if not spot.handed:
-        return NOTHING
-    return {name: value for name in spot.handed if (value := arguments[name]) is not None}
+        return size, NOTHING
+    return size, {name: value for name in spot.handed if (value := arguments[name]) is not None}

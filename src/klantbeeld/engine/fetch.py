@@ -11,7 +11,7 @@ from typing import Any
 
 from graphql import GraphQLError
 
-from klantbeeld.engine.calls import NOTHING, START, Call, Calls, handed_on
+from klantbeeld.engine.calls import NOTHING, START, Call, Calls, asked_of
 from klantbeeld.engine.lanes import Askable, Laned, Level, Spot, level_of, spots_of
 from klantbeeld.engine.outlines import Outline, outline_of
 from klantbeeld.engine.plan import Joint, Plan, PlannedRead, Shape
@@ -294,14 +294,14 @@ def _want(
             if position.ended:
                 place.answers.append(_answer(spot, key, subject, position, outcome=NOT_ASKED, size=None))
                 continue
-        size = place.arguments.get("first") if spot.sized else None
+        size, handed = asked_of(spot, place.arguments)
         call = calls.take(
             spot.lane,
             key,
             subject,
             mask=spot.bit,
             size=position.size or size,
-            handed=handed_on(spot, place.arguments),
+            handed=handed,
             at=None if position is START else position,  # nearly always, and it costs no hash
         )
         place.wants.append((spot, call, key, subject, position))

@@ -9,7 +9,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from klantbeeld.engine.calls import handed_on
+from klantbeeld.engine.calls import NOTHING, asked_of
 from klantbeeld.engine.lanes import Lane, Laned, Level, Spot
 from klantbeeld.sources.questions import SourceState
 
@@ -19,8 +19,12 @@ Arguments = Mapping[str, Any]
 
 
 class Errand(Struct, eq=False):
-    """What goes over one lane for a customer: who takes part, how large a page is, and the arguments for the source."""
+    """What goes over one lane for a customer: who takes part, how large a page is, and the arguments for the source.
 
+    `number` is its place among those of the outline.
+    """
+
+    number: int
     lane: Lane
     source: str
     handed: Arguments
@@ -31,7 +35,6 @@ class Errand(Struct, eq=False):
 class Entry(Struct, eq=False):
     """What a joint waits for, by the numbers of errands, and what is said at once of sources that are not asked."""
 
-    laned: Laned
     wants: tuple[tuple[Spot, int], ...]
     unasked: tuple[tuple[Spot, SourceState], ...]
 
@@ -58,7 +61,6 @@ def _drawn(level: Level, known: frozenset[str]) -> Outline:
 
 
 def _entry(laned: Laned, known: frozenset[str], errands: dict[Lane, Errand]) -> Entry:
-    arguments = laned.arguments or {}
     wants: list[tuple[Spot, int]] = []
     unasked: list[tuple[Spot, SourceState]] = []
     for spot in laned.spots:
@@ -67,10 +69,10 @@ def _entry(laned: Laned, known: frozenset[str], errands: dict[Lane, Errand]) -> 
         elif spot.lane is None:
             unasked.append((spot, spot.state))
         else:
-            errand = errands.setdefault(spot.lane, Errand(spot.lane, spot.source, handed_on(spot, arguments)))
+            size, handed = asked_of(spot, laned.arguments or NOTHING)
+            errand = errands.setdefault(spot.lane, Errand(len(errands), spot.lane, spot.source, handed))
             errand.mask |= spot.bit
-            size = arguments.get("first") if spot.sized else None
             if size is not None:
                 errand.size = max(size, errand.size or size)
-            wants.append((spot, list(errands).index(spot.lane)))
-    return Entry(laned, tuple(wants), tuple(unasked))
+            wants.append((spot, errand.number))
+    return Entry(tuple(wants), tuple(unasked))

@@ -5,7 +5,6 @@ from datetime import datetime
 from typing import NamedTuple
 
 import msgspec
-from msgspec import Struct
 
 from klantbeeld.identity.match_keys import MatchKey
 
@@ -54,7 +53,7 @@ class Links(msgspec.Struct, frozen=True, gc=False):
     links: tuple[Link, ...]
 
 
-class Sighting(Struct, frozen=True):
+class Sighting(msgspec.Struct, frozen=True):
     """A record as it was met, with what its customer can be found by."""
 
     source: str

@@ -1,6 +1,7 @@
 """An operation in somebody's hands: what is done with it is written down, in the order that makes it safe."""
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -139,24 +140,19 @@ class Held:
         kept = self._concluded(step, verdict)
         await self._keep(self.rested(self._undone(kept)), kept, Beside(events=events, also=also))
 
-    async def conclude_both(self, step: StepRow, verdict: Verdict, events: Sequence[Event], along: Along) -> bool:
+    async def conclude_both(self, step: StepRow, verdict: Verdict, events: Sequence[Event], along: Along) -> None:
         """Do the same for a step and for one after it that only read, in one transaction.
 
-        Returns false where the second could not be kept with the first, or is not the next any more: then only what
-        came of the first is kept.
+        Only what came of the first is kept where the second cannot be kept with it, or is not the next any more.
         """
         kept = self._concluded(step, verdict)
         after = self._undone(kept)
         if _is_next(after, along.step):
-            try:
+            with suppress(StoreError):  # what came of the first must not be lost over what belongs to the second
                 both = self.rested(after.with_step(along.step))
                 await self._keep(both, kept, Beside(events=events, also=along.also))
-            except StoreError:  # what came of the first must not be lost over what belongs to the second
-                pass
-            else:
-                return True
+                return
         await self._keep(self.rested(after), kept, Beside(events=events))
-        return False
 
     async def conclude_and_begin(
         self, step: StepRow, verdict: Verdict, events: Sequence[Event], following: Following

@@ -6,7 +6,6 @@ from datetime import datetime
 from typing import Any, Protocol
 
 import msgspec
-from msgspec import Struct
 
 from klantbeeld.sdk.acts import Act
 from klantbeeld.sdk.words import Channel
@@ -53,7 +52,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     policy: Policy = Policy.BACKWARD
 
 
-class Done(Struct, frozen=True):
+class Done(msgspec.Struct, frozen=True):
     """A step that ended. `customer_id` becomes the operation's, where the step found or made the customer.
 
     `also` is written in the transaction that keeps that it ended.
@@ -67,14 +66,14 @@ class Done(Struct, frozen=True):
     also: Unit[Any] | None = None
 
 
-class Waiting(Struct, frozen=True):
+class Waiting(msgspec.Struct, frozen=True):
     """A step that waits: for a person where `approval`, else for a date or an event; asked again at `wake_at`."""
 
     wake_at: datetime | None = None
     approval: bool = False
 
 
-class Prepared(Struct, frozen=True):
+class Prepared(msgspec.Struct, frozen=True):
     """What a call is sent with, and the step that undoes it where that is known only now.
 
     `seen` is the version of what it changes, where that was read along.

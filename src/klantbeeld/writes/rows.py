@@ -98,9 +98,8 @@ class OperationView(msgspec.Struct, frozen=True):
 
     def with_step(self, changed: StepRow) -> "OperationView":
         """Return the same with a step changed, or with one more."""
-        steps, place = self.steps, changed.seq
-        if place >= len(steps) or steps[place].seq != place:  # nearly always they are numbered through
-            place = bisect_left(steps, changed.seq, key=SEQ)
+        steps = self.steps
+        place = bisect_left(steps, changed.seq, key=SEQ)
         following = place + 1 if place < len(steps) and steps[place].seq == changed.seq else place
         return OperationView(self.operation, (*steps[:place], changed, *steps[following:]))
 
