@@ -28,7 +28,7 @@ class Consent(Sourced):
     @computed("status", data=ALLOWED)
     def origins(consent: Parent[records.Consent]) -> list[ValueOrigin] | None:
         """Which source decided the status, and what the others say."""
-        return origins_of(consent)
+        return origins_of(consent if consent.choices else _chosen(consent, ()))
 
 
 @published(records.Preference, ALLOWED)
@@ -56,7 +56,7 @@ def effective_consents(consents: Iterable[records.Consent]) -> list[records.Cons
 
 def _decided(group: list[records.Consent]) -> records.Consent:
     if len(group) == 1:
-        return _chosen(group[0], ())
+        return group[0]  # whose choice it was is worked out where `origins` are asked
     winner, *others = sorted(group, key=_strength)
     differing = (
         Alternative(_source(other), other.status.value if other.status else None)

@@ -1,6 +1,5 @@
 """What everything that comes from a source can say: where it comes from, and how it went with each source."""
 
-from binascii import b2a_base64
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -9,7 +8,7 @@ import strawberry
 from strawberry import Parent
 from strawberry.types import Info
 
-from klantbeeld.graph.ids import ENDING, URL_SAFE, sealed_prefix
+from klantbeeld.graph.ids import sealed_prefix
 from klantbeeld.graph.joined import computed
 from klantbeeld.sdk.records import Record
 from klantbeeld.sources.questions import SourceState
@@ -61,9 +60,8 @@ def global_id(record: Parent[Record]) -> strawberry.ID:
     origin = record.origin
     assert origin  # noqa: S101 - every record that reaches the graph was labelled
     # Written out, as every record comes here: it is `seal_record_id`, and is not wrapped as an ID.
-    prefix = sealed_prefix(record.__class__.__name__, origin.customer_id, origin.source)
-    sealed: Any = b2a_base64(record.record_id.encode()).translate(URL_SAFE, ENDING).decode()
-    return prefix + sealed
+    prefix: Any = sealed_prefix(record.__class__.__name__, origin.customer_id, origin.source)
+    return prefix + record.record_id.encode().hex()
 
 
 @strawberry.interface(description="A record of one source, which can say where it comes from.")
