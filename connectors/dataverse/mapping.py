@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from decimal import Decimal
 
-from klantbeeld.sdk import Mapping, records, take
+from klantbeeld.sdk import Mapping, always, records, take
 from klantbeeld.sdk.money import from_decimal
 from klantbeeld.sdk.words import (
     Channel,
@@ -83,16 +83,6 @@ def kvk_number(account: wire.Account | None, contact: str) -> str | None:
     return company.new_kvknumber if company else None
 
 
-def gender(code: int | None) -> str | None:
-    """Return the label of the option in English."""
-    return GENDERS.get(code) if code is not None else None
-
-
-def stage(code: int | None) -> PartyStatus | None:
-    """Translate the custom stage."""
-    return STAGES.get(code) if code is not None else None
-
-
 PARTY = Mapping(
     records.Party,
     wire.Contact,
@@ -106,13 +96,13 @@ PARTY = Mapping(
         "infix": take("middlename"),
         "family_name": take("lastname"),
         "birth_date": take("birthdate"),
-        "gender": take("gendercode", via=gender),
+        "gender": take("gendercode", via=GENDERS),
         "language": take("new_language"),
         "deceased_on": take("new_deceasedon"),
         "organisation_name": take("account", "contactid", via=organisation_name),
         "kvk_number": take("account", "contactid", via=kvk_number),
         "customer_number": take("new_customernumber"),
-        "status": take("new_stage", via=stage),
+        "status": take("new_stage", via=STAGES),
     },
 )
 
@@ -126,9 +116,9 @@ def reachable(column: str, medium: ContactKind, label: str, prefers: int | None)
             "record_id": take("contactid", via=lambda contact: f"{contact}/{column}"),
             "owner": take("contactid"),
             "version": take("etag"),
-            "kind": take("contactid", via=lambda _: medium),
+            "kind": always(medium),
             "value": take(column),
-            "label": take("contactid", via=lambda _: label),
+            "label": always(label),
             "preferred": take("preferredcontactmethodcode", via=lambda code: prefers is not None and code == prefers),
         },
         when=take(column),
@@ -169,7 +159,7 @@ POSTAL_ADDRESS = Mapping(
         "record_id": take("contactid", via=lambda contact: f"{contact}/address1"),
         "owner": take("contactid"),
         "version": take("etag"),
-        "kind": take("contactid", via=lambda _: ContactKind.POSTAL_ADDRESS),
+        "kind": always(ContactKind.POSTAL_ADDRESS),
         "address": take(*ADDRESS, via=address),
         "preferred": take("preferredcontactmethodcode", via=lambda code: code == PREFERS_POST),
     },
@@ -226,11 +216,6 @@ def deliveries(rows: Sequence[wire.Delivery] | None, rest: str | None) -> list[r
     ]
 
 
-def order_status(code: int | None) -> OrderStatus | None:
-    """Translate the state of an order."""
-    return ORDER_STATES.get(code) if code is not None else None
-
-
 ORDER = Mapping(
     records.Order,
     wire.Order,
@@ -240,7 +225,7 @@ ORDER = Mapping(
         "version": take("etag"),
         "number": take("ordernumber"),
         "placed_at": take("submitdate"),
-        "status": take("statecode", via=order_status),
+        "status": take("statecode", via=ORDER_STATES),
         "total": take("totalamount", "currency", via=money),
         "lines": take("lines", "lines_rest", "currency", via=lines),
         "deliveries": take("deliveries", "deliveries_rest", via=deliveries),

@@ -4,7 +4,7 @@ from datetime import date
 from decimal import Decimal
 from functools import lru_cache
 
-from klantbeeld.sdk import Mapping, records, take
+from klantbeeld.sdk import Mapping, always, records, take
 from klantbeeld.sdk.money import from_minor
 from klantbeeld.sdk.spellings import cut_address_line
 from klantbeeld.sdk.words import AccountState, ContactKind, InvoiceState, ProductStatus
@@ -84,9 +84,9 @@ EMAIL = Mapping(
     {
         "record_id": take("id", via=lambda customer: f"{customer}/email"),
         "owner": take("id"),
-        "kind": take("id", via=lambda _: ContactKind.EMAIL),
+        "kind": always(ContactKind.EMAIL),
         "value": take("email"),
-        "label": take("id", via=lambda _: "invoices"),
+        "label": always("invoices"),
     },
     when=take("email"),
 )
@@ -96,9 +96,9 @@ PHONE = Mapping(
     {
         "record_id": take("id", via=lambda customer: f"{customer}/phone"),
         "owner": take("id"),
-        "kind": take("id", via=lambda _: ContactKind.PHONE),
+        "kind": always(ContactKind.PHONE),
         "value": take("phone"),
-        "label": take("id", via=lambda _: "invoices"),
+        "label": always("invoices"),
     },
     when=take("phone"),
 )
@@ -123,9 +123,9 @@ ADDRESS = Mapping(
     {
         "record_id": take("id", via=lambda customer: f"{customer}/address"),
         "owner": take("id"),
-        "kind": take("id", via=lambda _: ContactKind.POSTAL_ADDRESS),
+        "kind": always(ContactKind.POSTAL_ADDRESS),
         "address": take("address", via=postal_address),
-        "label": take("id", via=lambda _: "invoices"),
+        "label": always("invoices"),
     },
     when=take("address"),
 )
@@ -152,11 +152,6 @@ BILLING_ACCOUNT = Mapping(
         "opened_on": take("created", via=day),
     },
 )
-
-
-def invoice_state(status: str | None) -> InvoiceState | None:
-    """Translate the state that Stripe keeps."""
-    return SETTLEMENTS.get(status) if status else None
 
 
 def amount_left(remaining: int | None, due: int | None, paid: int | None, currency: str | None) -> records.Money | None:
@@ -195,7 +190,7 @@ INVOICE = Mapping(
         "number": take("number"),
         "issued_on": take("created", via=day),
         "due_on": take("due_date", via=day),
-        "settlement": take("status", via=invoice_state),
+        "settlement": take("status", via=SETTLEMENTS),
         "total": take("total", "currency", via=from_minor),
         "due": take("amount_remaining", "amount_due", "amount_paid", "currency", via=amount_left),
         "lines": take("lines", via=invoice_lines),
@@ -235,11 +230,6 @@ def period(items: wire.Items | None, default: wire.Price | None) -> str | None:
     return f"P{recurring.interval_count}{PERIODS[recurring.interval]}"
 
 
-def product_status(status: str | None) -> ProductStatus | None:
-    """Translate the state of a subscription."""
-    return SUBSCRIPTION_STATES.get(status) if status else None
-
-
 def last_day(ended: int | None, ends: int | None) -> date | None:
     """Return the day on which a subscription ended, or is going to."""
     return day(ended if ended is not None else ends)
@@ -253,7 +243,7 @@ PRODUCT = Mapping(
         "owner": take("customer"),
         "name": take("name", "description", "items", via=product_name),
         "code": take("items", "id", via=product_code),
-        "status": take("status", via=product_status),
+        "status": take("status", via=SUBSCRIPTION_STATES),
         "started_on": take("start_date", via=day),
         "ended_on": take("ended_at", "cancel_at", via=last_day),
         "price": take("items", "default_price", via=product_price),
@@ -274,7 +264,7 @@ PURCHASE = Mapping(
         "record_id": take("price", via=lambda price: str(price.product)),
         "name": take("description"),
         "code": take("price", via=article),
-        "status": take("id", via=lambda _: ProductStatus.ACTIVE),
+        "status": always(ProductStatus.ACTIVE),
         "started_on": take("period", via=lambda period: day(period.start) if period else None),
         "price": take("amount", "currency", via=from_minor),
     },

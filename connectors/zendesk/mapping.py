@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from klantbeeld.sdk import Mapping, records, take
+from klantbeeld.sdk import Mapping, always, records, take
 from klantbeeld.sdk.words import AuthorKind, Channel, ComplaintState, ContactKind, Priority
 
 from . import records as wire
@@ -61,7 +61,7 @@ def reachable(member: str, kind: ContactKind) -> Mapping[records.ContactMedium]:
         {
             "record_id": take("id", via=lambda user: f"{user}/{member}"),
             "owner": take("id", via=str),
-            "kind": take("id", via=lambda _: kind),
+            "kind": always(kind),
             "value": take(member),
         },
         when=take(member),
@@ -95,16 +95,6 @@ def channel(fields: Sequence[wire.FieldValue], via: wire.Via | None) -> Channel 
     return VIA.get(via.channel) if via and via.channel else None
 
 
-def state(status: str | None) -> ComplaintState | None:
-    """Translate the status."""
-    return STATES.get(status) if status else None
-
-
-def priority(word: str | None) -> Priority | None:
-    """Translate the priority."""
-    return PRIORITIES.get(word) if word else None
-
-
 COMPLAINT = Mapping(
     records.Complaint,
     wire.Ticket,
@@ -115,8 +105,8 @@ COMPLAINT = Mapping(
         "number": take("id", via=str),
         "subject": take("subject"),
         "description": take("description"),
-        "state": take("status", via=state),
-        "priority": take("priority", via=priority),
+        "state": take("status", via=STATES),
+        "priority": take("priority", via=PRIORITIES),
         "channel": take("custom_fields", "via", via=channel),
         "filed_at": take("created_at"),
         "changed_at": take("updated_at"),

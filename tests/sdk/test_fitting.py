@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, NewType
 import msgspec
 import pytest
 
-from klantbeeld.sdk import records, take
+from klantbeeld.sdk import always, records, take
 from klantbeeld.sdk.fitting import fits, misfits
 from klantbeeld.sdk.mapping import Mapping, Member
 
@@ -85,6 +85,12 @@ def test_a_type_fits_where_each_of_its_values_may_stand(given: Any, wanted: Any,
         ("issued_on", take("issued"), ["issued_on: str | None is no datetime.date | None"]),
         ("issued_on", take("issued", via=day), []),
         ("due_on", take("due"), []),
+        ("number", take("id", via={"a": "one"}), []),
+        ("number", take("id", via={"a": "one", "b": 2}), ["number: None | str | int is no str | None"]),
+        ("record_id", take("id", via={"a": "one"}), ["record_id: None | str is no str"]),
+        ("number", take("id", via={}), []),
+        ("number", always("one"), []),
+        ("number", always(1), ["number: int is no str | None"]),
         ("colour", take("id"), ["colour: is no member of Invoice"]),
         ("number", take("nr"), ["number: nr is no member of Bill"]),
         ("number", take("id", "nr", via=str), ["number: nr is no member of Bill"]),

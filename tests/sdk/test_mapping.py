@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from klantbeeld.sdk.mapping import Mapping, take
+from klantbeeld.sdk.mapping import Mapping, always, take
 from klantbeeld.sdk.records import ContactMedium, Invoice, Party
 from klantbeeld.sdk.words import ContactKind
 
@@ -64,7 +64,7 @@ def test_when_decides_whether_there_is_a_record(name: str | None, expected: list
     medium = Mapping(
         ContactMedium,
         Item,
-        {"record_id": take("id"), "value": take("name"), "kind": take("id", via=lambda _: ContactKind.EMAIL)},
+        {"record_id": take("id"), "value": take("name"), "kind": always(ContactKind.EMAIL)},
         when=take("name"),
     )
     translator = medium.translator(frozenset({"value", "kind"}))
@@ -93,6 +93,24 @@ def test_each_makes_a_record_of_every_nested_item_with_members_from_around_it() 
 def test_several_wire_members_need_a_function() -> None:
     with pytest.raises(TypeError, match="need a function"):
         take("first", "name")
+
+
+def test_a_table_needs_one_wire_member() -> None:
+    with pytest.raises(TypeError, match="need a function"):
+        take("first", "name", via={"a": 1})
+
+
+def test_what_is_not_in_a_table_is_none() -> None:
+    named = Mapping(Party, Item, {"record_id": take("id"), "full_name": take("name", via={"a": "Ada"})})
+    made = named.translator(frozenset({"full_name"})).translate([Item(name="a"), Item(name="b"), Item()], None)
+    assert [party.full_name for party in made] == ["Ada", None, None]
+
+
+def test_what_is_always_the_same_needs_nothing_on_the_wire() -> None:
+    titled = Mapping(Party, Item, {"record_id": take("id"), "full_name": always("Ada")})
+    translator = titled.translator(frozenset({"full_name"}))
+    assert translator.wire == {"id"}
+    assert [party.full_name for party in translator.translate([Item(name="b")], None)] == ["Ada"]
 
 
 def test_members_that_the_mapping_lacks_are_left_empty() -> None:

@@ -12,7 +12,7 @@ from klantbeeld.errors import (
 from klantbeeld.sdk.auth import Auth, Basic, Bearer, ClientCredentials, FormMembers, NoAuth
 from klantbeeld.sdk.calls import Ask, Call, Dialogue, segment
 from klantbeeld.sdk.connector import Connector, Doing, Reading, does, problem_of_status, reads, retry_after
-from klantbeeld.sdk.mapping import Mapping, Member, take
+from klantbeeld.sdk.mapping import Mapping, Member, always, take
 from klantbeeld.sdk.replies import Reply
 from klantbeeld.sdk.signing import (
     ClientAssertion,
@@ -59,6 +59,7 @@ __all__ = [
     "SourceUnavailable",
     "TokenExchange",
     "WriteSafety",
+    "always",
     "does",
     "problem_of_status",
     "reads",

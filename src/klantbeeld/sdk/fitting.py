@@ -6,6 +6,9 @@ are of their types too, and nothing has to be looked at again while a request ru
 
 import types
 from collections.abc import Iterable
+from collections.abc import Mapping as Table
+from functools import reduce
+from operator import or_
 from typing import Annotated, Any, Literal, NewType, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from klantbeeld.sdk.mapping import Mapping, Member
@@ -40,6 +43,10 @@ def fits(given: Any, wanted: Any) -> bool:
 
 def _given(member: Member, struct: Any) -> Any:
     """Return the declared type of what a member makes of a struct; a class as function makes its own kind."""
+    if not member.wire:
+        return type(member.value)
+    if isinstance(member.via, Table):
+        return reduce(or_, map(type, member.via.values()), type(None))
     if member.via is None:
         return UNKNOWN if struct is UNKNOWN else get_type_hints(struct).get(member.wire[0], UNKNOWN)
     if isinstance(member.via, type):

@@ -1,7 +1,8 @@
-"""Mappings: for each member of a unified record, the wire members that it needs and one pure function.
+"""Mappings: for each member of a unified record, the wire members that it needs and one pure function or a table.
 
     INVOICE = Mapping(records.Invoice, wire.Invoice, {
         "record_id": take("id"),
+        "settlement": take("status", via={"open": InvoiceState.OPEN, "paid": InvoiceState.PAID}),
         "due_on": take("due_date", via=day),
         "total": take("total", "currency", via=money),
     })
@@ -18,24 +19,38 @@ from klantbeeld.sdk.records import Origin, Record
 
 R = TypeVar("R", bound=Record)
 
+Via = Callable[..., Any] | Table[Any, Any]
+
 # Members that every record carries, selected or not: the gateway checks and labels records by them.
 ALWAYS = ("record_id", "owner", "version")
 
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """Where a member comes from: wire members by their Python names, and what makes one value of them."""
+    """Where a member comes from: wire members by their Python names, and what makes one value of them.
+
+    Without wire members it has always the same `value`.
+    """
 
     wire: tuple[str, ...]
-    via: Callable[..., Any] | None = None
+    via: Via | None = None
+    value: Any = None
 
 
-def take(*wire: str, via: Callable[..., Any] | None = None) -> Member:
-    """Make a member of one wire member as it is, or of several through `via`, in the order given."""
-    if via is None and len(wire) != 1:
+def take(*wire: str, via: Via | None = None) -> Member:
+    """Make a member of one wire member as it is, or of several through `via`, in the order given.
+
+    `via` is a function, or for one wire member a table; what is not in the table becomes None.
+    """
+    if len(wire) != 1 and not callable(via):
         message = f"{wire}: several wire members need a function"
         raise TypeError(message)
     return Member(wire, via)
+
+
+def always(value: Any) -> Member:
+    """Make a member that has the same value in every record."""
+    return Member((), value=value)
 
 
 @dataclass(frozen=True)
@@ -96,13 +111,13 @@ def compile_mapping(mapping: Mapping[R], members: frozenset[str]) -> Translator[
     chosen, outer = (_chosen(table, members) for table in (mapping.members, mapping.outer))
     around = [member for member in (mapping.each, None if mapping.each else mapping.when, *outer.values()) if member]
     needed = around if mapping.each else [*around, *chosen.values()]
-    functions: list[Callable[..., Any] | None] = []
-    made = [_argument(name, member, "w", functions) for name, member in chosen.items()]
-    made += [_argument(name, member, "o" if mapping.each else "w", functions) for name, member in outer.items()]
+    constants: list[Any] = []
+    made = [_argument(name, member, "w", constants) for name, member in chosen.items()]
+    made += [_argument(name, member, "o" if mapping.each else "w", constants) for name, member in outer.items()]
     record = f"R({', '.join([*made, 'origin=g'])})"
-    loop = f"for o in s for w in {_expression(mapping.each, 'o', functions)}" if mapping.each else "for w in s"
-    condition = f" if {_expression(mapping.when, 'w', functions)}" if mapping.when else ""
-    scope: dict[str, Any] = {"R": mapping.record, **{f"f{number}": via for number, via in enumerate(functions)}}
+    loop = f"for o in s for w in {_expression(mapping.each, 'o', constants)}" if mapping.each else "for w in s"
+    condition = f" if {_expression(mapping.when, 'w', constants)}" if mapping.when else ""
+    scope: dict[str, Any] = {"R": mapping.record, **{f"c{number}": each for number, each in enumerate(constants)}}
     # The source is made of the mapping's own keys, which are identifiers of our records: no foreign text goes in.
     exec(f"def translate(s, g): return [{record} {loop}{condition}]", scope)  # noqa: S102 - see above
     wire = frozenset(name for member in needed for name in member.wire)
@@ -113,14 +128,18 @@ def _chosen(table: Table[str, Member], members: frozenset[str]) -> dict[str, Mem
     return {name: made for name, made in table.items() if name in members or name in ALWAYS}
 
 
-def _argument(name: str, member: Member, struct: str, functions: list[Callable[..., Any] | None]) -> str:
-    return f"{name}={_expression(member, struct, functions)}"
+def _argument(name: str, member: Member, struct: str, constants: list[Any]) -> str:
+    return f"{name}={_expression(member, struct, constants)}"
 
 
-def _expression(member: Member, struct: str, functions: list[Callable[..., Any] | None]) -> str:
-    """Return the expression that makes the member from a struct; its function goes into `functions`."""
+def _expression(member: Member, struct: str, constants: list[Any]) -> str:
+    """Return the expression that makes the member from a struct; what it uses beside that goes into `constants`."""
     values = ", ".join(f"{struct}.{name}" for name in member.wire)
-    if member.via is None:
+    if member.wire and member.via is None:
         return values
-    functions.append(member.via)
-    return f"f{len(functions) - 1}({values})"
+    name = f"c{len(constants)}"
+    if not member.wire:
+        constants.append(member.value)
+        return name
+    constants.append(member.via if callable(member.via) else member.via.get)  # type: ignore[union-attr]  # not None
+    return f"{name}({values})"

@@ -22,7 +22,7 @@ INVOICE = Mapping(
     {
         "record_id": take("id"),
         "number": take("number"),
-        "settlement": take("status", via=SETTLEMENTS.get),
+        "settlement": take("status", via=SETTLEMENTS),
         "total": take("amount", "currency", via=money),
         "issued_on": take("issued_on"),
         "due_on": take("due_on"),

@@ -14,8 +14,8 @@ COMPLAINT = Mapping(
     {
         "record_id": take("id"),
         "subject": take("subject"),
-        "state": take("status", via=STATES.get),
-        "priority": take("priority", via=PRIORITIES.get),
+        "state": take("status", via=STATES),
+        "priority": take("priority", via=PRIORITIES),
         "filed_at": take("opened_at"),
         "solved_at": take("closed_at"),
     },

@@ -5,7 +5,7 @@ The model has no place for a segment and a VIP mark: they are attributes. It has
 
 from datetime import date, datetime
 
-from klantbeeld.sdk import Mapping, records, take
+from klantbeeld.sdk import Mapping, always, records, take
 from klantbeeld.sdk.words import Category, ContactKind, PartyStatus
 
 from . import records as wire
@@ -35,7 +35,7 @@ PARTY = Mapping(
         "given_name": take("first_name"),
         "family_name": take("last_name"),
         "full_name": take("full_name"),
-        "status": take("status", via=STATUSES.get),
+        "status": take("status", via=STATUSES),
         "customer_since": take("created_at", via=day),
         "language": take("language"),
     },
@@ -46,7 +46,7 @@ EMAIL = Mapping(
     {
         "record_id": take("id", via=lambda customer: f"{customer}/email"),
         "owner": take("id"),
-        "kind": take("id", via=lambda _: ContactKind.EMAIL),
+        "kind": always(ContactKind.EMAIL),
         "value": take("email"),
     },
     when=take("email"),
@@ -57,7 +57,7 @@ PHONE = Mapping(
     {
         "record_id": take("id", via=lambda customer: f"{customer}/phone"),
         "owner": take("id"),
-        "kind": take("id", via=lambda _: ContactKind.PHONE),
+        "kind": always(ContactKind.PHONE),
         "value": take("phone"),
     },
     when=take("phone"),
@@ -68,7 +68,7 @@ ADDRESS = Mapping(
     {
         "record_id": take("id", via=lambda customer: f"{customer}/address"),
         "owner": take("id"),
-        "kind": take("id", via=lambda _: ContactKind.POSTAL_ADDRESS),
+        "kind": always(ContactKind.POSTAL_ADDRESS),
         "address": take("address", via=postal_address),
     },
     when=take("address"),
@@ -79,9 +79,9 @@ SEGMENT = Mapping(
     {
         "record_id": take("id", via=lambda customer: f"{customer}/segment"),
         "owner": take("id"),
-        "name": take("id", via=lambda _: "segment"),
+        "name": always("segment"),
         "value": take("segment"),
-        "category": take("id", via=lambda _: Category.CUSTOM),
+        "category": always(Category.CUSTOM),
     },
     when=take("segment"),
 )
@@ -91,8 +91,8 @@ VIP = Mapping(
     {
         "record_id": take("id", via=lambda customer: f"{customer}/vip"),
         "owner": take("id"),
-        "name": take("id", via=lambda _: "vip"),
+        "name": always("vip"),
         "value": take("vip", via=lambda vip: "true" if vip else "false"),
-        "category": take("id", via=lambda _: Category.CUSTOM),
+        "category": always(Category.CUSTOM),
     },
 )

@@ -9,23 +9,18 @@ CHANNELS = {channel.value.lower(): channel for channel in Channel}
 STATUSES = {True: ConsentStatus.GIVEN, False: ConsentStatus.WITHDRAWN}
 
 
-def every(items: list[wire.Consent] | list[wire.Campaign]) -> list[wire.Consent] | list[wire.Campaign]:
-    """Take each item of a list for a record."""
-    return items
-
-
 CONSENT = Mapping(
     records.Consent,
     wire.Profile,
     {
         "record_id": take("channel"),
-        "channel": take("channel", via=CHANNELS.get),
-        "status": take("granted", via=STATUSES.get),
+        "channel": take("channel", via=CHANNELS),
+        "status": take("granted", via=STATUSES),
         "changed_at": take("updated_at"),
         "evidence": take("source"),
     },
     outer={"owner": take("customer_id")},
-    each=take("consents", via=every),
+    each=take("consents"),
 )
 CAMPAIGN = Mapping(
     records.Campaign,
@@ -37,5 +32,5 @@ CAMPAIGN = Mapping(
         "opened": take("opened"),
     },
     outer={"owner": take("customer_id")},
-    each=take("campaigns", via=every),
+    each=take("campaigns"),
 )

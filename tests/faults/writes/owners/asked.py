@@ -15,6 +15,7 @@ from klantbeeld.sdk import (
     SourceError,
     SourceInvalid,
     SourceUnavailable,
+    always,
     problem_of_status,
     reads,
     records,
@@ -62,7 +63,7 @@ def medium(kind: ContactKind, **members: Any) -> Mapping[records.ContactMedium]:
         "record_id": take("id", via=lambda customer: f"{customer}/{kind.value.lower()}"),
         "owner": take("id"),
         "version": take("version"),
-        "kind": take("id", via=lambda _: kind),
+        "kind": always(kind),
     }
     return Mapping(records.ContactMedium, Customer, {**found, **members})
 
