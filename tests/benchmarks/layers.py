@@ -13,8 +13,9 @@ import base64
 import json
 import tempfile
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -75,6 +76,28 @@ async def measure(
     folder: Path, *, rounds: int | None, query: str = "q1", many: int = 50, requests: int = 300
 ) -> dict[str, list[float]]:
     """Run the layers, one after the other, round by round; returns microseconds. Without rounds, print a profile."""
+    async with open_layers(folder, query=query, many=many) as found:
+        if rounds is None:
+            await profile(found.parts["all on"], requests)
+            return {}
+        async with features(found, answer=await found.parts["engine"](0)) as each:
+            return await run_parts({**found.parts, **each}, requests, rounds)
+
+
+@dataclass(frozen=True)
+class Layers:
+    """The layers as steps by name, each of which proved that it answers, and what the features are made of."""
+
+    parts: Mapping[str, Callable[[int], Awaitable[bytes]]]
+    settings: Settings
+    deployment: Deployment
+    log: BinaryIO
+    bodies: Sequence[bytes]
+
+
+@asynccontextmanager
+async def open_layers(folder: Path, *, query: str, many: int = 50) -> AsyncIterator[Layers]:
+    """Open the layers over replayed bodies."""
     deployment = await deploy(folder)
     bodies = bodies_of(query, deployment.ids, many)
     with tempfile.TemporaryDirectory() as answers:
@@ -96,26 +119,20 @@ async def measure(
         async with build_app(settings, Outside(environ={}, log_to=log, make_transport=make_transport)) as app:
             alone = Starlette(routes=[Route("/graphql", Endpoint(engine))])
             token = f"Bearer {deployment.token}".encode()
-            parts: dict[str, Step] = {
+            parts = {
                 "engine": execute,
                 "in Starlette": over_asgi(alone, bodies, ()),
                 "all on": over_asgi(app, bodies, ((b"authorization", token),)),
             }
             for step in parts.values():
                 prove(await step(0))
-            if rounds is None:
-                await profile(parts["all on"], requests)
-                return {}
-            answer = await execute(0)
-            async with features(settings, deployment, log=log, answer=answer, bodies=bodies) as each:
-                return await run_parts(parts | each, requests, rounds)
+            yield Layers(parts, settings, deployment, log, bodies)
 
 
 @asynccontextmanager
-async def features(
-    settings: Settings, deployment: Deployment, *, log: BinaryIO, answer: bytes, bodies: Sequence[bytes]
-) -> AsyncIterator[dict[str, Step]]:
+async def features(found: Layers, *, answer: bytes) -> AsyncIterator[dict[str, Step]]:
     """Give a step for each feature of all on that can be run by itself, with the application's own settings."""
+    settings, deployment, log, bodies = found.settings, found.deployment, found.log, found.bodies
 
     def secret(one: Secret, where: str) -> SecretStr:
         return read_secret(one, {}, where=where)
@@ -193,7 +210,9 @@ def bodies_of(query: str, ids: Sequence[str], many: int) -> list[bytes]:
     return [json.dumps({"query": text, "variables": one}).encode() for one in variables]
 
 
-def over_asgi(app: ASGIApp, bodies: Sequence[bytes], headers: Sequence[tuple[bytes, bytes]]) -> Step:
+def over_asgi(
+    app: ASGIApp, bodies: Sequence[bytes], headers: Sequence[tuple[bytes, bytes]]
+) -> Callable[[int], Awaitable[bytes]]:
     """Return a step that sends a request to an application, as uvicorn does."""
 
     async def step(number: int) -> bytes:

@@ -1,9 +1,8 @@
 """Global ids (GraphQL Global Object Identification): a customer's own id, or a record's source, id and customer.
 
 A record's id names its customer, so that rights on the customer are checked before a source is asked. It has two parts
-with a dot between them: kind, customer and source in base64 for URLs (RFC 4648, section 5), and the record's own id in
-hexadecimal digits. Nobody makes as many as an answer with many records, and a part that all of one customer's records
-of a source share is made once.
+with a dot between them: kind, customer and source in base64 for URLs (RFC 4648, section 5), which is made once for all
+records that share them, and the record's own id in hexadecimal digits, which cost half as much as base64 would.
 """
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
