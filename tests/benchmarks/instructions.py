@@ -1,12 +1,12 @@
 """Counts what the processor does for a request, which a busy machine does not change.
 
-    python -m tests.benchmarks.instructions [--query q1]                 # instructions of the engine; half a minute
+    python -m tests.benchmarks.instructions [--query q1]                 # instructions of the engine; a minute
     python -m tests.benchmarks.instructions --folder var/bench           # of each layer, and what its cache misses
 
 Needs valgrind. A count is the difference between a run of few and a run of more requests, in process, on replayed
 bodies, as in replay.py and layers.py; instructions vary by less than one in a hundred. The cache is one of 1 MiB, with
 16 ways and lines of 64 bytes, as a core of many servers has it before the cache that all share. The folder is that of
-`make bench`; with it, it takes some eight minutes.
+`make bench`; with it, it takes some twelve minutes.
 """
 
 import argparse
