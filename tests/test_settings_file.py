@@ -8,6 +8,20 @@ from klantbeeld.errors import ConfigurationError
 from klantbeeld.settings import Secret, Settings
 from klantbeeld.settings_file import load_settings, read_secret
 
+ISSUER = """
+[access.purposes.service]
+title = { nl = "Dienst", en = "Service" }
+scopes = ["crm:read"]
+[access.classes.agent]
+scopes = []
+rows = "all"
+purposes = ["service"]
+deadline = 5
+[[access.issuers]]
+issuer = "https://id.example"
+audience = "klantbeeld"
+classes = ["agent"]
+"""
 SOURCE = """
 [sources.crm]
 connector = "dataverse"
@@ -158,6 +172,7 @@ def test_a_file_that_is_not_utf8_is_refused(tmp_path: Path) -> None:
         (SOURCE + "credentials = { client_secret = 'canary-secret' }", "sources.crm.credentials.client_secret"),
         (SOURCE + "credentials.api_token = 'canary-secret'", "sources.crm.credentials.api_token"),
         ("[store]\nurl = 'postgresql://me:canary-secret@db/klantbeeld'", "store.url"),
+        (ISSUER + "jwks_uri = 'https://me:canary-secret@id.example/keys'", "access.issuers.0.jwks_uri"),
     ],
 )
 def test_a_secret_in_the_file_is_refused_and_not_repeated(tmp_path: Path, text: str, key: str) -> None:

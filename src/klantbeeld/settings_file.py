@@ -10,6 +10,7 @@ import re
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
 from types import NoneType, UnionType
 from typing import Annotated, Any, Final, Union, cast, get_args, get_origin
@@ -173,14 +174,12 @@ def _parse(text: str, path: Path) -> dict[str, Any]:
         ) from error
 
 
-def _secrets_in(tree: Mapping[str, Any], given: Given, above: Key = ()) -> Iterator[Finding]:
+def _secrets_in(tree: Mapping[str, Any], given: Given) -> Iterator[Finding]:
     """Find secrets that somebody wrote into the file itself."""
-    for name, value in tree.items():
-        key = (*above, name)
-        if isinstance(value, dict):
-            yield from _secrets_in(value, given, key)
-        elif isinstance(value, str) and PASSWORD_IN_URL.search(value):
-            mend = f"Take it out, or set the whole address in the environment as {_variable(key)}"
+    for key, value in _leaves(tree):
+        named = tuple(takewhile(lambda part: isinstance(part, str), key))  # a variable gives a list whole
+        if isinstance(value, str) and PASSWORD_IN_URL.search(value):
+            mend = f"Take it out, or set the whole value in the environment as {_variable(named)}"
             yield Finding(given.place(key), "an address in the file holds a password", mend)
         elif isinstance(value, str) and _holds_secret(key):
             mend = 'Write { env = "NAME" } or { file = "PATH" } instead, and change the secret: it was written down'
