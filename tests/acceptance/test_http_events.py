@@ -1,8 +1,10 @@
 """Issue 3, the HTTP side: subscriptions over `graphql-transport-ws`, event streams and multipart."""
 
 import asyncio
+import json
 import time
 from datetime import UTC, datetime
+from typing import Any
 
 import httpx
 import pytest
@@ -123,6 +125,35 @@ def test_streams_are_counted_while_they_are_open(ask: Ask, ids: dict[str, str], 
     while open_streams(gateway):
         assert time.monotonic() < deadline
         time.sleep(POLL_SECONDS)
+
+
+@pytest.mark.feature("3 http", "Each operation on a socket is logged and counted, as a request of its own")
+def test_operations_on_a_socket_are_logged_and_counted(ask: Ask, ids: dict[str, str], gateway: Gateway) -> None:
+    document = "query Named($id: ID!) { customer(id: $id) { party { fullName } } }"
+    ask(document, {"id": ids[KEY]}, who=KEY)
+    *earlier, line = lines_of(gateway)
+    counted = requests_counted(gateway)
+    with socket_of(ask, who=KEY) as socket:
+        for name in ("a", "b"):
+            socket.subscribe(name, document, {"id": ids[KEY]})
+            assert [socket.hear()["type"] for _ in range(2)] == ["next", "complete"]
+    new = [
+        one for one in lines_of(gateway)[len(earlier) + 1 :] if one["document"] == line["document"]
+    ]  # others may just have ended
+    assert [(one["status"], one["outcome"]) for one in new] == [(200, "ok")] * 2
+    assert len({one["request_id"] for one in (line, *new)}) == 3
+    assert requests_counted(gateway) >= counted + 2
+
+
+def lines_of(gateway: Gateway) -> list[Any]:
+    written = gateway.log.read_text(encoding="utf-8").splitlines()
+    return [json.loads(line) for line in written if '"event":"request"' in line and '"path":"/graphql"' in line]
+
+
+def requests_counted(gateway: Gateway) -> int:
+    text = httpx.get(f"{gateway.address}/metrics").text
+    (line,) = (line for line in text.splitlines() if line.startswith('klantbeeld_requests_total{outcome="ok"} '))
+    return int(float(line.split()[1]))
 
 
 def open_streams(gateway: Gateway) -> int:

@@ -28,6 +28,7 @@ from klantbeeld.registry import own_folder
 from klantbeeld.sandbox.launcher import Sandbox
 
 from .desks import PROOFS, Desk, GuardedDesk
+from .live import socket_of
 from .running import ANSWER_SECONDS, Ask, Deployment, Gateway, Reply, command, deploy, free_port, running
 
 KEY = "fatima-el-amrani"
@@ -390,6 +391,26 @@ def test_what_finds_no_room_is_refused_early(asking: Ask, own: Gateway, sandbox:
     assert {reply.headers["Retry-After"] for reply in refused} == {"1"}
     assert sorted(reply.seconds for reply in refused)[len(refused) // 2] < 0.4  # sooner than any answer
     assert asking.http.get(f"{own.address}/live").status_code == 200
+    sandbox.set_fault("stripe", {"mode": "none"})
+    wait_for_room(asking, who)
+
+
+@pytest.mark.feature("4 links", "Overload: operations on a WebSocket come in by the same door")
+def test_an_operation_on_a_socket_finds_no_room_either(asking: Ask, sandbox: Sandbox, who: dict[str, str]) -> None:
+    asking(BILLING, who)
+    sandbox.set_fault("stripe", {"mode": "latency", "ms": 400})
+    with socket_of(asking) as socket:
+        for number in range(24):
+            socket.subscribe(str(number), BILLING, who)
+        ended = {"complete": 0, "error": 0}
+        while sum(ended.values()) < 24:
+            heard = socket.hear()
+            if heard["type"] == "error":
+                assert heard["payload"][0]["extensions"]["code"] == "OVERLOADED"
+            if heard["type"] != "next":
+                ended[heard["type"]] += 1
+    assert ended["complete"] >= 4
+    assert ended["error"] >= 8
     sandbox.set_fault("stripe", {"mode": "none"})
     wait_for_room(asking, who)
 

@@ -260,7 +260,7 @@ async def test_a_client_that_goes_away_has_its_request_ended(serve: Serve) -> No
             finally:
                 ended.set_result(loop.time())
 
-    observer, noted = FakeObserver(), Observation(accept_trace(None, None))
+    observer, noted = FakeObserver(), Observation(accept_trace(None, None), loop.time())
     endpoint = GraphQLEndpoint(
         Watching(), FakeAuthenticator(FakeCaller()), settings=GatewaySettings(), observer=observer
     )

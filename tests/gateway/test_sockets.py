@@ -1,18 +1,24 @@
 """graphql-transport-ws, message by message."""
 
 import asyncio
+import io
 import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
 import pytest
-from starlette.types import Message
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from tests.gateway.conftest import SECRET, TOKEN, FakeAuthenticator, FakeCaller, FakeEngine, FakeObserver
 
+from klantbeeld.gateway.door import Door
 from klantbeeld.gateway.sockets import LONGEST_ID, MOST_OPERATIONS, GraphQLSocket
 from klantbeeld.gateway.streams import Streams
-from klantbeeld.settings import GatewaySettings
+from klantbeeld.settings import DoorSettings, GatewaySettings
+from klantbeeld.telemetry.logs import Vocabulary
+from klantbeeld.telemetry.metrics import Metrics
+from klantbeeld.telemetry.observe import ObserveRequests
+from klantbeeld.telemetry.request_lines import RequestLines
 
 pytestmark = pytest.mark.asyncio
 
@@ -64,6 +70,9 @@ def open_socket(engine: FakeEngine, observer: FakeObserver) -> Open:
         subprotocols: tuple[str, ...] = ("graphql-transport-ws",),
         settings: GatewaySettings = engine.settings,
         streams: Streams | None = None,
+        door: Door | None = None,
+        send: Callable[[Peer], Send] = lambda peer: peer.from_server.put,
+        observe: Callable[[ASGIApp], ASGIApp] = lambda app: app,
         initialise_within: float = 5.0,
     ) -> AsyncIterator[Peer]:
         socket = GraphQLSocket(
@@ -73,11 +82,17 @@ def open_socket(engine: FakeEngine, observer: FakeObserver) -> Open:
             language="en",
             streams=streams,
             observer=observer,
+            door=door,
             initialise_within=initialise_within,
         )
         peer = Peer()
-        scope = {"type": "websocket", "headers": [(b"host", b"gateway.test"), *headers], "subprotocols": subprotocols}
-        serving = asyncio.create_task(socket(scope, peer.to_server.get, peer.from_server.put))
+        scope = {
+            "type": "websocket",
+            "path": "/graphql",
+            "headers": [(b"host", b"gateway.test"), *headers],
+            "subprotocols": subprotocols,
+        }
+        serving = asyncio.create_task(_serve(observe(socket), scope, peer.to_server.get, send(peer)))
         try:
             yield peer
         finally:
@@ -87,6 +102,10 @@ def open_socket(engine: FakeEngine, observer: FakeObserver) -> Open:
             assert len(asyncio.all_tasks()) == 1
 
     return opened
+
+
+async def _serve(app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
+    await app(scope, receive, send)
 
 
 async def accepted(peer: Peer) -> None:
@@ -173,6 +192,17 @@ async def test_a_client_may_end_an_operation_and_use_its_id_again(open_socket: O
         assert await peer.told() == {"type": "pong"}
 
 
+async def test_an_id_is_free_as_soon_as_its_operation_is_ended(open_socket: Open) -> None:
+    async with open_socket() as peer:
+        await accepted(peer)
+        peer.say(subscribe("1", "subscription { endless }"))
+        await peer.told()
+        peer.say({"id": "1", "type": "complete"})
+        peer.say(subscribe("1", "{ hello }"))
+        assert await peer.told() == {"id": "1", "type": "next", "payload": {"data": {"hello": "hello you"}}}
+        assert await peer.told() == {"id": "1", "type": "complete"}
+
+
 async def test_an_id_that_is_taken_closes_with_4409(open_socket: Open) -> None:
     async with open_socket() as peer:
         await accepted(peer)
@@ -191,6 +221,91 @@ async def test_operations_beyond_the_most_are_refused(open_socket: Open) -> None
         peer.say(subscribe("more", "{ hello }"))
         told = await peer.told()
         assert (told["type"], told["payload"][0]["extensions"]["code"]) == ("error", "OVERLOADED")
+
+
+async def test_an_operation_that_finds_no_room_is_refused_and_the_socket_stays(open_socket: Open) -> None:
+    door = Door(DoorSettings(most=1, waiting=0), importance=lambda _: 0)
+    await door.enter({})
+    async with open_socket(door=door) as peer:
+        await accepted(peer)
+        peer.say(subscribe("1", "{ hello }"))
+        told = await peer.told()
+        assert (told["type"], told["payload"][0]["extensions"]["code"]) == ("error", "OVERLOADED")
+        door.leave()
+        peer.say(subscribe("1", "subscription { endless }"))
+        assert (await peer.told())["type"] == "next"
+        assert door.inside == 0  # who listens does not stand in the door
+
+
+async def test_a_client_that_goes_in_the_middle_of_an_answer_is_nobodys_failure(
+    open_socket: Open, observer: FakeObserver
+) -> None:
+    def broken(peer: Peer) -> Send:
+        async def send(message: Message) -> None:
+            if '"next"' in message.get("text", ""):
+                raise OSError  # as servers do
+            await peer.from_server.put(message)
+
+        return send
+
+    async with open_socket(send=broken) as peer:
+        await accepted(peer)
+        peer.say(subscribe("1", "{ hello }"))
+        peer.say(subscribe("2", "{ missing }"))
+        assert (await peer.told())["id"] == "2"
+    assert observer.failures == []
+
+
+class Observed:
+    """Log and metrics around a socket."""
+
+    def __init__(self) -> None:
+        self.stream = io.BytesIO()
+        self.metrics = Metrics()
+        vocabulary = Vocabulary(paths=frozenset({"/graphql"}), caller_classes=frozenset({"agent"}))
+        self._lines = RequestLines(self.stream, vocabulary)
+
+    def __call__(self, app: ASGIApp) -> ASGIApp:
+        return ObserveRequests(app, lines=self._lines, metrics=self.metrics)
+
+    def lines(self) -> list[tuple[Any, ...]]:
+        """Status and outcome of each request."""
+        found = [json.loads(line) for line in self.stream.getvalue().splitlines()]
+        return [(one["status"], one["outcome"]) for one in found]
+
+
+async def test_each_operation_is_logged_and_counted_as_a_request(open_socket: Open) -> None:
+    observed = Observed()
+    async with open_socket(observe=observed) as peer:
+        await accepted(peer)
+        for number, query in enumerate(["{ hello }", "{ missing }", "subscription { ticks(count: 0) }"]):
+            peer.say(subscribe(str(number), query))
+            while (await peer.told())["type"] == "next":
+                pass
+        peer.say(subscribe("late", '{ customer(id: "1") { never } }'))
+        peer.say({"type": "ping"})
+        await peer.told()
+        assert observed.metrics.in_flight == 1
+    lines = [(200, "ok"), (400, "refused"), (200, "ok"), (499, "gone")]
+    assert observed.lines() == lines
+    counted = observed.metrics.registry.get_sample_value
+    assert counted("klantbeeld_requests_total", {"outcome": "ok"}) == 2
+    assert counted("klantbeeld_requests_total", {"outcome": "gone"}) == 1
+    assert observed.metrics.in_flight == 0
+
+
+async def test_operations_have_the_trace_of_their_socket_and_ids_of_their_own(open_socket: Open) -> None:
+    observed = Observed()
+    trace = b"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+    headers = ((b"traceparent", trace), (b"x-request-id", b"01900000000070008000000000000001"))
+    async with open_socket(observe=observed, headers=headers) as peer:
+        await accepted(peer)
+        for name in "ab":
+            peer.say(subscribe(name, "{ hello }"))
+            assert [(await peer.told())["type"] for _ in range(2)] == ["next", "complete"]
+    first, second = (json.loads(line) for line in observed.stream.getvalue().splitlines())
+    assert first["trace_id"] == second["trace_id"] == trace.decode()[3:35]
+    assert len({first["request_id"], second["request_id"], "01900000000070008000000000000001"}) == 3
 
 
 async def test_a_ping_is_answered_before_and_after_the_beginning(open_socket: Open) -> None:

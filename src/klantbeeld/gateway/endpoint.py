@@ -12,11 +12,11 @@ from typing import Any, Final
 
 from starlette.types import Receive, Scope, Send
 
-from klantbeeld.errors import KlantbeeldError, RequestError
+from klantbeeld.errors import RequestError
 from klantbeeld.gateway import incremental, negotiation
 from klantbeeld.gateway.documents import TrustedDocuments
 from klantbeeld.gateway.door import Door
-from klantbeeld.gateway.errors import Refusal, refusal_body, refusal_headers
+from klantbeeld.gateway.errors import Refusal, refusal_body, refusal_headers, refusal_status
 from klantbeeld.gateway.head import KEY_HEADER, Exchange, asks_by_get, joined, refuse_unfit, seconds_of
 from klantbeeld.gateway.negotiation import Wanted
 from klantbeeld.gateway.noting import note, note_gone, note_stream, span_of
@@ -236,10 +236,8 @@ class GraphQLEndpoint:
         return StreamReply(parts=parts, frames=frames, content_type=form.content_type, place=place)
 
     def _refusal(self, exchange: Exchange, error: Exception) -> Reply:
-        if isinstance(error, RequestError):
-            status = error.status
-        else:
-            status = 503 if isinstance(error, KlantbeeldError) and error.retryable else 500
+        status = refusal_status(error)
+        if not isinstance(error, RequestError):
             self._observer.failed(error)
         headers: Headers = ((b"content-type", exchange.wanted.refusal), *refusal_headers(error))
         if status == 405 and not any(name == b"allow" for name, _ in headers):  # noqa: PLR2004 - HTTP's word for it

@@ -82,6 +82,13 @@ def refusal_body(error: BaseException, language: Language) -> bytes:
     return msgspec.json.encode({"errors": [shown(error, language)]})
 
 
+def refusal_status(error: BaseException) -> int:
+    """Give the status of a request that was refused as a whole, or failed."""
+    if isinstance(error, RequestError):
+        return error.status
+    return 503 if isinstance(error, KlantbeeldError) and error.retryable else 500
+
+
 def refusal_headers(error: BaseException) -> Headers:
     """Give the headers that go with a refusal: its own, `Retry-After`, `WWW-Authenticate`."""
     if isinstance(error, Refusal):

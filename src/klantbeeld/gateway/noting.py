@@ -1,15 +1,32 @@
 """Noting: what only the endpoint knows of an answer, for the log, the metrics and the traces of its request."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Final
 
 from starlette.types import Scope
 
 from klantbeeld.gateway.ports import Answer, Caller, Parts
 from klantbeeld.telemetry.observe import KEY as OBSERVED
-from klantbeeld.telemetry.observe import Observation
+from klantbeeld.telemetry.observe import OBSERVER, Observation, ObserveRequests
 from klantbeeld.telemetry.spans import Span
 
 GONE: Final = 499  # what nginx calls it; it is logged and never sent
+
+
+@contextmanager
+def observed_operation(scope: Scope) -> Iterator[Scope]:
+    """Observe one operation of a socket as a request; gives the scope to note it by."""
+    own = {**scope, "headers": [one for one in scope["headers"] if one[0] != b"x-request-id"]}  # that of one request
+    observer: ObserveRequests | None = scope.get(OBSERVER)
+    if observer is None:
+        yield own
+        return
+    observed = observer.begin(own)
+    try:
+        yield own
+    finally:
+        observer.end(own, observed)
 
 
 def note_stream(scope: Scope, caller: Caller, parts: Parts) -> None:
@@ -32,6 +49,13 @@ def note(scope: Scope, caller: Caller, answer: Answer) -> None:
         observed.outcome = "partial" if answer.is_partial else "ok"
     else:
         observed.outcome = "refused"
+
+
+def note_status(scope: Scope, status: int) -> None:
+    """Tell the log and the metrics what an operation of a socket would have had as its status over HTTP."""
+    observer: ObserveRequests | None = scope.get(OBSERVER)
+    if observer is not None:
+        observer.answered(scope[OBSERVED], status)
 
 
 def span_of(scope: Scope) -> Span | None:

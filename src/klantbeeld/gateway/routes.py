@@ -68,8 +68,9 @@ def routes(parts: GatewayParts, settings: GatewaySettings, *, language: Language
         "documents": parts.documents,
         "streams": parts.streams,
         "observer": parts.observer,
+        "door": parts.door,
     }
-    endpoint = GraphQLEndpoint(parts.engine, parts.authenticate, page=page, door=parts.door, **shared)
+    endpoint = GraphQLEndpoint(parts.engine, parts.authenticate, page=page, **shared)
     socket = GraphQLSocket(parts.engine, parts.authenticate, **shared)
     return [
         Route(settings.path, _with_cors(endpoint, settings), name="graphql"),

@@ -1,5 +1,7 @@
 """GraphQL over WebSocket: the subprotocol `graphql-transport-ws`, whole, and no other.
 
+Each operation comes in by the door, and is logged, counted and traced, as a request over HTTP is.
+
 The token comes in the payload of `connection_init` as `authorization` (a browser cannot set a header on a socket), or
 in the header of the upgrade; purpose and language likewise, by the names of their headers. The closing codes are the
 protocol's own; when the token ends the socket is closed with 4403, which tells a client to connect again with a new
@@ -8,6 +10,7 @@ one.
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
+from contextlib import suppress
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -17,10 +20,21 @@ from starlette.types import Receive, Scope, Send
 from klantbeeld.errors import KlantbeeldError, Overloaded, RequestError
 from klantbeeld.gateway import negotiation
 from klantbeeld.gateway.documents import TrustedDocuments
+from klantbeeld.gateway.door import Door
 from klantbeeld.gateway.endpoint import GRACE, SilentObserver, loop_time
-from klantbeeld.gateway.errors import Refusal, shown
+from klantbeeld.gateway.errors import Refusal, refusal_status, shown
+from klantbeeld.gateway.noting import note, note_gone, note_status, note_stream, observed_operation, span_of
 from klantbeeld.gateway.parts import closed_at_the_end, complete, events
-from klantbeeld.gateway.ports import Authenticator, Caller, Engine, GraphQLRequest, Observer, Parts, RequestContext
+from klantbeeld.gateway.ports import (
+    Answer,
+    Authenticator,
+    Caller,
+    Engine,
+    GraphQLRequest,
+    Observer,
+    Parts,
+    RequestContext,
+)
 from klantbeeld.gateway.reading import parse_json, request_of
 from klantbeeld.gateway.streams import Streams
 from klantbeeld.settings import GatewaySettings, Language
@@ -40,6 +54,8 @@ FORBIDDEN: Final = (4403, "Forbidden")
 NO_SUBPROTOCOL: Final = (4406, "Subprotocol not acceptable")
 TOO_LATE: Final = (4408, "Connection initialisation timeout")
 TOO_MANY_INITIALISATIONS: Final = (4429, "Too many initialisation requests")
+
+COMPLETE: Final[Mapping[str, Any]] = {"type": "complete"}
 
 encode: Final = msgspec.json.Encoder().encode
 
@@ -66,8 +82,10 @@ class GraphQLSocket:
         documents: TrustedDocuments | None = None,
         streams: Streams | None = None,
         observer: Observer | None = None,
+        door: Door | None = None,
         initialise_within: float = INITIALISE_WITHIN,
     ) -> None:
+        self.door = door or Door(settings.door, importance=lambda _: 0)
         self.execute = engine.execute
         self.authenticate = authenticate
         self.settings = settings
@@ -95,7 +113,7 @@ class GraphQLSocket:
             await _close(send, Closed(*TRY_AGAIN))
             return
         try:
-            await Connection(self, headers, receive, send).serve(place)
+            await Connection(self, scope, receive, send).serve(place)
         except Closed as closed:
             await _close(send, closed)
         finally:
@@ -114,13 +132,15 @@ class GraphQLSocket:
 class Connection:
     """One socket: its caller, and the operations that are under way on it."""
 
-    def __init__(self, socket: GraphQLSocket, headers: Mapping[bytes, bytes], receive: Receive, send: Send) -> None:
+    def __init__(self, socket: GraphQLSocket, scope: Scope, receive: Receive, send: Send) -> None:
         self._socket = socket
-        self._headers = headers
+        self._scope = scope
+        self._headers: Mapping[bytes, bytes] = dict(scope["headers"])
         self._receive = receive
         self._send = send
-        self._language = negotiation.language(headers.get(b"accept-language", b""), socket.language)
-        self._operations: dict[str, asyncio.Task[None]] = {}
+        self._language = negotiation.language(self._headers.get(b"accept-language", b""), socket.language)
+        self._operations: dict[str, asyncio.Task[None]] = {}  # by their ids, until these are free again
+        self._tasks: set[asyncio.Task[None]] = set()
 
     async def serve(self, end: asyncio.Future[None]) -> None:
         """Serve until `end` is done or the token ends. Raises Closed, always."""
@@ -138,7 +158,7 @@ class Connection:
                 reading.result()
             raise Closed(*(GOING_AWAY if end.done() else FORBIDDEN))
         finally:
-            waiting = [reading, *self._operations.values()]
+            waiting = [reading, *self._tasks]
             for task in waiting:
                 task.cancel()
             await asyncio.wait(waiting)
@@ -183,40 +203,60 @@ class Connection:
             raise Closed(4409, f"Subscriber for {name} already exists"[:120])
         task = asyncio.create_task(self._operate(name, caller, message.get("payload")))
         self._operations[name] = task
-        task.add_done_callback(lambda _: self._operations.pop(name, None))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     def _complete(self, message: Mapping[str, Any]) -> None:
         """End an operation; one that has ended already is no mistake of the client's."""
-        task = self._operations.get(_id(message))
+        task = self._operations.pop(_id(message), None)
         if task is not None:
             task.cancel()
 
     async def _operate(self, name: str, caller: Caller, payload: object) -> None:
-        try:
-            if len(self._operations) > MOST_OPERATIONS:
-                raise Overloaded("too many operations on one socket", retry_after=1)  # noqa: TRY301 - one way out
-            request = self._socket.documents.resolve(request_of(payload))
-            await self._answer(name, request, self._context(caller))
-        except Exception as error:  # noqa: BLE001 - an operation that breaks ends alone
-            if not isinstance(error, KlantbeeldError):
-                self._socket.observer.failed(error)
-            await self._say({"id": name, "type": "error", "payload": [shown(error, self._language)]})
+        with observed_operation(self._scope) as scope:
+            try:
+                last = await self._answer(name, payload, self._context(caller, scope), scope)
+            except Closed:
+                return  # the client has gone, which ends the socket
+            except Exception as error:  # noqa: BLE001 - an operation that breaks ends alone
+                if not isinstance(error, KlantbeeldError):
+                    self._socket.observer.failed(error)
+                note_status(scope, refusal_status(error))
+                last = {"type": "error", "payload": [shown(error, self._language)]}
+        self._operations.pop(name, None)  # whoever reads that it is over may use its id again
+        with suppress(Closed):
+            await self._say({"id": name, **last})
 
-    async def _answer(self, name: str, request: GraphQLRequest, context: RequestContext) -> None:
+    async def _answer(self, name: str, payload: object, context: RequestContext, scope: Scope) -> Mapping[str, Any]:
+        """Answer an operation, and give its last message."""
+        if len(self._tasks) > MOST_OPERATIONS:
+            raise Overloaded("too many operations on one socket", retry_after=1)
+        answer = await self._execute(self._socket.documents.resolve(request_of(payload)), context, scope)
+        if isinstance(answer, AsyncIterator):
+            note_stream(scope, context.caller, answer)
+            note_status(scope, 200)
+            await self._deliver(name, answer, context)
+            return COMPLETE
+        note(scope, context.caller, answer)
+        note_status(scope, answer.status or (200 if answer.executed else 400))
+        if not answer.executed:
+            return {"type": "error", "payload": msgspec.json.decode(answer.body, type=dict[str, Any])["errors"]}
+        await self._say({"id": name, "type": "next", "payload": msgspec.Raw(answer.body)})
+        return COMPLETE
+
+    async def _execute(self, request: GraphQLRequest, context: RequestContext, scope: Scope) -> Answer | Parts:
         try:
-            async with asyncio.timeout_at(context.deadline + GRACE):
-                answer = await self._socket.execute(request, context)
+            await self._socket.door.enter(self._headers)
+            try:
+                async with asyncio.timeout_at(context.deadline + GRACE):
+                    return await self._socket.execute(request, context)
+            finally:
+                self._socket.door.leave()
         except TimeoutError as error:
             raise Refusal("DEADLINE_EXCEEDED", status=504) from error
-        if isinstance(answer, AsyncIterator):
-            await self._deliver(name, answer, context)
-        elif answer.executed:
-            await self._say({"id": name, "type": "next", "payload": msgspec.Raw(answer.body)})
-        else:
-            errors = msgspec.json.decode(answer.body, type=dict[str, Any])["errors"]
-            await self._say({"id": name, "type": "error", "payload": errors})
-            return
-        await self._say({"id": name, "type": "complete"})
+        except asyncio.CancelledError:
+            note_gone(scope)
+            raise
 
     async def _deliver(self, name: str, parts: Parts, context: RequestContext) -> None:
         failed = self._socket.observer.failed
@@ -229,7 +269,7 @@ class Connection:
             async for part in masked:
                 await self._say({"id": name, "type": "next", "payload": part})
 
-    def _context(self, caller: Caller) -> RequestContext:
+    def _context(self, caller: Caller, scope: Scope) -> RequestContext:
         return RequestContext(
             caller=caller,
             deadline=asyncio.get_running_loop().time() + caller.deadline_seconds,
@@ -237,6 +277,7 @@ class Connection:
             takes_incremental=True,
             takes_events=True,
             headers=self._headers,
+            span=span_of(scope),
         )
 
     async def _message(self) -> dict[str, Any]:
@@ -259,7 +300,10 @@ class Connection:
             await self._say({"type": "pong"})
 
     async def _say(self, message: Mapping[str, Any]) -> None:
-        await self._send({"type": "websocket.send", "text": encode(message).decode()})
+        try:
+            await self._send({"type": "websocket.send", "text": encode(message).decode()})
+        except OSError as error:  # the client has gone (ASGI, section WebSocket)
+            raise Closed(None) from error
 
 
 def _headers_in(payload: object) -> dict[bytes, bytes]:

@@ -1,6 +1,7 @@
 """Observes requests: gives each its trace, answers with its id, counts it and logs one line about it.
 
-The line has no query text, no variables, no ids of customers and no address of the caller.
+The line has no query text, no variables, no ids of customers and no address of the caller. An operation on a WebSocket
+is a request of its own, begun and ended by who serves the socket.
 """
 
 import time
@@ -17,6 +18,7 @@ from klantbeeld.telemetry.trace import Trace, accept_trace
 from klantbeeld.telemetry.tracing import Tracing
 
 KEY = "klantbeeld.observation"
+OBSERVER = "klantbeeld.observer"
 
 
 @dataclass(slots=True)
@@ -24,6 +26,7 @@ class Observation:
     """What is noted about one request while it is answered; the endpoint fills in what only it knows."""
 
     trace: Trace
+    began: float  # by the observer's clock
     status: int = 500
     outcome: RequestOutcome | None = None
     caller_class: str | None = None
@@ -63,41 +66,54 @@ class ObserveRequests:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         if scope["type"] != "http":
+            scope[OBSERVER] = self
             await self.app(scope, receive, send)
             return
-        started = self.clock()
-        observed = Observation(_trace(scope))
-        if self.tracing is not None and scope["path"] in self.counted:
-            observed.span = self.tracing.begin(observed.trace)
-        scope[KEY] = observed
+        observed = self.begin(scope)
         request_id = (b"x-request-id", observed.trace.request_id.encode())
 
         async def send_observed(message: Message) -> None:
             if message["type"] == "http.response.start":
-                observed.status = message["status"]
-                if observed.is_stream:
-                    observed.seconds = self.clock() - started
+                self.answered(observed, message["status"])
                 message["headers"] = [*message.get("headers", ()), request_id]
             await send(message)
 
-        self.metrics.in_flight += 1
         try:
             await self.app(scope, receive, send_observed)
         finally:
-            self.metrics.in_flight -= 1
-            self._note(scope, observed, self.clock() - started if observed.seconds is None else observed.seconds)
+            self.end(scope, observed)
+
+    def begin(self, scope: Scope) -> Observation:
+        """Begin to observe the request that `scope` belongs to; `end` has to follow."""
+        observed = scope[KEY] = Observation(_trace(scope), self.clock())
+        if self.tracing is not None and scope["path"] in self.counted:
+            observed.span = self.tracing.begin(observed.trace)
+        self.metrics.in_flight += 1
+        return observed
+
+    def answered(self, observed: Observation, status: int) -> None:
+        """Note the status of an answer, or of what begins to be one."""
+        observed.status = status
+        if observed.is_stream:
+            observed.seconds = self.clock() - observed.began
+
+    def end(self, scope: Scope, observed: Observation) -> None:
+        """Count the request, and write its line."""
+        self.metrics.in_flight -= 1
+        self._note(scope, observed, self.clock() - observed.began if observed.seconds is None else observed.seconds)
 
     def _note(self, scope: Scope, observed: Observation, seconds: float) -> None:
         outcome = observed.outcome or outcome_of(observed.status)
         if scope["path"] in self.counted:
             self.metrics.count_request(outcome, seconds, waited=observed.waited)
-        shape = (scope["method"], scope["path"], observed.status, outcome, observed.caller_class, observed.document)
+        method = scope.get("method")  # a socket has none
+        shape = (method, scope["path"], observed.status, outcome, observed.caller_class, observed.document)
         self.lines.write(observed.trace, shape, seconds=seconds, waited=observed.waited)
         if self.tracing is not None and observed.span is not None:
             self.tracing.end(
                 observed.span,
                 failed=observed.status >= HTTPStatus.INTERNAL_SERVER_ERROR,
-                method=scope["method"],
+                method=method,
                 path=scope["path"],
                 status=observed.status,
                 outcome=outcome,
