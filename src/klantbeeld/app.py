@@ -48,6 +48,10 @@ class App(Starlette):
         """End streams and sockets, and take no more of them."""
         self.streams.close()
 
+    def streams_open(self) -> int:
+        """Count streams and sockets that have not ended."""
+        return len(self.streams)
+
 
 @dataclass(frozen=True, slots=True)
 class LoggedFaults:

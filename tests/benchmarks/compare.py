@@ -196,6 +196,8 @@ def _measure(one: Running, folder: Path, load: Load) -> Figure:
     before = _cpu_seconds(pid)
     got = _wrk(one, folder, load, load.seconds)
     used = _cpu_seconds(pid) - before
+    if not got["requests"]:
+        raise SystemExit(f"{one.row.name} answered nothing within {load.seconds} s: measure longer, with --seconds")
     return Figure(
         cpu_ms=1000 * used / got["requests"],
         per_second=got["requests"] / got["microseconds"] * 1e6,

@@ -1,5 +1,6 @@
 """`klantbeeld serve` as a process of its own: ready, drained, refused."""
 
+import json
 import signal
 import subprocess
 import sys
@@ -7,8 +8,12 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import httpx
+import pytest
+from websockets.sync.client import connect
+from websockets.typing import Subprotocol
 
 from klantbeeld.cli.listening import listen, port_of
 
@@ -47,8 +52,29 @@ def test_ctrl_c_ends_it_with_0(file: Path) -> None:
     assert (process.returncode, said) == (0, "")
 
 
+def by_http(url: str, query: str, token: str) -> Any:
+    headers = {"Authorization": f"Bearer {token}"}
+    return httpx.post(url, json={"query": query}, headers=headers, timeout=STOP_SECONDS).json()
+
+
+def by_socket(url: str, query: str, token: str) -> Any:
+    subprotocol, headers = Subprotocol("graphql-transport-ws"), {"Authorization": f"Bearer {token}"}
+    with connect(url.replace("http", "ws", 1), subprotocols=[subprotocol], additional_headers=headers) as socket:
+        socket.send(json.dumps({"type": "connection_init"}))
+        socket.send(json.dumps({"id": "1", "type": "subscribe", "payload": {"query": query}}))
+        told = [json.loads(message) for message in socket]
+    assert [one["type"] for one in told] == ["connection_ack", "next", "complete"]
+    assert socket.close_code == 1001
+    return told[1]["payload"]
+
+
+@pytest.mark.parametrize("ask", [by_http, by_socket])
 def test_what_is_under_way_is_finished_after_sigterm(
-    klantbeeld: Klantbeeld, file: Path, tmp_path: Path, change: Callable[[str, str], None]
+    klantbeeld: Klantbeeld,
+    file: Path,
+    tmp_path: Path,
+    change: Callable[[str, str], None],
+    ask: Callable[[str, str, str], Any],
 ) -> None:
     known = tmp_path / "known.jsonl"
     known.write_text('{"source": "stripe", "record_id": "cus_1"}', encoding="utf-8")
@@ -57,16 +83,11 @@ def test_what_is_under_way_is_finished_after_sigterm(
     with listen("127.0.0.1", 0) as slow, ThreadPoolExecutor() as pool:
         change('"stripe"\nbase_url = "http://127.0.0.1:9"', f'"stripe"\nbase_url = "http://127.0.0.1:{port_of(slow)}"')
         with serving(file) as (process, said):
-            asking = pool.submit(
-                httpx.post,
-                said.split()[-1],
-                json={"query": '{ customerByReference(source: "stripe", recordId: "cus_1") { balances { amount } } }'},
-                headers={"Authorization": f"Bearer {token}"},
-                timeout=STOP_SECONDS,
-            )
+            query = '{ customerByReference(source: "stripe", recordId: "cus_1") { balances { amount } } }'
+            asking = pool.submit(ask, said.split()[-1], query, token)
             asked, _ = slow.accept()  # the request is under way, and its source says nothing
             process.send_signal(signal.SIGTERM)
-            answer = asking.result().json()
+            answer = asking.result()
             asked.close()
             process.communicate(timeout=STOP_SECONDS)
     assert answer["data"] == {"customerByReference": {"balances": None}}

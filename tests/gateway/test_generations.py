@@ -28,6 +28,9 @@ class App:
         await self.gate.wait()
         await send({"type": "http.response.start", "status": 200, "headers": [(b"x-app", self.name.encode())]})
 
+    def streams_open(self) -> int:
+        return 0
+
     def end_streams(self) -> None:
         self.story.append("streams ended")
 

@@ -9,9 +9,18 @@ from typing import Any
 
 import pytest
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
-from tests.gateway.conftest import SECRET, TOKEN, FakeAuthenticator, FakeCaller, FakeEngine, FakeObserver
+from tests.gateway.conftest import (
+    SECRET,
+    TOKEN,
+    FakeAnswer,
+    FakeAuthenticator,
+    FakeCaller,
+    FakeEngine,
+    FakeObserver,
+)
 
 from klantbeeld.gateway.door import Door
+from klantbeeld.gateway.ports import GraphQLRequest, Parts, RequestContext
 from klantbeeld.gateway.sockets import LONGEST_ID, MOST_OPERATIONS, GraphQLSocket
 from klantbeeld.gateway.streams import Streams
 from klantbeeld.settings import DoorSettings, GatewaySettings
@@ -66,6 +75,7 @@ def open_socket(engine: FakeEngine, observer: FakeObserver) -> Open:
     async def opened(
         *,
         caller: FakeCaller | None = None,
+        engine: FakeEngine = engine,
         headers: tuple[tuple[bytes, bytes], ...] = (),
         subprotocols: tuple[str, ...] = ("graphql-transport-ws",),
         settings: GatewaySettings = engine.settings,
@@ -443,6 +453,49 @@ async def test_the_end_of_the_gateway_closes_with_1001(open_socket: Open, engine
         streams.close()
         assert await peer.closed() == 1001
         assert engine.given[0].closed > 0
+
+
+async def test_what_was_asked_is_answered_before_the_end_of_the_gateway(open_socket: Open) -> None:
+    streams = Streams(1)
+    async with open_socket(streams=streams, caller=FakeCaller(deadline_seconds=0.2)) as peer:
+        await accepted(peer)
+        peer.say(subscribe("live", "subscription { endless }"))
+        assert (await peer.told())["id"] == "live"
+        peer.say(subscribe("slow", '{ customer(id: "1") { never } }'))
+        peer.say({"type": "ping"})
+        assert await peer.told() == {"type": "pong"}
+        streams.close()
+        peer.say(subscribe("late", "{ hello }"))
+        refused = await peer.told()
+        assert (refused["id"], refused["payload"][0]["extensions"]["code"]) == ("late", "OVERLOADED")
+        assert (await peer.told())["id"] == "slow"
+        assert await peer.closed() == 1001
+
+
+async def test_a_subscription_that_begins_at_the_end_of_the_gateway_is_refused(
+    open_socket: Open, settings: GatewaySettings
+) -> None:
+    asked, go_on = asyncio.Event(), asyncio.Event()
+
+    class Slow(FakeEngine):
+        async def execute(self, request: GraphQLRequest, context: RequestContext, /) -> FakeAnswer | Parts:
+            asked.set()
+            await go_on.wait()
+            return await super().execute(request, context)
+
+    streams, engine = Streams(1), Slow(settings)
+    async with open_socket(streams=streams, engine=engine) as peer:
+        await accepted(peer)
+        peer.say(subscribe("1", "subscription { endless }"))
+        await asked.wait()
+        streams.close()
+        peer.say(subscribe("2", "{ hello }"))
+        assert (await peer.told())["id"] == "2"  # it is about to close
+        go_on.set()
+        refused = await peer.told()
+        assert (refused["type"], refused["payload"][0]["extensions"]["code"]) == ("error", "OVERLOADED")
+        assert await peer.closed() == 1001
+    assert all(given.closed for given in engine.given)
 
 
 async def test_a_socket_beyond_the_most_is_closed_with_1013(open_socket: Open) -> None:

@@ -92,7 +92,9 @@ async def _run(notes: Console, sandbox: Sandbox, folder: Path, listener: socket.
             demo_token=requests[0].token,
         )
         async with build_app(settings, outside) as app:
-            manner = Manner(closing=app.end_streams)  # nobody is in front of a demo, who would have to notice
+            manner = Manner(
+                closing=app.end_streams, streams=app.streams_open
+            )  # nobody is in front of a demo, who would have to notice
             await run_server(app, listener, then=lambda: print_page(results(), page), manner=manner)
 
 

@@ -68,7 +68,10 @@ class Serving:
                 self._log.info("started")
                 then()
 
-            manner = Manner(self._times, leaving=self._leave, closing=self._generations.end_streams)
+            generations = self._generations
+            manner = Manner(
+                self._times, leaving=self._leave, closing=generations.end_streams, streams=generations.streams_open
+            )
             try:
                 await run_server(LetGo(self._generations, self._stopping), listener, then=started, manner=manner)
             finally:

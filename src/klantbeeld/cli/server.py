@@ -18,6 +18,8 @@ LARGEST_MESSAGE = 1_048_576
 # How long requests under way are finished where nothing else is said, in seconds.
 FINISH = 20.0
 
+LOOK_EVERY = 0.05  # seconds, while streams end
+
 STOPPED_BY = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -25,12 +27,14 @@ STOPPED_BY = (signal.SIGINT, signal.SIGTERM)
 class Manner:
     """How a server stops: requests are taken `accept` seconds more after SIGTERM, and finished within `finish`.
 
-    `times` are asked at the signal. `leaving` is called at the signal, `closing` when no more requests are taken.
+    `times` are asked at the signal. `leaving` is called at the signal, `closing` when no more requests are taken, which
+    ends streams; `streams` says how many have not ended yet.
     """
 
     times: Callable[[], tuple[float, float]] = lambda: (0.0, FINISH)
     leaving: Callable[[], None] = lambda: None
     closing: Callable[[], None] = lambda: None
+    streams: Callable[[], int] = lambda: 0
     timers: list[asyncio.TimerHandle] = field(default_factory=list)
 
 
@@ -52,6 +56,17 @@ class Server(uvicorn.Server):
         self._loop = asyncio.get_running_loop()
         await super().startup(sockets)
         self._then()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Take no more, and let sockets answer what they were asked: uvicorn would close them at once."""
+        for server in self.servers:
+            server.close()
+        clock = asyncio.get_running_loop().time
+        until = clock() + (self.config.timeout_graceful_shutdown or 0)
+        while self._manner.streams() and not self.force_exit and clock() < until:  # noqa: ASYNC110 - as uvicorn waits
+            await asyncio.sleep(LOOK_EVERY)
+        self.config.timeout_graceful_shutdown = max(1, math.ceil(until - clock()))
+        await super().shutdown(sockets)
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:

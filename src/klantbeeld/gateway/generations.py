@@ -9,7 +9,7 @@ from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 
 
 class Application(Protocol):
@@ -19,7 +19,10 @@ class Application(Protocol):
         """Answer a request (ASGI)."""
 
     def end_streams(self) -> None:
-        """End streams and sockets, and take no more of them."""
+        """End streams and sockets, and take no more of them; sockets answer first what they were asked."""
+
+    def streams_open(self) -> int:
+        """Count streams and sockets that have not ended."""
 
 
 Make = Callable[[], AbstractAsyncContextManager[Application]]
@@ -79,7 +82,7 @@ class Generations:
 
     def __init__(self) -> None:
         self._present: _Generation | None = None
-        self._app: ASGIApp | None = None
+        self._app: Application | None = None
         self._former: set[asyncio.Task[None]] = set()
         self._turn = asyncio.Lock()
 
@@ -111,7 +114,11 @@ class Generations:
     def end_streams(self) -> None:
         """End streams and sockets: the process stops."""
         if self._app is not None:
-            self._app.end_streams()  # type: ignore[attr-defined]  # it was made as an Application
+            self._app.end_streams()
+
+    def streams_open(self) -> int:
+        """Count streams and sockets of the present application that have not ended."""
+        return 0 if self._app is None else self._app.streams_open()
 
     async def close(self) -> None:
         """Close every generation."""

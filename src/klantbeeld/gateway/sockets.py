@@ -11,7 +11,7 @@ one.
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import suppress
-from typing import Any, Final
+from typing import Any, Final, cast
 from urllib.parse import urlsplit
 
 import msgspec
@@ -141,9 +141,11 @@ class Connection:
         self._language = negotiation.language(self._headers.get(b"accept-language", b""), socket.language)
         self._operations: dict[str, asyncio.Task[None]] = {}  # by their ids, until these are free again
         self._tasks: set[asyncio.Task[None]] = set()
+        self._finite: set[asyncio.Task[None]] = set()  # all but subscriptions: these end by themselves, and in time
+        self._is_ending = False
 
     async def serve(self, end: asyncio.Future[None]) -> None:
-        """Serve until `end` is done or the token ends. Raises Closed, always."""
+        """Serve until the token ends, or `end` is done and what was asked is answered. Raises Closed, always."""
         try:
             async with asyncio.timeout(self._socket.initialise_within):
                 caller = await self._initialise()
@@ -156,7 +158,12 @@ class Connection:
             await asyncio.wait({reading, end}, timeout=left, return_when=asyncio.FIRST_COMPLETED)
             if reading.done():
                 reading.result()
-            raise Closed(*(GOING_AWAY if end.done() else FORBIDDEN))
+            if not end.done():
+                raise Closed(*FORBIDDEN)
+            self._is_ending = True
+            if self._finite:
+                await asyncio.wait(self._finite)
+            raise Closed(*GOING_AWAY)
         finally:
             waiting = [reading, *self._tasks]
             for task in waiting:
@@ -203,8 +210,9 @@ class Connection:
             raise Closed(4409, f"Subscriber for {name} already exists"[:120])
         task = asyncio.create_task(self._operate(name, caller, message.get("payload")))
         self._operations[name] = task
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        for tasks in (self._tasks, self._finite):
+            tasks.add(task)
+            task.add_done_callback(tasks.discard)
 
     def _complete(self, message: Mapping[str, Any]) -> None:
         """End an operation; one that has ended already is no mistake of the client's."""
@@ -229,13 +237,14 @@ class Connection:
 
     async def _answer(self, name: str, payload: object, context: RequestContext, scope: Scope) -> Mapping[str, Any]:
         """Answer an operation, and give its last message."""
-        if len(self._tasks) > MOST_OPERATIONS:
-            raise Overloaded("too many operations on one socket", retry_after=1)
+        if len(self._tasks) > MOST_OPERATIONS or self._is_ending:
+            raise Overloaded("too many operations on one socket, or it is about to close", retry_after=1)
         answer = await self._execute(self._socket.documents.resolve(request_of(payload)), context, scope)
         if isinstance(answer, AsyncIterator):
-            note_stream(scope, context.caller, answer)
-            note_status(scope, 200)
-            await self._deliver(name, answer, context)
+            if answer.is_live and self._is_ending:
+                await answer.aclose()
+                raise Overloaded("the socket is about to close", retry_after=1)
+            await self._deliver(name, answer, context, scope)
             return COMPLETE
         note(scope, context.caller, answer)
         note_status(scope, answer.status or (200 if answer.executed else 400))
@@ -258,7 +267,11 @@ class Connection:
             note_gone(scope)
             raise
 
-    async def _deliver(self, name: str, parts: Parts, context: RequestContext) -> None:
+    async def _deliver(self, name: str, parts: Parts, context: RequestContext, scope: Scope) -> None:
+        note_stream(scope, context.caller, parts)
+        note_status(scope, 200)
+        if parts.is_live:
+            self._finite.discard(cast("asyncio.Task[None]", asyncio.current_task()))
         failed = self._socket.observer.failed
         masked = (
             events(parts, until=None, language=self._language, failed=failed)  # the socket ends with the token
