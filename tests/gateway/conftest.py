@@ -148,6 +148,7 @@ class FakeParts:
     is_live: bool
     closed: int = 0
     document: str | None = None
+    has_closed: asyncio.Event = field(default_factory=asyncio.Event)
 
     def __aiter__(self) -> "FakeParts":
         return self
@@ -157,6 +158,7 @@ class FakeParts:
 
     async def aclose(self) -> None:
         self.closed += 1
+        self.has_closed.set()
         if isinstance(self.parts, AsyncGenerator):
             await self.parts.aclose()
 

@@ -3,8 +3,10 @@
 import asyncio
 import io
 import json
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
@@ -112,6 +114,19 @@ def open_socket(engine: FakeEngine, observer: FakeObserver) -> Open:
             assert len(asyncio.all_tasks()) == 1
 
     return opened
+
+
+@dataclass(slots=True)
+class SlowEngine(FakeEngine):
+    """An engine that answers when it is told to."""
+
+    asking: asyncio.Event = field(default_factory=asyncio.Event)
+    go_on: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def execute(self, request: GraphQLRequest, context: RequestContext, /) -> FakeAnswer | Parts:
+        self.asking.set()
+        await self.go_on.wait()
+        return await FakeEngine.execute(self, request, context)
 
 
 async def _serve(app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
@@ -444,6 +459,27 @@ async def test_the_end_of_the_token_closes_with_4403(open_socket: Open, engine: 
         assert await peer.closed() == 4403
 
 
+async def test_what_was_asked_is_answered_after_the_end_of_the_token_and_no_event_is(
+    open_socket: Open, settings: GatewaySettings
+) -> None:
+    engine = SlowEngine(settings)
+    async with open_socket(engine=engine, caller=FakeCaller(expires_at=time.time() + 0.5)) as peer:
+        await accepted(peer)
+        engine.go_on.set()
+        peer.say(subscribe("live", "subscription { endless }"))
+        assert (await peer.told())["id"] == "live"
+        engine.go_on.clear()
+        peer.say(subscribe("slow", "{ hello }"))
+        async with asyncio.timeout(5):
+            await engine.given[0].has_closed.wait()
+        engine.go_on.set()
+        assert [(one["id"], one["type"]) for one in [await peer.told(), await peer.told()]] == [
+            ("slow", "next"),
+            ("slow", "complete"),
+        ]
+        assert await peer.closed() == 4403
+
+
 async def test_the_end_of_the_gateway_closes_with_1001(open_socket: Open, engine: FakeEngine) -> None:
     streams = Streams(1)
     async with open_socket(streams=streams) as peer:
@@ -475,23 +511,15 @@ async def test_what_was_asked_is_answered_before_the_end_of_the_gateway(open_soc
 async def test_a_subscription_that_begins_at_the_end_of_the_gateway_is_refused(
     open_socket: Open, settings: GatewaySettings
 ) -> None:
-    asked, go_on = asyncio.Event(), asyncio.Event()
-
-    class Slow(FakeEngine):
-        async def execute(self, request: GraphQLRequest, context: RequestContext, /) -> FakeAnswer | Parts:
-            asked.set()
-            await go_on.wait()
-            return await super().execute(request, context)
-
-    streams, engine = Streams(1), Slow(settings)
+    streams, engine = Streams(1), SlowEngine(settings)
     async with open_socket(streams=streams, engine=engine) as peer:
         await accepted(peer)
         peer.say(subscribe("1", "subscription { endless }"))
-        await asked.wait()
+        await engine.asking.wait()
         streams.close()
         peer.say(subscribe("2", "{ hello }"))
         assert (await peer.told())["id"] == "2"  # it is about to close
-        go_on.set()
+        engine.go_on.set()
         refused = await peer.told()
         assert (refused["type"], refused["payload"][0]["extensions"]["code"]) == ("error", "OVERLOADED")
         assert await peer.closed() == 1001

@@ -145,7 +145,7 @@ class Connection:
         self._is_ending = False
 
     async def serve(self, end: asyncio.Future[None]) -> None:
-        """Serve until the token ends, or `end` is done and what was asked is answered. Raises Closed, always."""
+        """Serve until `end` is done or the token ends, and what was asked is answered. Raises Closed, always."""
         try:
             async with asyncio.timeout(self._socket.initialise_within):
                 caller = await self._initialise()
@@ -158,17 +158,21 @@ class Connection:
             await asyncio.wait({reading, end}, timeout=left, return_when=asyncio.FIRST_COMPLETED)
             if reading.done():
                 reading.result()
-            if not end.done():
-                raise Closed(*FORBIDDEN)
-            self._is_ending = True
-            if self._finite:
-                await asyncio.wait(self._finite)
-            raise Closed(*GOING_AWAY)
+            await self._finish()
+            raise Closed(*(GOING_AWAY if end.done() else FORBIDDEN))
         finally:
             waiting = [reading, *self._tasks]
             for task in waiting:
                 task.cancel()
             await asyncio.wait(waiting)
+
+    async def _finish(self) -> None:
+        """End subscriptions, begin nothing more, and let the others end as they do, by their deadlines."""
+        self._is_ending = True
+        for task in self._tasks - self._finite:
+            task.cancel()
+        if self._finite:
+            await asyncio.wait(self._finite)
 
     async def _initialise(self) -> Caller:
         message = await self._message()
