@@ -526,6 +526,20 @@ async def test_a_subscription_that_begins_at_the_end_of_the_gateway_is_refused(
     assert all(given.closed for given in engine.given)
 
 
+async def test_a_client_that_goes_while_the_gateway_ends_is_not_waited_for(
+    open_socket: Open, settings: GatewaySettings
+) -> None:
+    streams, engine = Streams(1), SlowEngine(settings)
+    async with open_socket(streams=streams, engine=engine) as peer:
+        await accepted(peer)
+        peer.say(subscribe("1", "{ hello }"))
+        await engine.asking.wait()
+        streams.close()
+        peer.say(subscribe("2", "{ hello }"))
+        assert (await peer.told())["type"] == "error"  # it is about to close, and the first waits on
+    assert len(streams) == 0
+
+
 async def test_a_socket_beyond_the_most_is_closed_with_1013(open_socket: Open) -> None:
     async with open_socket(streams=Streams(0)) as peer:
         await peer.hear()

@@ -156,9 +156,10 @@ class Connection:
         left = None if until is None else until - asyncio.get_running_loop().time()
         try:
             await asyncio.wait({reading, end}, timeout=left, return_when=asyncio.FIRST_COMPLETED)
+            if not reading.done():
+                await self._finish(reading)
             if reading.done():
                 reading.result()
-            await self._finish()
             raise Closed(*(GOING_AWAY if end.done() else FORBIDDEN))
         finally:
             waiting = [reading, *self._tasks]
@@ -166,13 +167,14 @@ class Connection:
                 task.cancel()
             await asyncio.wait(waiting)
 
-    async def _finish(self) -> None:
-        """End subscriptions, begin nothing more, and let the others end as they do, by their deadlines."""
+    async def _finish(self, reading: asyncio.Task[None]) -> None:
+        """End subscriptions, begin nothing more, and let the others end by their deadlines, unless the client goes."""
         self._is_ending = True
-        for task in self._tasks - self._finite:
+        asked = set(self._finite)
+        for task in self._tasks - asked:
             task.cancel()
-        if self._finite:
-            await asyncio.wait(self._finite)
+        while not reading.done() and (left := {task for task in asked if not task.done()}):
+            await asyncio.wait({reading, *left}, return_when=asyncio.FIRST_COMPLETED)
 
     async def _initialise(self) -> Caller:
         message = await self._message()
