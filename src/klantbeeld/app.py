@@ -45,7 +45,7 @@ class App(Starlette):
     streams: Streams
 
     def end_streams(self) -> None:
-        """End streams and sockets, and take no more of them."""
+        """End subscriptions and sockets, which answer first what they were asked, and take no more streams."""
         self.streams.close()
 
     def streams_open(self) -> int:

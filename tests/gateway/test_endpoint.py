@@ -486,10 +486,11 @@ async def test_a_subscription_ends_when_its_client_goes(endpoint: GraphQLEndpoin
     assert len(asyncio.all_tasks()) == 1
 
 
-async def test_a_subscription_ends_when_the_gateway_stops(engine: FakeEngine) -> None:
+async def _sent_while_it_stops(engine: FakeEngine, query: str, first: bytes) -> list[Message]:
+    """Ask for a stream and stop the gateway once `first` has come; gives what was sent."""
     streams = Streams(1)
     app = GraphQLEndpoint(engine, FakeAuthenticator(), settings=engine.settings, streams=streams)
-    body = json.dumps({"query": "subscription { endless }"}).encode()
+    body = json.dumps({"query": query}).encode()
     requests: list[Message] = [{"type": "http.request", "body": body}]
     sent: list[Message] = []
 
@@ -498,14 +499,28 @@ async def test_a_subscription_ends_when_the_gateway_stops(engine: FakeEngine) ->
 
     async def send(message: Message) -> None:
         sent.append(message)
-        if b'"endless":0' in message.get("body", b""):
+        if first in message.get("body", b""):
             streams.close()
 
     async with asyncio.timeout(5):
         await app(_scope(body), receive, send)
-    assert sent[-1] == {"type": "http.response.body", "body": b""}
     assert len(streams) == 0
     assert engine.given[0].closed > 0
+    return sent
+
+
+async def test_a_subscription_ends_when_the_gateway_stops(engine: FakeEngine) -> None:
+    sent = await _sent_while_it_stops(engine, "subscription { endless }", b'"endless":0')
+    assert sent[-1] == {"type": "http.response.body", "body": b""}
+
+
+async def test_what_was_put_off_still_comes_when_the_gateway_stops(engine: FakeEngine) -> None:
+    query = '{ customer(id: "1") { name ... @defer { complaints { subject } } } }'
+    sent = await _sent_while_it_stops(engine, query, b'"pending"')
+    last, end = (message["body"] for message in sent[-3:-1])
+    assert b'"subject":"broken"' in last
+    assert b'"hasNext":false' in last
+    assert end == b"event: complete\ndata:\n\n"
 
 
 async def test_a_subscription_ends_with_the_token(client: Client, engine: FakeEngine) -> None:

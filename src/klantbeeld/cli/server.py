@@ -28,7 +28,7 @@ class Manner:
     """How a server stops: requests are taken `accept` seconds more after SIGTERM, and finished within `finish`.
 
     `times` are asked at the signal. `leaving` is called at the signal, `closing` when no more requests are taken, which
-    ends streams; `streams` says how many have not ended yet.
+    ends subscriptions and sockets; `streams` says how many streams have not ended yet.
     """
 
     times: Callable[[], tuple[float, float]] = lambda: (0.0, FINISH)

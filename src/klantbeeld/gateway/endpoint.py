@@ -249,8 +249,9 @@ class GraphQLEndpoint:
             await send_reply(send, reply.status, reply.body, reply.headers)
             return
         headers = ((b"content-type", reply.content_type),)
+        end = reply.place if reply.parts.is_live else None  # what is no subscription ends in time
         try:
-            await send_stream(exchange.receive, send, reply.frames, headers, end=reply.place)
+            await send_stream(exchange.receive, send, reply.frames, headers, end=end)
         finally:
             self._streams.give_back(reply.place)
             await reply.parts.aclose()  # also where not one frame was read

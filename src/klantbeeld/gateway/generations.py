@@ -19,7 +19,7 @@ class Application(Protocol):
         """Answer a request (ASGI)."""
 
     def end_streams(self) -> None:
-        """End streams and sockets, and take no more of them; sockets answer first what they were asked."""
+        """End subscriptions and sockets, which answer first what they were asked, and take no more streams."""
 
     def streams_open(self) -> int:
         """Count streams and sockets that have not ended."""
@@ -112,7 +112,7 @@ class Generations:
             former.task.add_done_callback(self._former.discard)
 
     def end_streams(self) -> None:
-        """End streams and sockets: the process stops."""
+        """Do it with the present application: the process stops."""
         if self._app is not None:
             self._app.end_streams()
 

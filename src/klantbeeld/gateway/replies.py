@@ -61,7 +61,7 @@ async def compressed(body: bytes, coding: Coding) -> bytes:
 
 
 async def send_stream(
-    receive: Receive, send: Send, frames: AsyncIterator[bytes], headers: Headers, *, end: asyncio.Future[None]
+    receive: Receive, send: Send, frames: AsyncIterator[bytes], headers: Headers, *, end: asyncio.Future[None] | None
 ) -> None:
     """Send frames as they come, until they end, the client goes or `end` is done; then their source is closed."""
     await send(
@@ -70,7 +70,8 @@ async def send_stream(
     sending = asyncio.create_task(_send_frames(send, frames))
     leaving = asyncio.create_task(_until_gone(receive))
     try:
-        await asyncio.wait({sending, leaving, end}, return_when=asyncio.FIRST_COMPLETED)
+        until = {sending, leaving} if end is None else {sending, leaving, end}
+        await asyncio.wait(until, return_when=asyncio.FIRST_COMPLETED)
     finally:
         is_gone = leaving.done()
         for task in (sending, leaving):

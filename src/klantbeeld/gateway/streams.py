@@ -21,7 +21,7 @@ class Streams:
         return len(self._open)
 
     def take(self) -> asyncio.Future[None]:
-        """Take a place: a future that is done when the stream must end. Raises Overloaded where none is left."""
+        """Take a place: a future that is done when what has no end must end. Raises Overloaded where none is left."""
         if self._is_closing or len(self._open) >= self._most:
             raise Overloaded("no place for a further stream", retry_after=RETRY_AFTER)
         place: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -34,7 +34,7 @@ class Streams:
         place.cancel()
 
     def close(self) -> None:
-        """End all streams and take no more; for the app's shutdown."""
+        """Tell all streams to end, and take no more; for the app's shutdown."""
         self._is_closing = True
         for place in self._open:
             if not place.done():
