@@ -133,12 +133,29 @@ def test_a_host_that_is_not_the_products_is_advised_against(sound: dict[str, Any
 
 @pytest.mark.parametrize(
     "base_url",
-    ["https://CRM.example", "https://us.crm.example", "https://us.crm4.example:8443/api", "http://127.0.0.1:8101"],
+    ["https://CRM.example", "https://us.crm.example", "https://us.crm4.example:8443/", "http://127.0.0.1:8101"],
 )
 def test_a_host_of_the_product_and_this_machine_need_no_advice(sound: dict[str, Any], base_url: str) -> None:
     sound["sources"]["crm"]["base_url"] = base_url
     found = check(Settings.model_validate(sound), ENVIRON, connectors=CONNECTORS)
     assert [one.where for one in found] == ["access.issuers"]
+
+
+@pytest.mark.parametrize(
+    ("base_url", "problem"),
+    [
+        ("https://crm.example/api", "more than a host"),
+        ("https://crm.example?a=b", "more than a host"),
+        ("https://me:canary-secret@crm.example", "holds credentials"),
+        ("https://canary-secret@crm.example", "holds credentials"),
+    ],
+)
+def test_an_address_with_more_than_a_host_is_refused(sound: dict[str, Any], base_url: str, problem: str) -> None:
+    sound["sources"]["crm"]["base_url"] = base_url
+    finding = _only(sound, "sources.crm.base_url")
+    assert finding.stops
+    assert problem in finding.problem
+    assert "canary" not in str(finding)
 
 
 @pytest.mark.parametrize("base_url", ["http://crm.example", "http://10.0.0.1", "http://localhost.example"])
@@ -148,7 +165,7 @@ def test_plain_http_beyond_this_machine_is_refused(sound: dict[str, Any], base_u
 
 
 @pytest.mark.parametrize(
-    "base_url", ["http://127.0.0.1:9", "http://localhost:9", "http://[::1]:9", "https://crm.example/x"]
+    "base_url", ["http://127.0.0.1:9", "http://localhost:9", "http://[::1]:9", "https://crm.example/"]
 )
 def test_plain_http_on_this_machine_and_https_are_accepted(sound: dict[str, Any], base_url: str) -> None:
     sound["sources"]["crm"]["base_url"] = base_url

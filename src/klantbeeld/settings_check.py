@@ -146,8 +146,12 @@ def _address(where: str, source: SourceSettings, hosts: Collection[str]) -> Iter
         return
     if address.scheme not in {"http", "https"} or not address.hostname or not port_is_valid:
         yield Finding(where, "is not the address of an HTTP server", "Write https://HOST")
-    elif address.query or address.fragment:
-        yield Finding(where, "has more than host and path", "Take away what follows `?` or `#`")
+    elif address.username is not None or address.password is not None:
+        yield Finding(where, "holds credentials", "Put them into the source's `credentials`, and write https://HOST")
+    elif address.path not in {"", "/"} or address.query or address.fragment:
+        yield Finding(
+            where, "has more than a host", "Take away the path and what follows it: the connector knows its own"
+        )
     elif address.scheme == "http" and not _is_loopback(address):
         problem = "personal data and credentials would cross the network in plain text"
         yield Finding(where, problem, "Write https; plain http is for this machine only")

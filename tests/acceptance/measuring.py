@@ -2,6 +2,8 @@
 
 import os
 import statistics
+import subprocess
+import sys
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -55,6 +57,15 @@ def measure(gateway: Gateway) -> Footprint:
         assert started.process is not None
         process = Path("/proc") / str(started.process.pid)
         return Footprint(ready, _cpu_seconds(process), _resident_mib(process))
+
+
+def importing() -> float:
+    """Return the seconds of a processor that this machine takes, at this moment, to import what a gateway is."""
+    process = subprocess.Popen([sys.executable, "-c", "import klantbeeld.cli.serve"])
+    _, status, used = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    assert process.returncode == 0
+    return used.ru_utime + used.ru_stime
 
 
 def figures(folder: Path) -> Mapping[str, str]:

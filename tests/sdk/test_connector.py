@@ -73,7 +73,15 @@ def test_a_status_means_what_http_means(status: int, kind: type[SourceError] | N
     assert type(problem_of_status(Reply(status, (), b""))) is (kind or type(None))
 
 
-@pytest.mark.parametrize(("value", "seconds"), [(b"7", 7.0), (b"Wed, 21 Oct 2026 07:28:00 GMT", None), (b"-1", None)])
+@pytest.mark.parametrize(
+    ("value", "seconds"),
+    [
+        (b"7", 7.0),
+        (b"Wed, 21 Oct 2026 07:28:00 GMT", None),
+        (b"-1", None),
+        (b"Mon, 01 Jan 99999999999999999999 00:00:00 GMT", None),
+    ],
+)
 @pytest.mark.parametrize("status", [429, 503])
 def test_the_wait_that_is_asked_for_is_kept(status: int, value: bytes, seconds: float | None) -> None:
     problem = problem_of_status(Reply(status, ((b"retry-after", value),), b""))

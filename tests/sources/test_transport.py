@@ -183,6 +183,74 @@ async def test_tls_goes_through_a_tunnel_of_the_proxy(serve: Serve, monkeypatch:
 
 
 @pytest.mark.asyncio
+async def test_a_request_that_only_a_proxy_heard_of_was_not_sent(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    closing, mute = await serve(lambda peer, _: peer.close()), await serve(lambda peer, _: silent(peer))
+    monkeypatch.setenv("NO_PROXY", "internal.example")
+    for proxy, kind in ((closing, SourceUnavailable), (mute, SourceTimeout)):
+        monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{proxy.port}")
+        transport = HttpxTransport(CRM, Limits(whole=0.2))
+        with pytest.raises(kind) as raised:
+            await transport.exchange("POST", "/customers/1", (), b"{}", deadline=soon())
+        assert proxy.requests[0].startswith(b"CONNECT ")
+        assert (raised.value.sent, raised.value.is_lost) == (False, False)
+        await transport.aclose()
+
+
+@pytest.mark.asyncio
+async def test_a_proxy_may_be_named_without_a_scheme(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    proxy = await serve(HELLO)
+    monkeypatch.setenv("HTTP_PROXY", f"127.0.0.1:{proxy.port}")
+    monkeypatch.setenv("NO_PROXY", "internal.example")
+    transport = HttpxTransport(Origin.of("http://crm.example"))
+    assert (await transport.exchange("GET", "/", (), deadline=soon())).body == b"hello"
+    await transport.aclose()
+
+
+def test_a_proxy_that_does_not_speak_http_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", "socks5://proxy.example:1080")
+    monkeypatch.setenv("NO_PROXY", "internal.example")
+    with pytest.raises(ConfigurationError, match="HTTPS_PROXY"):
+        HttpxTransport(CRM)
+
+
+@pytest.mark.parametrize(
+    ("said", "ends"),
+    [(b"", "close"), (b"", "abort"), (b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhel", "close")],
+)
+@pytest.mark.asyncio
+async def test_both_transports_tell_alike_whether_a_connection_was_lost_before_an_answer(
+    serve: Serve, said: bytes, ends: str
+) -> None:
+    def answer(peer: Peer, request: bytes) -> None:
+        if b" /first " in request:
+            peer.say(HELLO)
+            return
+        peer.say(said)
+        if ends == "close":
+            peer.close()
+        else:
+            peer.transport.abort()
+
+    upstream = await serve(answer)
+    origin = Origin.of(f"http://127.0.0.1:{upstream.port}")
+    for transport in (Wire(origin), HttpxTransport(origin)):
+        await transport.exchange("GET", "/first", (), deadline=soon())
+        with pytest.raises(SourceUnavailable) as raised:
+            await transport.exchange("GET", "/", (), deadline=soon())
+        assert (raised.value.sent, raised.value.is_lost) == (True, not said)
+        await transport.aclose()
+
+
+@pytest.mark.asyncio
+async def test_a_user_agent_of_the_calls_own_is_the_only_one(serve: Serve) -> None:
+    upstream = await serve(HELLO)
+    transport = HttpxTransport(Origin.of(f"http://127.0.0.1:{upstream.port}"))
+    await transport.exchange("GET", "/", ((b"User-Agent", b"desk/1"),), deadline=soon())
+    assert upstream.requests[0].lower().count(b"user-agent:") == 1
+    await transport.aclose()
+
+
+@pytest.mark.asyncio
 async def test_a_host_in_no_proxy_is_reached_directly(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
     upstream = await serve(HELLO)
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")

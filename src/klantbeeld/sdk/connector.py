@@ -165,7 +165,7 @@ def retry_after(reply: Reply) -> float | None:
         return float(value) if value else None
     try:
         wait = parsedate_to_datetime(value) - parsedate_to_datetime(reply.header("date") or "")
-    except (ValueError, TypeError):  # no date, or one with a zone and one without
+    except (ValueError, TypeError, OverflowError):  # no date, one with a zone and one without, or one beyond all time
         return None
     return max(wait.total_seconds(), 0.0)
 

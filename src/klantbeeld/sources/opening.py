@@ -119,7 +119,8 @@ def _token_fetcher(
         return _no_token, nothing_to_close
     address = auth.token_url.format(**known)
     transport = make(address, settings)
-    target = urlsplit(address).path
+    parts = urlsplit(address)
+    target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
 
     async def fetch(call: Call[Any], deadline: float) -> Reply:
         body, media_type = call.content()

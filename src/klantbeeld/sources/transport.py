@@ -9,7 +9,7 @@ from typing import Any, Protocol, cast
 
 import httpx
 
-from klantbeeld.errors import SourceError, SourceInvalid, SourceTimeout, SourceUnavailable
+from klantbeeld.errors import ConfigurationError, SourceError, SourceInvalid, SourceTimeout, SourceUnavailable
 from klantbeeld.sdk.replies import Reply
 from klantbeeld.settings import SourceSettings
 from klantbeeld.sources.tls import trust
@@ -30,7 +30,7 @@ _TRANSLATION: tuple[tuple[type[httpx.TransportError], type[SourceError], bool], 
 )
 """What httpx's errors are here, and whether a byte may have been sent; the first that fits."""
 
-_LOST = ("Server disconnected", "peer closed connection")  # what httpcore and h11 call a connection that ended early
+_CLOSED = ("Server disconnected", "peer closed connection")  # what httpcore and h11 call a connection that ended early
 
 
 class Transport(Protocol):
@@ -130,7 +130,7 @@ class HttpxTransport:
         except TimeoutError as error:
             raise SourceTimeout(f"{self._origin}: no whole answer in time", sent=progress.sent) from error
         except httpx.TransportError as error:
-            raise _translated(error, self._origin) from error
+            raise _translated(error, self._origin, progress) from error
 
     async def aclose(self) -> None:
         """Close every connection."""
@@ -142,13 +142,14 @@ class HttpxTransport:
         The target is sent as it is, except to a proxy, for which httpcore has to write another one.
         """
         write_request(method, target, headers, body, constant=b"", agent=b"")
+        named = {name.lower() for name, _ in headers}
         extensions: dict[str, Any] = {"timeout": self._timeouts}
         if self._sends_target:
             extensions["target"] = target.encode("ascii")
         return httpx.Request(
             method,
             f"{self._origin}{target}",
-            headers=[*self._constant, *headers],
+            headers=[*(line for line in self._constant if line[0] not in named), *headers],
             content=body or None,
             extensions=extensions,
         )
@@ -172,15 +173,21 @@ class HttpxTransport:
 
 
 class _Progress:
-    """Whether the request has begun to leave, as httpcore tells it; one lives as long as a request."""
+    """Whether the request has begun to leave and awaits its answer, as httpcore tells it; lives as long as a request.
+
+    What is said to a proxy, so as to reach the source, is none of it.
+    """
 
     def __init__(self, *, sent: bool) -> None:
         self.sent = sent
+        self.awaits = False
 
-    async def follow(self, event: str, _details: Mapping[str, Any]) -> None:
+    async def follow(self, event: str, details: Mapping[str, Any]) -> None:
         """Hear of an event (httpcore's `trace` extension)."""
         if event.endswith("send_request_headers.started"):
-            self.sent = True
+            self.sent = self.awaits = details["request"].method != b"CONNECT"
+        elif event.endswith("receive_response_headers.complete"):
+            self.awaits = False
 
 
 def _default_transport(limits: Limits, tls: ssl.SSLContext | None, proxy: str | None) -> httpx.AsyncHTTPTransport:
@@ -201,13 +208,22 @@ def _proxy(origin: Origin) -> str | None:
     proxies = urllib.request.getproxies()
     if urllib.request.proxy_bypass(f"{origin.host}:{origin.port}"):
         return None
-    return proxies.get(origin.scheme) or proxies.get("all")
+    proxy = proxies.get(origin.scheme) or proxies.get("all")
+    if proxy and "://" not in proxy:
+        return f"http://{proxy}"
+    if proxy and not proxy.startswith(("http://", "https://")):
+        problem = f"the proxy of {origin} is none of HTTP"
+        raise ConfigurationError(
+            f"{origin.scheme.upper()}_PROXY", problem, "Write http://HOST:PORT or https://HOST:PORT"
+        )
+    return proxy
 
 
-def _translated(error: httpx.TransportError, origin: Origin) -> SourceError:
+def _translated(error: httpx.TransportError, origin: Origin, progress: _Progress) -> SourceError:
     ours, sent = next((ours, sent) for kind, ours, sent in _TRANSLATION if isinstance(error, kind))
-    if isinstance(error, httpx.RemoteProtocolError) and str(error).startswith(_LOST):
-        problem: SourceError = SourceUnavailable(f"{origin}: {type(error).__name__}", sent=sent)
-        problem.is_lost = True
-        return problem
-    return ours(f"{origin}: {type(error).__name__}", sent=sent)
+    if isinstance(error, httpx.RemoteProtocolError) and str(error).startswith(_CLOSED):
+        ours = SourceUnavailable
+    problem = ours(f"{origin}: {type(error).__name__}", sent=sent and progress.sent)
+    if isinstance(problem, SourceUnavailable):
+        problem.is_lost = progress.awaits
+    return problem

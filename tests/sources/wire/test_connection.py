@@ -175,6 +175,19 @@ async def test_bytes_that_arrived_before_the_request_are_not_its_answer(serve: S
 
 
 @pytest.mark.asyncio
+async def test_a_head_that_is_too_large_is_refused_though_it_comes_at_once(serve: Serve, wire_to: MakeWire) -> None:
+    whole = b"HTTP/1.1 200 " + b"a" * 100_000 + b"\r\nContent-Length: 5\r\n\r\nhello"
+
+    def at_once(peer: Peer, request: bytes) -> None:
+        with socket.socket(fileno=socket.dup(peer.transport.get_extra_info("socket").fileno())) as past_the_loop:
+            assert past_the_loop.send(whole) == len(whole)
+
+    upstream = await serve(at_once)
+    with pytest.raises(SourceInvalid, match="larger than"):
+        await wire_to(upstream).exchange("GET", "/", (), deadline=soon())
+
+
+@pytest.mark.asyncio
 async def test_a_server_that_speaks_first_is_not_asked(serve: Serve, wire_to: MakeWire) -> None:
     upstream = await serve(HELLO)
 

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import gc
+import socket
 
 import pytest
 from tests.sources.wire.conftest import Clock, MakeWire, Peer, Serve, Upstream, soon
@@ -68,6 +69,25 @@ async def test_never_more_connections_than_the_limit_and_who_came_first_goes_fir
         await tasks[done]
     assert len(upstream.peers) == 2
     assert sorted(upstream.targets[:2]) + upstream.targets[2:] == [f"/{n}" for n in range(6)]
+
+
+@pytest.mark.asyncio
+async def test_who_waits_gets_no_connection_that_was_closed_behind_its_answer(serve: Serve, wire_to: MakeWire) -> None:
+    def answer(peer: Peer, request: bytes) -> None:
+        if request.startswith(b"POST"):
+            peer.say(HELLO)
+
+    upstream = await serve(answer)
+    wire = wire_to(upstream, connections=1)
+    tasks = [start(wire, "/first"), start(wire, "/second", "POST")]
+    await until(upstream, 1)
+    # Sent past the loop, so that answer and end lie in the socket together.
+    with socket.socket(fileno=socket.dup(upstream.peers[0].transport.get_extra_info("socket").fileno())) as peer:
+        peer.send(HELLO)
+        peer.shutdown(socket.SHUT_WR)
+    assert [reply.body for reply in await asyncio.gather(*tasks)] == [b"hello", b"hello"]
+    assert upstream.targets == ["/first", "/second"]
+    assert len(upstream.peers) == 2
 
 
 @pytest.mark.asyncio

@@ -107,8 +107,10 @@ async def test_it_sends_what_httpx_sends(serve: Serve, wire_to: MakeWire, client
 @pytest.mark.asyncio
 async def test_a_request_for_another_origin_is_refused(serve: Serve, wire_to: MakeWire, client: MakeClient) -> None:
     upstream = await serve(ANSWERS["length"])
-    with pytest.raises(httpx.UnsupportedProtocol, match="this transport reaches"):
-        await client(wire_to(upstream)).get("http://elsewhere.example/")
+    over_wire = client(wire_to(upstream))
+    for address in ("http://elsewhere.example/", "ftp://elsewhere.example/", "http://me:word@elsewhere.example/"):
+        with pytest.raises(httpx.UnsupportedProtocol, match="this transport reaches"):
+            await over_wire.get(address)
 
 
 @pytest.mark.asyncio
@@ -129,6 +131,10 @@ async def test_a_streamed_request_body_is_sent_whole(serve: Serve, wire_to: Make
         (lambda peer, _: peer.close(), httpx.ReadError),
         (lambda peer, _: peer.say(b"SSH-2.0-OpenSSH_9.2\r\n"), httpx.RemoteProtocolError),
         (lambda peer, _: peer.say(OK + b"Content-Length: x\r\n\r\n"), httpx.RemoteProtocolError),
+        (
+            lambda peer, _: peer.say(OK + b"Content-Encoding: gzip\r\nContent-Length: 5\r\n\r\nhello"),
+            httpx.RemoteProtocolError,
+        ),
     ],
 )
 async def test_errors_are_httpxs(

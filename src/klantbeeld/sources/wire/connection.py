@@ -108,6 +108,10 @@ class Connection(asyncio.Protocol):
         """
         return not self._poll(0)
 
+    def was_spoken_to(self) -> bool:
+        """Say whether the peer spoke first; with TLS, whose sessions it may offer at any time, nobody can tell."""
+        return self.transport.get_extra_info("ssl_object") is None and not self.is_quiet()
+
     def send(self, exchange: Exchange, now: float) -> None:
         """Send the request; the answer is set when it is complete."""
         exchange.connection = self
@@ -234,7 +238,7 @@ class Connection(asyncio.Protocol):
                 raise SourceInvalid(f"{self._origin}: the answer is not HTTP/1")
         self.received += len(data)
         self._parser.feed_data(data)
-        if not self._complete and self.received > self._limits.head + _DEAREST_FRAMING * self._size:
+        if self.received > self._limits.head + _DEAREST_FRAMING * self._size:
             raise SourceInvalid(
                 f"{self._origin}: the answer's head or framing is larger than {self._limits.head} bytes"
             )

@@ -54,7 +54,7 @@ class Pool:
             exchange.fail(SourceTimeout(f"{self._origin}: no time is left"))
             return exchange
         idle = self._idle
-        while idle:
+        while idle and not self._waiting:
             connection = idle.pop()
             if connection.is_quiet():
                 connection.send(exchange, now)
@@ -72,17 +72,17 @@ class Pool:
             self._waiting.remove(exchange)
 
     def release(self, connection: Connection) -> None:
-        """Take back a connection: it goes to who waits longest, or rests."""
+        """Take back a connection: it goes to who waits longest, or rests.
+
+        The peer may have closed it right behind its answer, which is seen at the loop's next look.
+        """
         if self._is_closed or self._now - connection.opened_at > self._limits.age:
             self._retire(connection)
             return
-        while self._waiting:
-            exchange = self._waiting.popleft()
-            if not exchange.answer.done():
-                connection.send(exchange, self._clock())
-                return
         connection.idle_since = self._now
         self._idle.append(connection)
+        if self._waiting:
+            self._loop.call_soon(self._lend)
 
     def forget(self, connection: Connection) -> None:
         """Count a connection no more, and open another if somebody waits."""
@@ -139,6 +139,24 @@ class Pool:
             self._waiting.append(exchange)
             self._open_for_waiting()
 
+    def _lend(self) -> None:
+        """Lend resting connections to those who wait."""
+        while self._idle and self._waiting:
+            connection = self._idle.pop()
+            if not connection.is_quiet():
+                connection.abandon()
+            elif not self._serve(connection):
+                self._idle.append(connection)
+
+    def _serve(self, connection: Connection) -> bool:
+        """Send the request of who waits longest; say whether anybody waits."""
+        while self._waiting:
+            exchange = self._waiting.popleft()
+            if not exchange.answer.done():
+                connection.send(exchange, self._clock())
+                return True
+        return False
+
     def _open_for_waiting(self) -> None:
         while len(self._waiting) > len(self._opening) < self._limits.connections - len(self._connections):
             self._open()
@@ -156,7 +174,7 @@ class Pool:
         """Open a connection for whoever waits longest when it is open."""
         try:
             connection = await self._dialler.open(self._make, seconds=self._limits.connect)
-            if connection.transport.is_closing():
+            if connection.transport.is_closing() or connection.was_spoken_to():
                 raise SourceUnavailable(f"{self._origin}: the source closed the connection at once, or spoke first")
         except SourceError as error:
             if self._waiting:
@@ -164,7 +182,8 @@ class Pool:
             return
         connection.opened_at = self._now = self._clock()
         self._connections.add(connection)
-        self.release(connection)
+        if not self._serve(connection):
+            self.release(connection)
 
     def _make(self) -> Connection:
         return Connection(self, self._origin, self._limits)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import httpx
 
-from klantbeeld.errors import SourceError, SourceInvalid, SourceTimeout, SourceUnavailable
+from klantbeeld.errors import ConfigurationError, SourceError, SourceInvalid, SourceTimeout, SourceUnavailable
 from klantbeeld.sdk.replies import Reply
 from klantbeeld.sources.tls import trust
 from klantbeeld.sources.wire.coding import supported
@@ -95,7 +95,7 @@ class Wire(httpx.AsyncBaseTransport):
 
         The body comes decompressed, and so without Content-Encoding and Content-Length.
         """
-        if Origin.of(request.url) != self._origin:
+        if not self._reaches(request.url):
             raise httpx.UnsupportedProtocol(f"this transport reaches {self._origin} only", request=request)
         clock = self._clock or asyncio.get_running_loop().time
         seconds = request.extensions.get("timeout", {}).get("read") or self._limits.whole
@@ -107,7 +107,8 @@ class Wire(httpx.AsyncBaseTransport):
                 request.method, target.decode("latin-1"), headers, body, deadline=clock() + seconds
             )
         except SourceError as error:
-            raise _HTTPX[type(error), error.sent](error.detail, request=request) from error
+            kind = next(kind for kind, _ in _HTTPX if isinstance(error, kind))
+            raise _HTTPX[kind, error.sent](error.detail, request=request) from error
         return _response(reply)
 
     async def aclose(self) -> None:
@@ -122,6 +123,12 @@ class Wire(httpx.AsyncBaseTransport):
             clock = self._clock or asyncio.get_running_loop().time
             self._opened = Pool(str(self._origin), Dialler(self._origin, self._tls), self._limits, clock)
         return self._opened
+
+    def _reaches(self, url: httpx.URL) -> bool:
+        try:
+            return Origin.of(url) == self._origin
+        except ConfigurationError:
+            return False
 
     def _begin(self, method: str, target: str, headers: Headers, body: bytes, *, deadline: float) -> Exchange:
         return (self._opened or self._pool).begin(
