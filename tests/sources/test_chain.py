@@ -152,8 +152,9 @@ async def test_three_good_probes_close_it() -> None:
     assert system.states == (CLOSED, CLOSED)
 
 
-async def test_a_failing_probe_is_not_repeated_and_keeps_it_open() -> None:
-    system = System()
+@pytest.mark.parametrize("replicated", [False, True])
+async def test_a_failing_probe_is_not_repeated_and_keeps_it_open(replicated: bool) -> None:  # noqa: FBT001
+    system = System(replicated=replicated)
     await system.fail(20, down)
     system.clock.now += 5
     reached = len(system.deadlines)

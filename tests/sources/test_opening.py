@@ -1,13 +1,16 @@
 """A source is opened from its settings, and closed whole."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 
 from klantbeeld.registry import LoadedConnector, load_connectors
+from klantbeeld.sdk.auth import ClientCredentials
+from klantbeeld.sdk.calls import Call
 from klantbeeld.sdk.replies import Reply
 from klantbeeld.settings import SourceSettings
-from klantbeeld.sources.opening import open_source
+from klantbeeld.sources.opening import _token_fetcher, open_source
 from klantbeeld.sources.transport import Transport
 
 
@@ -64,6 +67,25 @@ async def test_closing_a_source_closes_its_connections_to_the_token_endpoint_too
     assert opened == {"https://crm.example", "https://login.example/t/oauth2/v2.0/token"}
     await source.aclose()
     assert opened == set()
+
+
+@pytest.mark.parametrize(
+    ("address", "target"),
+    [("https://login.example/token?api-version=1.0", "/token?api-version=1.0"), ("https://login.example", "/")],
+)
+@pytest.mark.asyncio
+async def test_the_token_endpoint_is_asked_by_its_whole_address(address: str, target: str) -> None:
+    asked: list[str] = []
+
+    class Token(ClosingTransport):
+        async def exchange(self, method: str, target: str, *_: Any, **__: Any) -> Reply:
+            asked.append(target)
+            return Reply(200, (), b"{}")
+
+    auth = ClientCredentials(token_url=address)
+    fetch, _ = _token_fetcher(auth, {}, SETTINGS, lambda address, _: Token(address, set()))
+    await fetch(Call(method="POST", path="", form=[("a", "b")], record=object), 1.0)
+    assert asked == [target]
 
 
 @pytest.mark.parametrize(("ours", "theirs", "used"), [(None, "X-B", "X-B"), ("X-A", "X-B", "X-A"), (None, None, None)])

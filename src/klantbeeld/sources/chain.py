@@ -79,7 +79,7 @@ class Chain:
 
         The caller tells what became of the answer by `delivered` or `spoiled`, before it gives control away.
         """
-        if self.hedging is None or call.sends:
+        if self.hedging is None or call.sends or not self.reads.is_closed:  # a probe is one call
             return self._once(call, context, may_repeat=not call.sends)
         return self._race(self.hedging, call, context)
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 class Limits:
     """Bounds of one source. Times are in seconds, sizes in bytes.
 
-    Time-outs are watched by one timer a pool, so they may strike up to `resolution` late, never early.
+    Time-outs of exchanges are watched by one timer a pool, so they may strike up to `resolution` late, never early, and
+    `idle` and `age` a second late. Opening a connection has a timer of its own.
     """
 
     connect: float = 1.0

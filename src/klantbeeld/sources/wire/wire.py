@@ -91,7 +91,7 @@ class Wire(httpx.AsyncBaseTransport):
         return self._begin(method, target, headers, body, deadline=deadline).answer
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Send a request of httpx's. Its read time-out, if it has one, is the time for the whole exchange.
+        """Send a request of httpx's. Its read time-out is the time for the whole exchange, if the limits allow as much.
 
         The body comes decompressed, and so without Content-Encoding and Content-Length.
         """
