@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from klantbeeld.registry import LoadedConnector, load_connectors
-from klantbeeld.sdk.auth import ClientCredentials
+from klantbeeld.sdk.auth import ClientCredentials, TokenReply
 from klantbeeld.sdk.calls import Call
 from klantbeeld.sdk.replies import Reply
 from klantbeeld.settings import SourceSettings
@@ -84,7 +84,7 @@ async def test_the_token_endpoint_is_asked_by_its_whole_address(address: str, ta
 
     auth = ClientCredentials(token_url=address)
     fetch, _ = _token_fetcher(auth, {}, SETTINGS, lambda address, _: Token(address, set()))
-    await fetch(Call(method="POST", path="", form=[("a", "b")], record=object), 1.0)
+    await fetch(Call(method="POST", path="", form=[("a", "b")], record=TokenReply), 1.0)
     assert asked == [target]
 
 
