@@ -250,6 +250,7 @@ async def test_a_body_without_length_ends_with_the_connection(serve: Serve, wire
         OK + b"Connection: close\r\nContent-Length: 5\r\n\r\nhello",
         OK + b"Connection: keep-alive, close\r\nContent-Length: 5\r\n\r\nhello",
         b"HTTP/1.0 200 OK\r\nContent-Length: 5\r\n\r\nhello",
+        b"HTTP/1.0 200 OK\r\nConnection: keep-alive\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
     ],
 )
 async def test_a_connection_that_the_server_will_close_is_not_used_again(

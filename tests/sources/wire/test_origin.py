@@ -32,7 +32,8 @@ def test_another_address_is_refused(address: str) -> None:
         Origin.of(address)
 
 
-def test_credentials_in_an_address_are_refused_and_not_repeated() -> None:
+@pytest.mark.parametrize("address", ["https://user:hunter2@crm.example", "https://user:hunter2@crm.example:port"])
+def test_credentials_in_an_address_are_refused_and_not_repeated(address: str) -> None:
     with pytest.raises(ConfigurationError) as raised:
-        Origin.of("https://user:hunter2@crm.example")
+        Origin.of(address)
     assert "hunter2" not in str(raised.value)

@@ -61,6 +61,7 @@ class Connection(asyncio.Protocol):
         "_framed",
         "_headers",
         "_interim",
+        "_is_chunked",
         "_is_http_1",
         "_keep",
         "_limits",
@@ -221,7 +222,11 @@ class Connection(asyncio.Protocol):
             self._start_message()
         elif not self._complete:
             self._complete = True
-            self._keep = self._parser.should_keep_alive()
+            self._keep = self._parser.should_keep_alive() and not self._is_chunked_1_0()
+
+    def _is_chunked_1_0(self) -> bool:
+        """Say whether the framing is faulty, so that nothing may come behind it (RFC 9112, section 6.1)."""
+        return self._is_chunked and bool(self._parser.get_http_version() == "1.0")
 
     def _is_proper_end(self) -> bool:
         """Say whether TLS was closed by the peer and not cut by somebody between us; without TLS nobody can tell."""
@@ -248,7 +253,7 @@ class Connection(asyncio.Protocol):
         self._headers: list[tuple[bytes, bytes]] = []
         self._chunks: list[bytes] = []
         self._codings = b""
-        self._framed = self._complete = self._keep = False
+        self._framed = self._complete = self._keep = self._is_chunked = False
 
     def _take_framing(self, name: bytes, value: bytes) -> None:
         """Note what decides where the body ends; httptools refuses lengths that repeat or meet a transfer coding."""
@@ -260,6 +265,8 @@ class Connection(asyncio.Protocol):
                 raise SourceInvalid(f"{self._origin}: the answer is larger than {self._limits.body} bytes")
         elif value.strip().lower() != b"chunked" or self._framed:
             raise SourceInvalid(f"{self._origin}: the answer has a transfer coding that was not asked for")
+        else:
+            self._is_chunked = True
         self._framed = True
 
     def _take_interim(self, status: int) -> None:

@@ -24,7 +24,7 @@ class Origin:
             url = httpx.URL(address)
         except httpx.InvalidURL as error:
             raise ConfigurationError(
-                str(address), "not an address", "Write https://host or https://host:port."
+                "base_url", "not an address", "Write https://host or https://host:port."
             ) from error
         if url.scheme not in _DEFAULT_PORTS or not url.host or url.userinfo:
             raise ConfigurationError(
