@@ -59,9 +59,6 @@ class LoggedFaults:
 
     log: Log
 
-    def answered(self, status: int, seconds: float) -> None:
-        """Leave it to `ObserveRequests`, which knows more."""
-
     def failed(self, error: BaseException) -> None:
         """Write one line."""
         self.log.error("internal_error", error=error)
@@ -89,7 +86,12 @@ async def build_app(settings: Settings, outside: Outside | None = None) -> Async
         documents = trusted_documents(settings.gateway)
         parts = GatewayParts(
             engine=_make_engine(settings, given, opened, metrics=metrics, observer=observer, documents=documents),
-            hooks=HookEndpoint(opened.feeds, limit=settings.changes.max_hook_bytes, language=settings.language),
+            hooks=HookEndpoint(
+                opened.feeds,
+                limit=settings.changes.max_hook_bytes,
+                within=settings.gateway.receive_within,
+                language=settings.language,
+            ),
             documents=documents,
             observer=observer,
             authenticate=opened.admission,
@@ -106,6 +108,7 @@ async def build_app(settings: Settings, outside: Outside | None = None) -> Async
             middleware=[await _observing(stack, settings, given, vocabulary, metrics)],
         )
         app.streams = streams
+        app.router.redirect_slashes = False  # it would send callers to whatever their Host header says
         yield app
 
 

@@ -70,6 +70,8 @@ class GatewaySettings(Section):
     """Path of the GraphQL endpoint."""
     max_body_bytes: int = Field(default=102_400, gt=0)
     """Largest request body, in bytes; beyond it 413."""
+    receive_within: Seconds = 10.0
+    """Longest that the head of a request, and then its body, may take to come, in seconds; beyond it 408."""
     max_tokens: int = Field(default=1_000, gt=0)
     """Most lexical tokens of a document."""
     max_document_characters: int = Field(default=32_768, gt=0)
@@ -96,7 +98,8 @@ class GatewaySettings(Section):
     compress_from_bytes: int = Field(default=1_400, gt=0)
     """Smallest answer that is compressed, with zstd or gzip as the client accepts; below, it fits one packet anyway."""
     max_streams: int = Field(default=1_000, gt=0)
-    """Most answers in parts and sockets that are under way at once; beyond it 503."""
+    """Most answers in parts and sockets that are under way at once; beyond it 503. As many sockets may be there that have
+    not said yet whose they are."""
     max_deadline: Seconds = 15.0
     """Longest deadline that a caller class may have, in seconds."""
     answer_reserve: float = Field(default=0.05, ge=0, le=1)

@@ -263,11 +263,7 @@ class FakeAuthenticator:
 
 @dataclass(slots=True)
 class FakeObserver:
-    answers: list[int] = field(default_factory=list)
     failures: list[BaseException] = field(default_factory=list)
-
-    def answered(self, status: int, seconds: float, /) -> None:
-        self.answers.append(status)
 
     def failed(self, error: BaseException, /) -> None:
         self.failures.append(error)

@@ -1,6 +1,7 @@
 """Deliveries of webhooks over HTTP."""
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 
 import httpx
@@ -31,9 +32,9 @@ class Taken:
 
 
 async def deliver(
-    taken: Taken, path: str = "/hooks/shop?code=x", *, method: str = "POST", body: bytes = b"[]"
+    taken: Taken, path: str = "/hooks/shop?code=x", *, method: str = "POST", body: bytes | AsyncIterator[bytes] = b"[]"
 ) -> httpx.Response:
-    endpoint = HookEndpoint(taken, limit=100, language="en")
+    endpoint = HookEndpoint(taken, limit=100, within=0.1, language="en")
     app = Starlette(routes=[Route(PATH, endpoint.take, methods=["POST"])])
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://gateway") as client:
         return await client.request(method, path, content=body, headers={"X-Sig": "proof"})
@@ -69,6 +70,18 @@ async def test_a_delivery_beyond_the_limit_is_refused() -> None:
     response = await deliver(taken, body=b"x" * 101)
 
     assert response.status_code == 413
+    assert taken.found == []
+
+
+async def test_a_delivery_that_does_not_come_is_not_waited_for() -> None:
+    async def body() -> AsyncIterator[bytes]:
+        yield b"x"
+        await asyncio.Event().wait()
+
+    taken = Taken()
+    response = await deliver(taken, body=body())
+
+    assert (response.status_code, response.headers["connection"]) == (408, "close")
     assert taken.found == []
 
 

@@ -139,7 +139,7 @@ def test_a_wrong_get_is_refused(query_string: bytes, code: str, status: int) -> 
 @pytest.mark.asyncio
 async def test_a_body_in_pieces_is_put_together() -> None:
     receive = receiving(chunk(b"ab", more=True), chunk(b"", more=True), chunk(b"c"))
-    assert await read_body(receive, {}, limit=3) == b"abc"
+    assert await read_body(receive, {}, limit=3, within=5) == b"abc"
 
 
 @pytest.mark.asyncio
@@ -157,7 +157,7 @@ async def test_a_body_that_is_too_large_is_refused_before_it_is_read(
     messages: list[Message], headers: dict[bytes, bytes]
 ) -> None:
     with pytest.raises(Refusal) as caught:
-        await read_body(receiving(*messages), headers, limit=3)
+        await read_body(receiving(*messages), headers, limit=3, within=5)
     assert (caught.value.reason, caught.value.status) == ("BODY_TOO_LARGE", 413)
     assert (b"connection", b"close") in caught.value.headers
 
@@ -166,4 +166,4 @@ async def test_a_body_that_is_too_large_is_refused_before_it_is_read(
 @pytest.mark.parametrize("before", [[], [chunk(b"a", more=True)]])
 async def test_a_client_that_goes_is_nobody_to_answer(before: list[Any]) -> None:
     with pytest.raises(ClientGone):
-        await read_body(receiving(*before, {"type": "http.disconnect"}), {}, limit=3)
+        await read_body(receiving(*before, {"type": "http.disconnect"}), {}, limit=3, within=5)

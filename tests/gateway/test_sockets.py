@@ -191,7 +191,7 @@ async def test_events_that_break_show_no_text(open_socket: Open, observer: FakeO
         assert SECRET not in json.dumps(told)
 
 
-@pytest.mark.parametrize("payload", [None, [], {"query": 7}, {"query": None}])
+@pytest.mark.parametrize("payload", [{}, {"query": 7}, {"query": None}])
 async def test_a_wrong_payload_is_an_error_of_its_operation(open_socket: Open, payload: object) -> None:
     async with open_socket() as peer:
         await accepted(peer)
@@ -237,6 +237,18 @@ async def test_an_id_that_is_taken_closes_with_4409(open_socket: Open) -> None:
         assert await peer.closed() == 4409
 
 
+@pytest.mark.parametrize("character", ["\u00e9", "\u6f22", "\U0001f600"])
+async def test_a_long_id_does_not_make_a_reason_too_long_for_its_frame(open_socket: Open, character: str) -> None:
+    async with open_socket() as peer:
+        await accepted(peer)
+        peer.say(subscribe(character * LONGEST_ID, "subscription { endless }"))
+        await peer.told()
+        peer.say(subscribe(character * LONGEST_ID, "{ hello }"))
+        closed = await peer.hear()
+        assert closed["code"] == 4409
+        assert 100 < len(closed["reason"].encode()) <= 123
+
+
 async def test_operations_beyond_the_most_are_refused(open_socket: Open) -> None:
     async with open_socket() as peer:
         await accepted(peer)
@@ -246,6 +258,19 @@ async def test_operations_beyond_the_most_are_refused(open_socket: Open) -> None
         peer.say(subscribe("more", "{ hello }"))
         told = await peer.told()
         assert (told["type"], told["payload"][0]["extensions"]["code"]) == ("error", "OVERLOADED")
+
+
+async def test_of_operations_that_come_at_once_only_those_beyond_the_most_are_refused(open_socket: Open) -> None:
+    observed = Observed()
+    async with open_socket(observe=observed) as peer:
+        await accepted(peer)
+        for number in range(MOST_OPERATIONS + 2):
+            peer.say(subscribe(str(number), "{ hello }"))
+        told = [await peer.told() for _ in range(2 * MOST_OPERATIONS + 2)]
+    refused = [one["id"] for one in told if one["type"] == "error"]
+    assert refused == [str(MOST_OPERATIONS), str(MOST_OPERATIONS + 1)]
+    assert [one["type"] for one in told].count("next") == MOST_OPERATIONS
+    assert observed.lines().count((503, "overloaded")) == 2
 
 
 async def test_an_operation_that_finds_no_room_is_refused_and_the_socket_stays(open_socket: Open) -> None:
@@ -319,6 +344,16 @@ async def test_each_operation_is_logged_and_counted_as_a_request(open_socket: Op
     assert observed.metrics.in_flight == 0
 
 
+async def test_errors_in_later_parts_are_noted(open_socket: Open) -> None:
+    observed = Observed()
+    async with open_socket(observe=observed) as peer:
+        await accepted(peer)
+        peer.say(subscribe("1", '{ customer(id: "1") { id ... @defer { broken } } }'))
+        while (await peer.told())["type"] == "next":
+            pass
+    assert observed.lines() == [(200, "partial")]
+
+
 async def test_operations_have_the_trace_of_their_socket_and_ids_of_their_own(open_socket: Open) -> None:
     observed = Observed()
     trace = b"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
@@ -371,6 +406,42 @@ async def test_a_browser_says_in_the_payload_what_others_say_in_headers(open_soc
     assert asked[1].headers[b"host"] == b"gateway.test"
 
 
+@pytest.mark.parametrize(("asked", "expected"), [(None, 5.0), ("200", 0.2), ("60000", 5.0)])
+async def test_an_operation_has_the_deadline_that_a_request_would_have(
+    open_socket: Open, engine: FakeEngine, asked: str | None, expected: float
+) -> None:
+    now = asyncio.get_running_loop().time
+    async with open_socket() as peer:
+        said = {} if asked is None else {"Klantbeeld-Deadline-Ms": asked}
+        peer.say({"type": "connection_init", "payload": {"authorization": f"Bearer {TOKEN}", **said}})
+        await peer.hear()
+        await peer.told()
+        before = now()
+        peer.say(subscribe("1", "{ hello }"))
+        await peer.told()
+        kept = min(0.05, expected / 10)
+        assert before <= engine.asked[0][1].deadline - (expected - kept) <= now()
+
+
+async def test_a_deadline_that_is_none_is_an_error_of_each_operation(open_socket: Open) -> None:
+    async with open_socket(headers=((b"klantbeeld-deadline-ms", b"soon"),)) as peer:
+        await accepted(peer)
+        peer.say(subscribe("1", "{ hello }"))
+        told = await peer.told()
+        assert (told["type"], told["payload"][0]["extensions"]["code"]) == ("error", "BAD_REQUEST")
+
+
+async def test_two_tokens_of_one_upgrade_close_with_4400(open_socket: Open) -> None:
+    headers = ((b"authorization", b"Bearer bad"), (b"authorization", f"Bearer {TOKEN}".encode()))
+    async with open_socket(headers=headers) as peer:
+        await peer.hear()
+        assert await peer.hear() == {
+            "type": "websocket.close",
+            "code": 4400,
+            "reason": "BAD_REQUEST at header authorization, twice",
+        }
+
+
 @pytest.mark.parametrize("payload", ["text", [1], {"klantbeeld-purpose": "\u2603"}])
 async def test_a_payload_that_says_nothing_sensible_closes_the_socket(open_socket: Open, payload: object) -> None:
     async with open_socket() as peer:
@@ -416,6 +487,8 @@ async def test_beginning_twice_closes_with_4429(open_socket: Open) -> None:
         {"type": "start", "id": "1"},
         {"type": "subscribe", "payload": {"query": "{ hello }"}},
         {"type": "subscribe", "id": "", "payload": {"query": "{ hello }"}},
+        {"type": "subscribe", "id": "1"},
+        {"type": "subscribe", "id": "1", "payload": []},
         {"type": "complete", "id": "x" * (LONGEST_ID + 1)},
         '{"type": "ping", "type": "ping"}',
         '"' + "x" * 200_000 + '"',
@@ -442,6 +515,10 @@ async def test_bytes_close_with_4400(open_socket: Open) -> None:
         (b"http://gateway.test", True),
         (b"https://app.example", True),
         (b"https://evil.example", False),
+        (b"https://gateway.test", True),
+        (b"ftp://gateway.test", False),
+        (b"http://[x", False),
+        (b"http://[::1", False),
         (b"null", False),
     ],
 )
@@ -543,7 +620,29 @@ async def test_a_client_that_goes_while_the_gateway_ends_is_not_waited_for(
 async def test_a_socket_beyond_the_most_is_closed_with_1013(open_socket: Open) -> None:
     async with open_socket(streams=Streams(0)) as peer:
         await peer.hear()
+        peer.say(INIT)
         assert await peer.closed() == 1013
+
+
+async def test_who_has_not_said_who_it_is_takes_no_place_of_the_others(engine: FakeEngine) -> None:
+    settings = GatewaySettings(max_streams=1)
+    streams = Streams(settings.max_streams)
+    socket = GraphQLSocket(engine, FakeAuthenticator(), settings=settings, streams=streams)
+    scope = {"type": "websocket", "path": "/graphql", "headers": [], "subprotocols": ("graphql-transport-ws",)}
+    peers = [Peer() for _ in range(3)]
+    tasks = [asyncio.create_task(_serve(socket, scope, one.to_server.get, one.from_server.put)) for one in peers]
+    silent, late, last = peers
+    for peer in peers:
+        await peer.hear()
+    assert await late.closed() == 1013  # these have a bound of their own
+    assert await last.closed() == 1013
+    assert len(streams) == 0
+    silent.say(INIT)
+    assert await silent.told() == ACK
+    assert len(streams) == 1
+    silent.to_server.put_nowait({"type": "websocket.disconnect", "code": 1000})
+    await asyncio.gather(*tasks)
+    assert len(streams) == 0
 
 
 async def test_operations_end_when_their_client_goes(open_socket: Open, engine: FakeEngine) -> None:

@@ -73,7 +73,13 @@ class Serving:
                 self._times, leaving=self._leave, closing=generations.end_streams, streams=generations.streams_open
             )
             try:
-                await run_server(LetGo(self._generations, self._stopping), listener, then=started, manner=manner)
+                await run_server(
+                    LetGo(self._generations, self._stopping),
+                    listener,
+                    then=started,
+                    manner=manner,
+                    receive_within=lambda: self._settings.gateway.receive_within,
+                )
             finally:
                 await self._generations.close()
                 self._log.info("stopped")

@@ -12,6 +12,8 @@ from types import FrameType
 import uvicorn
 from starlette.types import ASGIApp
 
+from klantbeeld.cli.connection import Connection
+
 # The largest message over a WebSocket, in bytes; larger than any request body that the gateway's default lets in.
 LARGEST_MESSAGE = 1_048_576
 
@@ -19,6 +21,11 @@ LARGEST_MESSAGE = 1_048_576
 FINISH = 20.0
 
 LOOK_EVERY = 0.05  # seconds, while streams end
+
+# How long a client may take for the head of a request where nothing else is said, in seconds.
+RECEIVE = 10.0
+
+TICKS = 10  # of uvicorn, a tenth of a second each, between two looks at all connections
 
 STOPPED_BY = (signal.SIGINT, signal.SIGTERM)
 
@@ -41,13 +48,20 @@ class Manner:
 class Server(uvicorn.Server):
     """A uvicorn that ends when it was told to (its own raises the signal again, and dies of it) and says that it is up.
 
-    `then` is called once requests are answered.
+    `then` is called once requests are answered. Connections whose clients keep it waiting are ended.
     """
 
-    def __init__(self, config: uvicorn.Config, then: Callable[[], object], manner: Manner) -> None:
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        then: Callable[[], object],
+        manner: Manner,
+        receive_within: Callable[[], float],
+    ) -> None:
         super().__init__(config)
         self._then = then
         self._manner = manner
+        self._receive_within = receive_within
         self._is_leaving = False
         self._loop: asyncio.AbstractEventLoop | None = None
 
@@ -56,6 +70,15 @@ class Server(uvicorn.Server):
         self._loop = asyncio.get_running_loop()
         await super().startup(sockets)
         self._then()
+
+    async def on_tick(self, counter: int) -> bool:
+        """Look at the connections now and then; gives whether to stop."""
+        if counter % TICKS == 0:
+            now, within = asyncio.get_running_loop().time(), self._receive_within()
+            for connection in tuple(self.server_state.connections):
+                if isinstance(connection, Connection):
+                    connection.look(now, within)
+        return await super().on_tick(counter)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Take no more, and let sockets answer what they were asked: uvicorn would close them at once."""
@@ -102,17 +125,25 @@ class Server(uvicorn.Server):
 
 
 async def run_server(
-    app: ASGIApp, listener: socket.socket, *, then: Callable[[], object], manner: Manner | None = None
+    app: ASGIApp,
+    listener: socket.socket,
+    *,
+    then: Callable[[], object],
+    manner: Manner | None = None,
+    receive_within: Callable[[], float] = lambda: RECEIVE,
 ) -> None:
-    """Serve on a listener until a signal; `then` is called once requests are answered."""
-    await Server(_config(app), then, manner or Manner()).serve(sockets=[listener])
+    """Serve on a listener until a signal; `then` is called once requests are answered.
+
+    The head of a request has to come within as many seconds as `receive_within` says at the time.
+    """
+    await Server(_config(app), then, manner or Manner(), receive_within).serve(sockets=[listener])
 
 
 def _config(app: ASGIApp) -> uvicorn.Config:
     """Say how to serve: no access log of its own (ours says more, and less), no name in its answers."""
     return uvicorn.Config(
         app,
-        http="httptools",
+        http=Connection,
         ws="websockets-sansio",
         ws_max_size=LARGEST_MESSAGE,
         lifespan="off",

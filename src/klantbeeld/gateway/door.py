@@ -1,8 +1,8 @@
 """The door: how many requests are answered at once, and who comes in where not everybody can.
 
-A request that finds no place waits for one, very shortly and in a short queue; then it is refused, before anything was
-read of it. Whoever is more important takes the place of whoever is less, and while requests are refused the capacity is
-shared out by importance (`shares`). Where the process itself is the bottleneck, the event loop comes late again and
+A request that finds no place waits for one, very shortly and in a short queue; then it is refused, before anything of
+it was parsed. Whoever is more important takes the place of whoever is less, and while requests are refused the capacity
+is shared out by importance (`shares`). Where the process itself is the bottleneck, the event loop comes late again and
 again, and fewer are let in. That it comes late once says nothing: a collection of garbage does that too.
 """
 

@@ -17,9 +17,9 @@ from klantbeeld.gateway import incremental, negotiation
 from klantbeeld.gateway.documents import TrustedDocuments
 from klantbeeld.gateway.door import Door
 from klantbeeld.gateway.errors import Refusal, refusal_body, refusal_headers, refusal_status
-from klantbeeld.gateway.head import KEY_HEADER, Exchange, asks_by_get, joined, refuse_unfit, seconds_of
+from klantbeeld.gateway.head import KEY_HEADER, Exchange, asks_by_get, deadline_of, joined, refuse_unfit
 from klantbeeld.gateway.negotiation import Wanted
-from klantbeeld.gateway.noting import note, note_gone, note_stream, span_of
+from klantbeeld.gateway.noting import note, note_gone, note_stream, noted_parts, span_of
 from klantbeeld.gateway.parts import complete, events, with_beats
 from klantbeeld.gateway.ports import (
     Answer,
@@ -31,10 +31,10 @@ from klantbeeld.gateway.ports import (
     Parts,
     RequestContext,
 )
-from klantbeeld.gateway.reading import CLOSE, ClientGone, read_body, request_of_body, request_of_query_string
+from klantbeeld.gateway.reading import ClientGone, read_body, request_of_body, request_of_query_string
 from klantbeeld.gateway.replies import CODINGS, compressed, send_reply, send_stream
 from klantbeeld.gateway.streams import Streams
-from klantbeeld.gateway.watch import Watch, Watched
+from klantbeeld.gateway.watch import Watch
 from klantbeeld.settings import GatewaySettings, Language
 
 GRACE: Final = 0.25  # the engine ends at its deadline with what it has; this long after, it is ended
@@ -66,9 +66,6 @@ class StreamReply:
 
 class SilentObserver:
     """Hears nothing; for whoever wants neither metrics nor logs."""
-
-    def answered(self, status: int, seconds: float, /) -> None:
-        """Hear of an answer."""
 
     def failed(self, error: BaseException, /) -> None:
         """Hear of a failure."""
@@ -106,7 +103,6 @@ class GraphQLEndpoint:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request (ASGI)."""
-        started = time.perf_counter()
         exchange = self._exchange(scope, receive)
         if self._page is not None and exchange.wanted.page and scope["method"] == "GET" and not asks_by_get(scope):
             await self._page(scope, receive, send)
@@ -119,8 +115,6 @@ class GraphQLEndpoint:
         except Exception as error:  # noqa: BLE001 - whatever broke, the caller gets an answer and no text of it
             reply = self._refusal(exchange, error)
         await self._send(exchange, send, reply)
-        status = reply.status if isinstance(reply, Reply) else 200
-        self._observer.answered(status, time.perf_counter() - started)
 
     def _exchange(self, scope: Scope, receive: Receive) -> Exchange:
         headers = dict(scope["headers"])
@@ -129,64 +123,67 @@ class GraphQLEndpoint:
             receive=receive,
             arrived=asyncio.get_running_loop().time(),
             wanted=negotiation.wanted(joined(scope, headers, b"accept")),
-            language=negotiation.language(headers.get(b"accept-language", b""), self._language),
+            language=negotiation.language(joined(scope, headers, b"accept-language"), self._language),
             headers=headers,
         )
 
     async def _let_in(self, exchange: Exchange) -> Reply | StreamReply:
-        """Answer if there is room, and refuse what is not fit before that is asked."""
+        """Answer if there is room: what is not fit needs none, and a body that is still coming takes none."""
         refuse_unfit(exchange, self._settings.cors_origins)
+        body = await self._body(exchange)
         await self._door.enter(exchange.headers)
         try:
-            return await self._reply(exchange)
+            return await self._reply(exchange, body)
         finally:
             self._door.leave()
 
-    async def _reply(self, exchange: Exchange) -> Reply | StreamReply:
+    async def _body(self, exchange: Exchange) -> bytes:
+        if exchange.scope["method"] == "GET":
+            return b""
+        settings = self._settings
+        return await read_body(
+            exchange.receive, exchange.headers, limit=settings.max_body_bytes, within=settings.receive_within
+        )
+
+    async def _reply(self, exchange: Exchange, body: bytes) -> Reply | StreamReply:
         authorization = exchange.headers.get(b"authorization")
         caller = await self._authenticate(
             None if authorization is None else authorization.decode("latin-1"), exchange.headers
         )
         context = self._context(exchange, caller)
         timeout = asyncio.timeout_at(context.deadline + GRACE)
-        request = None
-        watched: Watched | None = None
+        request = self._documents.resolve(self._request(exchange, body))
+        watched = self._watch.begin(exchange.receive)
         try:
             async with timeout:
-                request = self._documents.resolve(await self._request(exchange))
-                watched = self._watch.begin(exchange.receive)
                 answer = await self._execute(request, context)
         except asyncio.CancelledError as error:
-            if watched is None or not watched.has_gone:
+            if not watched.has_gone:
                 raise
             raise ClientGone from error
         except TimeoutError as error:
             if not timeout.expired():
                 raise
-            if request is None:
-                raise Refusal("BODY_TOO_SLOW", status=408, headers=(CLOSE,)) from error
             raise Refusal("DEADLINE_EXCEEDED", status=504) from error
         finally:
-            if watched is not None:
-                self._watch.end(watched)
+            self._watch.end(watched)
         if isinstance(answer, AsyncIterator):
             note_stream(exchange.scope, caller, answer)
             return await self._stream(exchange, context, answer)
         note(exchange.scope, caller, answer)
         return await self._complete(exchange, answer)
 
-    async def _request(self, exchange: Exchange) -> GraphQLRequest:
-        limit = self._settings.max_body_bytes
+    def _request(self, exchange: Exchange, body: bytes) -> GraphQLRequest:
         if exchange.scope["method"] == "GET":
-            return request_of_query_string(exchange.scope["query_string"], limit=limit)
-        return request_of_body(await read_body(exchange.receive, exchange.headers, limit=limit))
+            return request_of_query_string(exchange.scope["query_string"], limit=self._settings.max_body_bytes)
+        return request_of_body(body)
 
     def _context(self, exchange: Exchange, caller: Caller) -> RequestContext:
-        seconds = seconds_of(caller, exchange.headers)
-        kept = min(self._settings.answer_reserve, seconds / 10)
         return RequestContext(
             caller=caller,
-            deadline=exchange.arrived + seconds - kept,
+            deadline=deadline_of(
+                caller, exchange.headers, arrived=exchange.arrived, reserve=self._settings.answer_reserve
+            ),
             language=exchange.language,
             is_get=exchange.scope["method"] == "GET",
             idempotency_key=_text(exchange.headers.get(KEY_HEADER)),
@@ -209,7 +206,8 @@ class GraphQLEndpoint:
         if status == 405:  # noqa: PLR2004 - HTTP's word for it
             headers = (*headers, ALLOW_POST)
         if len(body) >= self._settings.compress_from_bytes:
-            coding = negotiation.coding(exchange.headers.get(b"accept-encoding", b""), CODINGS)
+            accepted = joined(exchange.scope, exchange.headers, b"accept-encoding")
+            coding = negotiation.coding(accepted, CODINGS)
             if coding is not None:
                 named = (b"content-encoding", coding.encode())
                 return Reply(status, await compressed(body, coding), (*headers, named))
@@ -232,7 +230,8 @@ class GraphQLEndpoint:
             masked = events(parts, until=until, language=context.language, failed=failed)
         else:
             masked = complete(parts, until=context.deadline + GRACE, language=context.language, failed=failed)
-        frames = incremental.frames(with_beats(masked, every=BEAT_EVERY), form)
+        noted = noted_parts(exchange.scope, masked)
+        frames = incremental.frames(with_beats(noted, every=BEAT_EVERY), form)
         return StreamReply(parts=parts, frames=frames, content_type=form.content_type, place=place)
 
     def _refusal(self, exchange: Exchange, error: Exception) -> Reply:

@@ -15,7 +15,18 @@ from klantbeeld.settings import Language
 MOST_MILLISECONDS_DIGITS: Final = 7
 DEADLINE_HEADER: Final = b"klantbeeld-deadline-ms"
 KEY_HEADER: Final = b"idempotency-key"
-ONCE: Final = frozenset({b"authorization", b"content-type", b"content-length", DEADLINE_HEADER, KEY_HEADER})
+ONCE: Final = frozenset(
+    {
+        b"authorization",
+        b"content-type",
+        b"content-length",
+        b"klantbeeld-consistency-token",
+        b"klantbeeld-explain",
+        b"klantbeeld-purpose",
+        DEADLINE_HEADER,
+        KEY_HEADER,
+    }
+)
 # What a request may bring (RFC 9110, section 12.5.1; W3C Linked Data Platform, section 7.1).
 TAKES: Final = ((b"accept", b"application/json"), (b"accept-post", b"application/json"))
 ALLOW: Final = (b"allow", b"GET, POST")
@@ -42,7 +53,7 @@ def refuse_unfit(exchange: Exchange, cors_origins: Collection[str]) -> None:
     if not exchange.wanted.is_anything:
         raise Refusal("NOT_ACCEPTABLE", status=406, place="header Accept", allowed=negotiation.OFFERS)
     if len(headers) != len(exchange.scope["headers"]):
-        _refuse_repeated(exchange.scope)
+        refuse_repeated(exchange.scope)
     if method == "GET":
         _refuse_cross_site(headers, cors_origins)
     elif not negotiation.is_json(headers.get(b"content-type", b"")):
@@ -63,15 +74,21 @@ def refuse_unfit(exchange: Exchange, cors_origins: Collection[str]) -> None:
         )
 
 
-def seconds_of(caller: Caller, headers: Mapping[bytes, bytes]) -> float:
-    """Give the seconds that the request may take: the caller's own, or fewer where a header asks so."""
-    asked = headers.get(DEADLINE_HEADER)
-    if asked is None:
-        return caller.deadline_seconds
-    if not asked.isdigit() or len(asked) > MOST_MILLISECONDS_DIGITS or int(asked) == 0:
-        most = 10**MOST_MILLISECONDS_DIGITS - 1
-        raise Refusal("BAD_REQUEST", place="header Klantbeeld-Deadline-Ms", allowed=(f"1..{most}",))
-    return min(caller.deadline_seconds, int(asked) / 1000)
+def refuse_repeated(scope: Scope) -> None:
+    """Raise Refusal for a header twice of which there is only one: whoever reads the other one is deceived."""
+    names = [name for name, _ in scope["headers"]]
+    for name in ONCE:
+        if names.count(name) > 1:
+            raise Refusal("BAD_REQUEST", place=f"header {name.decode()}, twice")
+
+
+def deadline_of(caller: Caller, headers: Mapping[bytes, bytes], *, arrived: float, reserve: float) -> float:
+    """Give when what is asked of others has to be there, in the time in which `arrived` is.
+
+    So many seconds as `reserve` says, at most a tenth of them all, are left for putting the answer together.
+    """
+    seconds = _seconds(caller, headers)
+    return arrived + seconds - min(reserve, seconds / 10)
 
 
 def joined(scope: Scope, headers: Mapping[bytes, bytes], name: bytes) -> bytes:
@@ -94,9 +111,12 @@ def _refuse_cross_site(headers: Mapping[bytes, bytes], cors_origins: Collection[
         raise Refusal("CROSS_SITE_REQUEST", status=403, place="header Sec-Fetch-Site")
 
 
-def _refuse_repeated(scope: Scope) -> None:
-    """Refuse a header twice of which there is only one: whoever reads the other one is deceived."""
-    names = [name for name, _ in scope["headers"]]
-    for name in ONCE:
-        if names.count(name) > 1:
-            raise Refusal("BAD_REQUEST", place=f"header {name.decode()}, twice")
+def _seconds(caller: Caller, headers: Mapping[bytes, bytes]) -> float:
+    """Give the seconds that the request may take: the caller's own, or fewer where a header asks so."""
+    asked = headers.get(DEADLINE_HEADER)
+    if asked is None:
+        return caller.deadline_seconds
+    if not asked.isdigit() or len(asked) > MOST_MILLISECONDS_DIGITS or int(asked) == 0:
+        most = 10**MOST_MILLISECONDS_DIGITS - 1
+        raise Refusal("BAD_REQUEST", place="header Klantbeeld-Deadline-Ms", allowed=(f"1..{most}",))
+    return min(caller.deadline_seconds, int(asked) / 1000)

@@ -3,11 +3,12 @@
 from collections.abc import Mapping
 from typing import Protocol
 
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import Response
 
 from klantbeeld.errors import KlantbeeldError, RequestError
-from klantbeeld.gateway.errors import Refusal, refusal_body, refusal_headers
+from klantbeeld.gateway.errors import refusal_body, refusal_headers
+from klantbeeld.gateway.reading import ClientGone, read_body
 from klantbeeld.settings import Language
 
 PATH = "/hooks/{source}"
@@ -26,32 +27,26 @@ class Feeds(Protocol):
 class HookEndpoint:
     """Answers deliveries: 204 once what they say holds on every replica, so that the source tells again if not."""
 
-    def __init__(self, feeds: Feeds, *, limit: int, language: Language) -> None:
+    def __init__(self, feeds: Feeds, *, limit: int, within: float, language: Language) -> None:
         self._feeds = feeds
         self._limit = limit
+        self._within = within
         self._language = language
 
     async def take(self, request: Request) -> Response:
         """Take one delivery; nothing of it is logged or answered."""
         try:
-            body = await self._body(request)
+            headers = dict(request.scope["headers"])
+            body = await read_body(request.receive, headers, limit=self._limit, within=self._within)
             source = request.path_params["source"]
             await self._feeds.take(source, headers=request.headers, query=request.query_params, body=body)
-        except ClientDisconnect:
+        except ClientGone:
             return Response(status_code=400)
         except LookupError:
             return Response(status_code=404, headers={"cache-control": "no-store"})
         except KlantbeeldError as error:
             return self._refused(error)
         return Response(status_code=TAKEN)
-
-    async def _body(self, request: Request) -> bytes:
-        body = bytearray()
-        async for chunk in request.stream():
-            body += chunk
-            if len(body) > self._limit:
-                raise Refusal("BODY_TOO_LARGE", status=413, place="body", limit=self._limit)
-        return bytes(body)
 
     def _refused(self, error: KlantbeeldError) -> Response:
         status = error.status if isinstance(error, RequestError) else 503

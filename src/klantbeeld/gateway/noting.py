@@ -1,11 +1,12 @@
 """Noting: what only the endpoint knows of an answer, for the log, the metrics and the traces of its request."""
 
-from collections.abc import Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import contextmanager
-from typing import Final
+from typing import Any, Final
 
 from starlette.types import Scope
 
+from klantbeeld.gateway.parts import closed_at_the_end, has_errors
 from klantbeeld.gateway.ports import Answer, Caller, Parts
 from klantbeeld.telemetry.observe import KEY as OBSERVED
 from klantbeeld.telemetry.observe import OBSERVER, Observation, ObserveRequests
@@ -35,6 +36,16 @@ def note_stream(scope: Scope, caller: Caller, parts: Parts) -> None:
     if observed is not None:
         observed.caller_class, observed.document = caller.caller_class, parts.document
         observed.is_stream = True
+
+
+async def noted_parts(scope: Scope, parts: AsyncIterator[dict[str, Any]]) -> AsyncGenerator[dict[str, Any], None]:
+    """Hand on masked parts, and tell the log and the metrics where one of them says errors."""
+    observed: Observation | None = scope.get(OBSERVED)
+    async with closed_at_the_end(parts):
+        async for part in parts:
+            if observed is not None and has_errors(part):
+                observed.outcome = "partial"
+            yield part
 
 
 def note(scope: Scope, caller: Caller, answer: Answer) -> None:

@@ -96,6 +96,13 @@ def mask_part(part: Part, language: Language) -> dict[str, Any]:
     return masked
 
 
+def has_errors(part: Part) -> bool:
+    """Tell whether a part says errors: its own, of an increment, or of what it completes."""
+    return bool(part.get("errors")) or any(
+        entry.get("errors") for name in ("incremental", "completed") for entry in part.get(name) or ()
+    )
+
+
 @asynccontextmanager
 async def closed_at_the_end(parts: AsyncIterator[Any]) -> AsyncIterator[None]:
     """Close an iterator that can be closed, however its reader ends: what feeds it must not go on for nobody."""

@@ -17,8 +17,9 @@ Part = Mapping[str, Any]
 class GraphQLRequest(Struct, frozen=True):
     """One GraphQL request, as it came by POST, GET or a socket.
 
-    `query` is None only where `document_id` names a trusted document that nobody resolved. After
-    `TrustedDocuments.resolve` the query is there, and `document_id` is `sha256:…` if the document is trusted.
+    `query` is None only where `document_id` or the extension `persistedQuery` names a trusted document that nobody
+    resolved. After `TrustedDocuments.resolve` the query is there, and `document_id` is `sha256:…` if the document is
+    trusted.
     """
 
     query: str | None
@@ -168,10 +169,7 @@ class Readiness(Protocol):
 
 
 class Observer(Protocol):
-    """Hears of what the gateway did; must not raise, and must not block."""
-
-    def answered(self, status: int, seconds: float, /) -> None:
-        """One request was answered, or one stream ended."""
+    """Hears of what went wrong; must not raise, and must not block."""
 
     def failed(self, error: BaseException, /) -> None:
         """Something broke that should not; the caller saw INTERNAL_ERROR. Its text may hold personal data."""

@@ -1,9 +1,10 @@
 """From an HTTP request's bytes to a GraphQLRequest, strictly: what is ambiguous is refused, never guessed.
 
-JSON is that of RFC 8259 without its liberties: no duplicate names, no NaN, no number beyond a double, no lone
-surrogates, at most 64 levels.
+JSON is that of RFC 8259 without its liberties: no duplicate names, no NaN, no number with a fraction or an exponent
+beyond a double, no lone surrogates, at most 64 levels.
 """
 
+import asyncio
 import json
 import math
 from collections import Counter
@@ -32,11 +33,19 @@ class ClientGone(Exception):
     """The client closed the connection before its request was complete."""
 
 
-async def read_body(receive: Receive, headers: Mapping[bytes, bytes], *, limit: int) -> bytes:
-    """Read a request's body of at most `limit` bytes; how long that may take is the caller's affair.
+async def read_body(receive: Receive, headers: Mapping[bytes, bytes], *, limit: int, within: float) -> bytes:
+    """Read a request's body of at most `limit` bytes that comes within so many seconds.
 
-    Raises Refusal (413) and ClientGone.
+    Raises Refusal (413, 408) and ClientGone.
     """
+    try:
+        async with asyncio.timeout(within):
+            return await _read_body(receive, headers, limit)
+    except TimeoutError as error:
+        raise Refusal("BODY_TOO_SLOW", status=408, headers=(CLOSE,)) from error
+
+
+async def _read_body(receive: Receive, headers: Mapping[bytes, bytes], limit: int) -> bytes:
     declared = headers.get(b"content-length", b"0")
     if not declared.isdigit() or int(declared[:20]) > limit:
         raise _too_large(limit)

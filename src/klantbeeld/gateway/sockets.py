@@ -1,18 +1,17 @@
-"""GraphQL over WebSocket: the subprotocol `graphql-transport-ws`, whole, and no other.
+"""GraphQL over WebSocket: the subprotocol `graphql-transport-ws`, and no other.
 
 Each operation comes in by the door, and is logged, counted and traced, as a request over HTTP is.
 
 The token comes in the payload of `connection_init` as `authorization` (a browser cannot set a header on a socket), or
-in the header of the upgrade; purpose and language likewise, by the names of their headers. The closing codes are the
-protocol's own; when the token ends the socket is closed with 4403, which tells a client to connect again with a new
-one.
+in the header of the upgrade; purpose, deadline and language likewise, by the names of their headers. The closing codes
+are the protocol's own; when the token ends the socket is closed with 4403, which tells a client to connect again with a
+new one.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
-from contextlib import suppress
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from typing import Any, Final, cast
-from urllib.parse import urlsplit
 
 import msgspec
 from starlette.types import Receive, Scope, Send
@@ -23,7 +22,16 @@ from klantbeeld.gateway.documents import TrustedDocuments
 from klantbeeld.gateway.door import Door
 from klantbeeld.gateway.endpoint import GRACE, SilentObserver, loop_time
 from klantbeeld.gateway.errors import Refusal, refusal_status, shown
-from klantbeeld.gateway.noting import note, note_gone, note_status, note_stream, observed_operation, span_of
+from klantbeeld.gateway.head import deadline_of, joined, refuse_repeated
+from klantbeeld.gateway.noting import (
+    note,
+    note_gone,
+    note_status,
+    note_stream,
+    noted_parts,
+    observed_operation,
+    span_of,
+)
 from klantbeeld.gateway.parts import closed_at_the_end, complete, events
 from klantbeeld.gateway.ports import (
     Answer,
@@ -43,7 +51,8 @@ SUBPROTOCOL: Final = "graphql-transport-ws"
 INITIALISE_WITHIN: Final = 5.0
 MOST_OPERATIONS: Final = 50  # of one socket at once
 LONGEST_ID: Final = 128
-IN_PAYLOAD: Final = ("authorization", "klantbeeld-purpose", "accept-language")
+LONGEST_REASON: Final = 123  # bytes
+IN_PAYLOAD: Final = ("authorization", "klantbeeld-purpose", "klantbeeld-deadline-ms", "accept-language")
 
 GOING_AWAY: Final = (1001, "Going away")
 POLICY: Final = (1008, "Origin not allowed")
@@ -94,6 +103,7 @@ class GraphQLSocket:
         self.streams = Streams(settings.max_streams) if streams is None else streams
         self.observer = observer or SilentObserver()
         self.initialise_within = initialise_within
+        self.nameless = Streams(settings.max_streams)  # sockets of which nobody has said yet whose they are
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one socket until either side closes it (ASGI)."""
@@ -108,16 +118,9 @@ class GraphQLSocket:
             return
         await send({"type": "websocket.accept", "subprotocol": SUBPROTOCOL})
         try:
-            place = self.streams.take()
-        except Overloaded:
-            await _close(send, Closed(*TRY_AGAIN))
-            return
-        try:
-            await Connection(self, scope, receive, send).serve(place)
+            await Connection(self, scope, receive, send).serve()
         except Closed as closed:
             await _close(send, closed)
-        finally:
-            self.streams.give_back(place)
 
     def _is_allowed(self, headers: Mapping[bytes, bytes]) -> bool:
         """CORS does not hold for sockets, so the origin is checked here; only browsers send one."""
@@ -125,8 +128,8 @@ class GraphQLSocket:
         if origin is None:
             return True
         text = origin.decode("latin-1")
-        is_own = urlsplit(text).netloc == headers.get(b"host", b"").decode("latin-1")
-        return is_own or text in self.settings.cors_origins
+        own = headers.get(b"host", b"").decode("latin-1")
+        return text in {f"http://{own}", f"https://{own}", *self.settings.cors_origins}
 
 
 class Connection:
@@ -138,19 +141,30 @@ class Connection:
         self._headers: Mapping[bytes, bytes] = dict(scope["headers"])
         self._receive = receive
         self._send = send
-        self._language = negotiation.language(self._headers.get(b"accept-language", b""), socket.language)
+        self._language = negotiation.language(joined(scope, self._headers, b"accept-language"), socket.language)
         self._operations: dict[str, asyncio.Task[None]] = {}  # by their ids, until these are free again
         self._tasks: set[asyncio.Task[None]] = set()
         self._finite: set[asyncio.Task[None]] = set()  # all but subscriptions: these end by themselves, and in time
         self._is_ending = False
 
-    async def serve(self, end: asyncio.Future[None]) -> None:
-        """Serve until `end` is done or the token ends, and what was asked is answered. Raises Closed, always."""
+    async def serve(self) -> None:
+        """Serve until the token ends or the gateway stops, and what was asked is answered. Raises Closed, always."""
+        socket = self._socket
         try:
-            async with asyncio.timeout(self._socket.initialise_within):
-                caller = await self._initialise()
+            refuse_repeated(self._scope)
+        except Refusal as error:
+            raise Closed(BAD_REQUEST[0], _reason(str(error))) from error
+        try:
+            with _place(socket.nameless):
+                async with asyncio.timeout(socket.initialise_within):
+                    caller = await self._initialise()
         except TimeoutError as error:
             raise Closed(*TOO_LATE) from error
+        with _place(socket.streams) as end:
+            await self._say({"type": "connection_ack"})
+            await self._serve(caller, end)
+
+    async def _serve(self, caller: Caller, end: asyncio.Future[None]) -> None:
         reading = asyncio.create_task(self._read(caller))
         until = loop_time(caller.expires_at)
         left = None if until is None else until - asyncio.get_running_loop().time()
@@ -192,7 +206,6 @@ class Connection:
             )
         except RequestError as error:
             raise Closed(*FORBIDDEN) from error
-        await self._say({"type": "connection_ack"})
         return caller
 
     async def _read(self, caller: Caller) -> None:
@@ -200,7 +213,7 @@ class Connection:
             message = await self._message()
             match message["type"]:
                 case "subscribe":
-                    self._subscribe(caller, message)
+                    await self._subscribe(caller, message)
                 case "complete":
                     self._complete(message)
                 case "ping" | "pong":
@@ -210,11 +223,16 @@ class Connection:
                 case _:
                     raise Closed(*BAD_REQUEST)
 
-    def _subscribe(self, caller: Caller, message: Mapping[str, Any]) -> None:
-        name = _id(message)
+    async def _subscribe(self, caller: Caller, message: Mapping[str, Any]) -> None:
+        name, payload = _id(message), message.get("payload")
         if name in self._operations:
-            raise Closed(4409, f"Subscriber for {name} already exists"[:120])
-        task = asyncio.create_task(self._operate(name, caller, message.get("payload")))
+            raise Closed(4409, _reason(f"Subscriber for {name} already exists"))
+        if not isinstance(payload, dict):
+            raise Closed(*BAD_REQUEST)
+        if len(self._tasks) >= MOST_OPERATIONS:
+            await self._refuse(name)
+            return
+        task = asyncio.create_task(self._operate(name, caller, payload))
         self._operations[name] = task
         for tasks in (self._tasks, self._finite):
             tasks.add(task)
@@ -226,6 +244,12 @@ class Connection:
         if task is not None:
             task.cancel()
 
+    async def _refuse(self, name: str) -> None:
+        """Refuse an operation beyond those that may be under way at once."""
+        with observed_operation(self._scope) as scope:
+            last = self._broken(Overloaded("too many operations on one socket", retry_after=1), scope)
+        await self._say({"id": name, **last})
+
     async def _operate(self, name: str, caller: Caller, payload: object) -> None:
         with observed_operation(self._scope) as scope:
             try:
@@ -233,18 +257,22 @@ class Connection:
             except Closed:
                 return  # the client has gone, which ends the socket
             except Exception as error:  # noqa: BLE001 - an operation that breaks ends alone
-                if not isinstance(error, KlantbeeldError):
-                    self._socket.observer.failed(error)
-                note_status(scope, refusal_status(error))
-                last = {"type": "error", "payload": [shown(error, self._language)]}
+                last = self._broken(error, scope)
         self._operations.pop(name, None)  # whoever reads that it is over may use its id again
         with suppress(Closed):
             await self._say({"id": name, **last})
 
+    def _broken(self, error: Exception, scope: Scope) -> Mapping[str, Any]:
+        """Give the last message of an operation that has no answer."""
+        if not isinstance(error, KlantbeeldError):
+            self._socket.observer.failed(error)
+        note_status(scope, refusal_status(error))
+        return {"type": "error", "payload": [shown(error, self._language)]}
+
     async def _answer(self, name: str, payload: object, context: RequestContext, scope: Scope) -> Mapping[str, Any]:
         """Answer an operation, and give its last message."""
-        if len(self._tasks) > MOST_OPERATIONS or self._is_ending:
-            raise Overloaded("too many operations on one socket, or it is about to close", retry_after=1)
+        if self._is_ending:
+            raise Overloaded("the socket is about to close", retry_after=1)
         answer = await self._execute(self._socket.documents.resolve(request_of(payload)), context, scope)
         if isinstance(answer, AsyncIterator):
             if answer.is_live and self._is_ending:
@@ -284,14 +312,16 @@ class Connection:
             if parts.is_live
             else complete(parts, until=context.deadline + GRACE, language=self._language, failed=failed)
         )
-        async with closed_at_the_end(parts), closed_at_the_end(masked):
-            async for part in masked:
+        noted = noted_parts(scope, masked)
+        async with closed_at_the_end(parts), closed_at_the_end(noted):
+            async for part in noted:
                 await self._say({"id": name, "type": "next", "payload": part})
 
     def _context(self, caller: Caller, scope: Scope) -> RequestContext:
+        now, reserve = asyncio.get_running_loop().time(), self._socket.settings.answer_reserve
         return RequestContext(
             caller=caller,
-            deadline=asyncio.get_running_loop().time() + caller.deadline_seconds,
+            deadline=deadline_of(caller, self._headers, arrived=now, reserve=reserve),
             language=self._language,
             takes_incremental=True,
             takes_events=True,
@@ -325,6 +355,19 @@ class Connection:
             raise Closed(None) from error
 
 
+@contextmanager
+def _place(streams: Streams) -> Iterator[asyncio.Future[None]]:
+    """Hold a place, which is done when the socket must end. Raises Closed where there is none."""
+    try:
+        place = streams.take()
+    except Overloaded as error:
+        raise Closed(*TRY_AGAIN) from error
+    try:
+        yield place
+    finally:
+        streams.give_back(place)
+
+
 def _headers_in(payload: object) -> dict[bytes, bytes]:
     """Give what a browser, which sets no headers on a socket, says in `connection_init` instead of them."""
     if payload is not None and not isinstance(payload, dict):
@@ -342,6 +385,11 @@ def _id(message: Mapping[str, Any]) -> str:
     if not isinstance(name, str) or not 0 < len(name) <= LONGEST_ID:
         raise Closed(*BAD_REQUEST)
     return name
+
+
+def _reason(text: str) -> str:
+    """Cut a reason to what a closing frame holds (RFC 6455, section 5.5)."""
+    return text.encode()[:LONGEST_REASON].decode(errors="ignore")
 
 
 async def _close(send: Send, closed: Closed) -> None:

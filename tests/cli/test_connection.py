@@ -1,0 +1,374 @@
+"""A client's connection: what it can keep us waiting for, and how much it can make us keep."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
+
+import pytest
+import pytest_asyncio
+import uvicorn
+from starlette.types import Receive, Scope, Send
+from uvicorn.server import ServerState
+
+from klantbeeld.cli.connection import (
+    LINGER,
+    LONGEST_URL,
+    MOST_HEAD,
+    MOST_HEADERS,
+    MOST_PIPELINED,
+    READ_WITHIN,
+    Connection,
+)
+from klantbeeld.cli.listening import listen, port_of
+from klantbeeld.cli.server import run_server
+
+pytestmark = pytest.mark.asyncio
+
+GET = b"GET / HTTP/1.1\r\nhost: a\r\n\r\n"
+POST = b"POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 4\r\n\r\n"
+WITHIN = 10.0
+
+
+class Wire(asyncio.Transport):
+    """The transport of a connection, which keeps what is written to it until it is read."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.written = b""
+        self.unread = 0
+        self.is_reading_paused = False
+        self.is_ended = False
+        self.is_closed = False
+        self.is_aborted = False
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        self.written += bytes(data)
+
+    def write_eof(self) -> None:
+        self.is_ended = True
+
+    def close(self) -> None:
+        self.is_closed = True
+
+    def abort(self) -> None:
+        self.is_aborted = True
+
+    def is_closing(self) -> bool:
+        return self.is_closed
+
+    def get_write_buffer_size(self) -> int:
+        return self.unread
+
+    def pause_reading(self) -> None:
+        self.is_reading_paused = True
+
+    def resume_reading(self) -> None:
+        self.is_reading_paused = False
+
+
+@dataclass(slots=True)
+class App:
+    """Answers each request once it is told to; keeps what it was asked and how that ended."""
+
+    bodies: list[bytes] = field(default_factory=list)
+    go_on: asyncio.Event = field(default_factory=asyncio.Event)
+    gone: int = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        message = await receive()
+        body: bytes = message.get("body", b"")
+        while message.get("more_body"):
+            message = await receive()
+            body += message.get("body", b"")
+        self.bodies.append(body)
+        if message["type"] != "http.disconnect":
+            await self._wait(receive)
+        await send({"type": "http.response.start", "status": 204, "headers": []})
+        await send({"type": "http.response.body", "body": b""})
+
+    async def _wait(self, receive: Receive) -> None:
+        going = asyncio.create_task(self.go_on.wait())
+        leaving = asyncio.create_task(self._leave(receive))
+        await asyncio.wait({going, leaving}, return_when=asyncio.FIRST_COMPLETED)
+        going.cancel()
+        leaving.cancel()
+        await asyncio.wait({going, leaving})
+
+    async def _leave(self, receive: Receive) -> None:
+        if (await receive())["type"] == "http.disconnect":
+            self.gone += 1
+
+
+@dataclass(slots=True)
+class Held:
+    """A connection under test."""
+
+    app: App
+    wire: Wire
+    connection: Connection
+    state: ServerState
+
+    def say(self, data: bytes) -> None:
+        self.connection.data_received(data)
+
+    async def answers(self) -> int:
+        """Let everything go as far as it can, and count the answers."""
+        for _ in range(20 * MOST_PIPELINED):
+            await asyncio.sleep(0)
+        return self.wire.written.count(b"HTTP/1.1 204")
+
+    def look(self, *times: float) -> None:
+        for now in times:
+            self.connection.look(now, WITHIN)
+
+
+@pytest_asyncio.fixture
+async def held() -> AsyncIterator[Held]:
+    app, state, wire = App(), ServerState(), Wire()
+    config = uvicorn.Config(app, http=Connection, lifespan="off", log_config=None, access_log=False)
+    config.load()
+    connection = Connection(config=config, server_state=state, app_state={})
+    connection.connection_made(wire)
+    yield Held(app, wire, connection, state)
+    app.go_on.set()
+    connection.connection_lost(None)
+    if state.tasks:
+        await asyncio.wait(state.tasks)
+
+
+async def test_a_request_is_answered(held: Held) -> None:
+    held.app.go_on.set()
+    held.say(POST + b"body")
+    assert await held.answers() == 1
+    assert held.app.bodies == [b"body"]
+    held.say(GET)
+    assert await held.answers() == 2
+    assert not held.wire.is_closed
+
+
+async def test_requests_behind_another_are_answered_in_turn(held: Held) -> None:
+    held.say(GET + POST + b"body" + GET)
+    assert await held.answers() == 0
+    held.app.go_on.set()
+    assert await held.answers() == 3
+    assert held.app.bodies == [b"", b"body", b""]
+    assert not held.wire.is_closed
+
+
+async def test_nothing_more_is_read_while_a_request_waits_behind_another(held: Held) -> None:
+    held.say(GET + GET)
+    assert await held.answers() == 0  # though the application asks whether the client has gone
+    assert held.wire.is_reading_paused
+    held.app.go_on.set()
+    assert await held.answers() == 2
+    assert not held.wire.is_reading_paused
+
+
+async def test_of_too_many_requests_behind_another_the_first_are_answered_and_the_connection_ends(held: Held) -> None:
+    held.say(GET * (3 * MOST_PIPELINED))
+    held.say(GET)
+    assert len(held.connection.pipeline) == MOST_PIPELINED
+    held.app.go_on.set()
+    assert await held.answers() == 1 + MOST_PIPELINED
+    assert held.wire.is_closed
+
+
+async def test_a_body_behind_too_many_requests_is_nobodys(held: Held) -> None:
+    held.say(GET + GET * (MOST_PIPELINED - 1) + POST + b"body" + POST + b"evil")
+    held.app.go_on.set()
+    assert await held.answers() == 1 + MOST_PIPELINED
+    assert held.app.bodies[-1] == b"body"
+
+
+async def test_a_client_that_goes_is_noticed_whatever_waits_behind_its_request(held: Held) -> None:
+    held.say(GET + GET)
+    await held.answers()
+    held.connection.connection_lost(None)
+    await held.answers()
+    assert (held.app.gone, len(held.app.bodies), held.state.tasks) == (1, 1, set())
+
+
+async def test_a_head_beyond_the_limit_is_refused_before_it_is_complete(held: Held) -> None:
+    held.say(b"GET / HTTP/1.1\r\nx: ")
+    for _ in range(MOST_HEAD // 1_000):
+        held.say(b"a" * 1_000)
+    assert held.wire.written == b""
+    held.say(b"a" * 1_000)
+    assert held.wire.written.startswith(b"HTTP/1.1 431 ")
+    assert held.wire.written.endswith(b"The head of the request is too large.")
+    held.say(b"a" * 1_000 + b"\r\n\r\n" + GET)
+    assert await held.answers() == 0
+    assert held.app.bodies == []
+
+
+@pytest.mark.parametrize("pieces", [1, 2, 7])
+@pytest.mark.parametrize(
+    ("head", "status"),
+    [
+        (b"x: " + b"a" * MOST_HEAD, b"431"),
+        (b"a: b\r\n" * MOST_HEADERS + b"a: b", b"431"),
+        (b"x: " + b"a" * (MOST_HEAD - 100), b"204"),
+        (b"\r\n".join([b"a: b"] * MOST_HEADERS), b"204"),
+    ],
+    ids=["bytes", "lines", "bytes that fit", "lines that fit"],
+)
+async def test_a_head_that_comes_at_once_has_the_same_limits(
+    held: Held, head: bytes, status: bytes, pieces: int
+) -> None:
+    held.app.go_on.set()
+    request = b"GET / HTTP/1.1\r\n" + head + b"\r\n\r\n"
+    step = -(-len(request) // pieces)
+    for start in range(0, len(request), step):
+        held.say(request[start : start + step])
+    await held.answers()
+    assert held.wire.written.split()[1] == status
+
+
+async def test_bytes_before_a_head_do_not_count_to_it(held: Held) -> None:
+    held.app.go_on.set()
+    size = 2 * MOST_HEAD
+    body = b"a" * size
+    held.say(b"POST / HTTP/1.1\r\ncontent-length: %d\r\n\r\n" % size + body + GET[:9])
+    await held.answers()
+    held.say(GET[9:])
+    assert await held.answers() == 2
+
+
+async def test_a_url_that_is_too_long_is_told_so(held: Held) -> None:
+    held.say(b"GET /" + b"a" * LONGEST_URL + b" HTTP/1.1\r\n\r\n")
+    assert held.wire.written.startswith(b"HTTP/1.1 414 ")
+
+
+async def test_what_is_not_http_is_refused(held: Held) -> None:
+    held.say(b"hello\r\n\r\n")
+    assert held.wire.written.startswith(b"HTTP/1.1 400 ")
+
+
+async def test_a_refusal_is_not_taken_for_the_answer_that_is_under_way(held: Held) -> None:
+    held.say(GET + b"hello\r\n\r\n")
+    assert await held.answers() == 0
+    assert held.wire.written == b""
+    held.app.go_on.set()
+    assert await held.answers() == 1
+    assert held.wire.written.count(b"HTTP/1.1") == 1
+    assert held.wire.is_closed
+
+
+async def test_a_body_that_is_no_http_ends_its_request(held: Held) -> None:
+    held.say(b"POST / HTTP/1.1\r\ntransfer-encoding: chunked\r\n\r\n")
+    await held.answers()
+    held.say(b"no size\r\n")
+    assert await held.answers() == 0
+    assert held.wire.written.startswith(b"HTTP/1.1 400 ")
+    assert held.state.tasks == set()
+
+
+async def test_too_large_a_head_does_not_become_a_socket(held: Held) -> None:
+    upgrade = b"GET / HTTP/1.1\r\nconnection: upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\n"
+    held.say(upgrade + b"x: " + b"a" * MOST_HEAD + b"\r\n\r\n")
+    assert held.wire.written.startswith(b"HTTP/1.1 431 ")
+
+
+@pytest.mark.parametrize("said", [b"", b"\r\n", GET[:9]])
+async def test_a_head_that_does_not_come_ends_the_connection(held: Held, said: bytes) -> None:
+    held.say(said)
+    held.look(0.0, WITHIN - 1)
+    held.say(GET[9:10] if said == GET[:9] else b"")
+    held.look(WITHIN - 0.5)
+    assert not held.wire.is_closed
+    held.look(WITHIN)
+    if said == GET[:9]:
+        assert held.wire.written.startswith(b"HTTP/1.1 408 ")
+        held.look(WITHIN, WITHIN + LINGER - 0.1)
+        assert not held.wire.is_closed
+        held.look(WITHIN + LINGER)
+    assert held.wire.is_closed
+
+
+async def test_a_byte_after_an_answer_does_not_keep_the_connection(held: Held) -> None:
+    held.app.go_on.set()
+    held.say(GET)
+    assert await held.answers() == 1
+    held.say(b"G")
+    held.look(0.0, WITHIN)
+    assert b"HTTP/1.1 408 " in held.wire.written
+
+
+async def test_a_connection_that_asks_now_and_then_is_kept(held: Held) -> None:
+    held.app.go_on.set()
+    for number in range(5):
+        held.look(number * WITHIN)
+        held.say(GET)
+        assert await held.answers() == number + 1
+        held.look(number * WITHIN + 1, number * WITHIN + WITHIN - 1)
+    assert not held.wire.is_closed
+
+
+async def test_what_takes_long_to_answer_is_not_waited_for_by_the_connection(held: Held) -> None:
+    held.say(GET)
+    await held.answers()
+    held.look(0.0, 100 * WITHIN, 200 * WITHIN)
+    assert (held.wire.written, held.wire.is_closed, held.wire.is_aborted) == (b"", False, False)
+
+
+async def test_a_client_that_does_not_read_is_let_go(held: Held) -> None:
+    held.say(GET)
+    await held.answers()
+    held.wire.unread = 100_000
+    held.look(0.0, READ_WITHIN - 1)
+    held.wire.unread -= 1
+    held.look(READ_WITHIN, 2 * READ_WITHIN - 1)
+    assert not held.wire.is_aborted
+    held.look(2 * READ_WITHIN)
+    assert held.wire.is_aborted
+
+
+@contextmanager
+def dialled(port: int) -> Iterator[socket.socket]:
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as client:
+        yield client
+
+
+def read_all(client: socket.socket) -> bytes:
+    read = b""
+    while piece := client.recv(65_536):
+        read += piece
+    return read
+
+
+Serving = Callable[[], AbstractAsyncContextManager[int]]
+
+
+@pytest.fixture
+def serving() -> Serving:
+    """Serves on a free port, with little patience, until told to stop."""
+
+    @asynccontextmanager
+    async def served() -> AsyncIterator[int]:
+        app = App()
+        app.go_on.set()
+        listener = listen("127.0.0.1", 0)
+        is_up = asyncio.Event()
+        server = asyncio.create_task(run_server(app, listener, then=is_up.set, receive_within=lambda: 0.01))
+        try:
+            await is_up.wait()
+            yield port_of(listener)
+        finally:
+            server.cancel()
+            await asyncio.wait({server})
+            listener.close()
+
+    return served
+
+
+@pytest.mark.parametrize(
+    ("said", "told"), [(b"", b""), (GET[:9], b"408"), (b"GET / HTTP/1.1\r\nx: " + b"a" * 600_000, b"431")]
+)
+async def test_over_the_wire_a_client_reads_why_it_is_let_go(serving: Serving, said: bytes, told: bytes) -> None:
+    async with serving() as port:
+        with dialled(port) as client:
+            await asyncio.to_thread(client.sendall, said)
+            read = await asyncio.to_thread(read_all, client)
+    assert read[9:12] == told
