@@ -61,6 +61,8 @@ def test_a_document_without_a_hash_passes_as_it_is() -> None:
         (GraphQLRequest(None, extensions={"persistedQuery": "x"}), ("BAD_REQUEST", 400)),
         (GraphQLRequest("{a}", extensions=persisted(HASH)), ("DOCUMENT_HASH_MISMATCH", 400)),
         (GraphQLRequest("{a}", document_id=f"sha256:{HASH}"), ("DOCUMENT_HASH_MISMATCH", 400)),
+        (GraphQLRequest(None, document_id=HASH, extensions=persisted("0" * 64)), ("DOCUMENT_HASH_MISMATCH", 400)),
+        (GraphQLRequest(None, document_id=HASH, extensions=persisted(7)), ("BAD_REQUEST", 400)),
     ],
 )
 def test_what_is_not_known_or_does_not_fit_is_refused(request_: GraphQLRequest, expected: tuple[str, int]) -> None:

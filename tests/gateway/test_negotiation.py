@@ -137,6 +137,9 @@ def test_the_language_is_the_best_of_ours(accept_language: bytes, expected: str)
         (b"*", "gzip"),
         (b"*, gzip;q=0", None),
         (b"identity", None),
+        (b"identity, gzip;q=0.5", None),
+        (b"identity;q=0.5, gzip;q=0.5", "gzip"),
+        (b"identity;q=0, *", "gzip"),
     ],
 )
 def test_an_answer_is_compressed_as_the_client_rates_it(accept_encoding: bytes, expected: str | None) -> None:

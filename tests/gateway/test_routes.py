@@ -1,5 +1,6 @@
 """The gateway's addresses."""
 
+import re
 from pathlib import Path
 
 import httpx
@@ -65,11 +66,11 @@ async def test_without_graphiql_there_is_no_page(client: Client) -> None:
     assert (await asking.get("/graphql", headers=BROWSER)).headers["content-type"].startswith("application/json")
 
 
-async def preflight(asking: httpx.AsyncClient) -> httpx.Response:
+async def preflight(asking: httpx.AsyncClient, asking_for: str = "authorization, content-type") -> httpx.Response:
     headers = {
         "origin": ORIGIN,
         "access-control-request-method": "POST",
-        "access-control-request-headers": "authorization, content-type",
+        "access-control-request-headers": asking_for,
     }
     return await asking.options("/graphql", headers=headers)
 
@@ -88,6 +89,19 @@ async def test_an_origin_of_the_settings_may_ask(client: Client) -> None:
     answer = await asking.post("/graphql", json={"query": "{ hello }"}, headers={"origin": ORIGIN})
     assert answer.headers["access-control-allow-origin"] == ORIGIN
     assert "access-control-allow-credentials" not in answer.headers
+    exposed = answer.headers["access-control-expose-headers"].lower().split(", ")
+    assert {"retry-after", "www-authenticate", "x-request-id"} <= set(exposed)
+
+
+SCHEMA_PAGE = Path(__file__).parents[2] / "docs/schema.md"
+DOCUMENTED = re.findall(r"^\| `([\w-]+)[:`]", SCHEMA_PAGE.read_text(encoding="utf-8"), re.MULTILINE)[:9]
+
+
+@pytest.mark.parametrize("name", DOCUMENTED)
+async def test_a_page_may_send_every_header_that_is_documented(client: Client, name: str) -> None:
+    assert DOCUMENTED[::8] == ["Authorization", "traceparent"]
+    answer = await preflight(client(app(GatewaySettings(cors_origins=(ORIGIN,)))), asking_for=name)
+    assert answer.status_code == 200, answer.text
 
 
 async def test_trusted_documents_come_from_the_folder(client: Client, tmp_path: Path) -> None:

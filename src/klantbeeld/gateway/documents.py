@@ -21,6 +21,7 @@ from klantbeeld.settings import GatewaySettings
 
 PREFIX: Final = "sha256:"
 HASH: Final = re.compile(r"[0-9a-f]{64}")
+PERSISTED: Final = "extensions.persistedQuery"
 NOT_FOUND: Final = 404
 
 
@@ -88,21 +89,27 @@ def hash_of(document: str) -> str:
 
 def _asked(request: GraphQLRequest) -> tuple[str | None, str]:
     """Give the hash that a request names, and the member that named it."""
-    if request.document_id is not None:
-        given = request.document_id.removeprefix(PREFIX)
-        if not HASH.fullmatch(given):
-            raise Refusal("DOCUMENT_UNKNOWN", status=NOT_FOUND, place="documentId")
-        return given, "documentId"
+    persisted = _persisted(request)
+    if request.document_id is None:
+        return persisted, "query" if persisted is None else PERSISTED
+    given = request.document_id.removeprefix(PREFIX)
+    if not HASH.fullmatch(given):
+        raise Refusal("DOCUMENT_UNKNOWN", status=NOT_FOUND, place="documentId")
+    if persisted not in {None, given}:
+        raise Refusal("DOCUMENT_HASH_MISMATCH", place=PERSISTED)
+    return given, "documentId"
+
+
+def _persisted(request: GraphQLRequest) -> str | None:
     persisted: Any = request.extensions.get("persistedQuery")
     if persisted is None:
-        return None, "query"
-    place = "extensions.persistedQuery"
+        return None
     if not isinstance(persisted, dict) or persisted.get("version") != 1:
-        raise Refusal("BAD_REQUEST", place=place)
+        raise Refusal("BAD_REQUEST", place=PERSISTED)
     named: Any = persisted.get("sha256Hash")
     if not isinstance(named, str) or not HASH.fullmatch(named):
-        raise Refusal("BAD_REQUEST", place=f"{place}.sha256Hash")
-    return named, place
+        raise Refusal("BAD_REQUEST", place=f"{PERSISTED}.sha256Hash")
+    return named
 
 
 def _unknown(request: GraphQLRequest, place: str) -> Refusal:

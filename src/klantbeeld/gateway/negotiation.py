@@ -112,13 +112,14 @@ def language(accept_language: bytes, default: Language) -> Language:
 def coding(accept_encoding: bytes, offered: tuple[Coding, ...]) -> Coding | None:
     """Choose how an answer is compressed (RFC 9110, section 12.5.3); of what the client rates alike, the first offered.
 
-    None where the client takes none of them. Who takes anything gets gzip: not everybody means it.
+    None where the client takes none of them, or would rather have none. Who takes anything gets gzip: not everybody
+    means it.
     """
     quality = {one.media: one.rank[0] for one in _ranges(accept_encoding[:LONGEST_HEADER])}
     rated: dict[Coding, float] = {one: quality.get(one, 0.0) for one in offered}
     rated["gzip"] = quality.get("gzip", quality.get("*", 0.0))
     best = max(rated, key=lambda one: rated[one])
-    return best if rated[best] > 0 else None
+    return best if rated[best] > 0 and rated[best] >= quality.get("identity", 0.0) else None
 
 
 def _rank(ranges: list[Range], offer: str) -> tuple[float, int] | None:

@@ -24,11 +24,15 @@ PREFLIGHT_SECONDS = 600
 ALLOWED_HEADERS = (
     "authorization",
     "content-type",
+    "idempotency-key",
     "klantbeeld-consistency-token",
     "klantbeeld-deadline-ms",
     "klantbeeld-explain",
     "klantbeeld-purpose",
+    "traceparent",
+    "x-request-id",
 )
+EXPOSED_HEADERS = ("retry-after", "www-authenticate", "x-request-id")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,6 +96,6 @@ def _with_cors(endpoint: ASGIApp, settings: GatewaySettings) -> ASGIApp:
         allow_origins=settings.cors_origins,
         allow_methods=("GET", "POST"),
         allow_headers=ALLOWED_HEADERS,
-        expose_headers=("retry-after", "www-authenticate"),
+        expose_headers=EXPOSED_HEADERS,
         max_age=PREFLIGHT_SECONDS,
     )

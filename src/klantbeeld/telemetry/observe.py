@@ -44,7 +44,7 @@ def observation_of(scope: Scope) -> Observation:
 
 
 class ObserveRequests:
-    """ASGI middleware, outermost; requests to `counted` paths go into the metrics, all go into the log."""
+    """ASGI middleware around all routes; requests to `counted` paths go into the metrics, all go into the log."""
 
     def __init__(
         self,
