@@ -98,8 +98,8 @@ class GatewaySettings(Section):
     compress_from_bytes: int = Field(default=1_400, gt=0)
     """Smallest answer that is compressed, with zstd or gzip as the client accepts; below, it fits one packet anyway."""
     max_streams: int = Field(default=1_000, gt=0)
-    """Most answers in parts and sockets that are under way at once; beyond it 503. As many more sockets may be there that
-    have not said yet whose they are."""
+    """Most answers in parts and sockets that are under way at once; beyond it 503. As many more sockets may be there
+    that have not said yet whose they are."""
     max_deadline: Seconds = 15.0
     """Longest deadline that a caller class may have, in seconds."""
     answer_reserve: float = Field(default=0.05, ge=0, le=1)

@@ -114,7 +114,6 @@ async def measure(port: int, connections: int, requests: int, rounds: int) -> di
     ):
         ways: dict[str, tuple[Get, int]] = {
             "floor": (lambda: free.pop().get(TARGET), requests),
-            "Wire.begin": (lambda: wire.begin("GET", TARGET, HEADERS, deadline=loop.time() + 5), requests),
             "Wire.exchange": (lambda: wire.exchange("GET", TARGET, HEADERS, deadline=loop.time() + 5), requests),
             "httpx.AsyncClient over Wire": (lambda: over_wire.get(TARGET), requests // 5),
             "httpx.AsyncClient, own transport": (lambda: over_httpx.get(TARGET), requests // 20),

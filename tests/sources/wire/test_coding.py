@@ -79,3 +79,18 @@ def test_an_optional_coding_is_bounded_as_the_others(name: str, library: str) ->
     for body, limit in ((packed, LIMIT - 1), (packed[:-1], LIMIT), (b"garbage" * 9, LIMIT)):
         with pytest.raises(SourceInvalid):
             decompress(body, name.encode(), limit=limit)
+
+
+def test_zstd_may_come_in_frames_that_are_bounded_together() -> None:
+    module = pytest.importorskip("zstandard")
+    first, second = module.compress(TEXT[:50]), module.compress(TEXT[50:])
+    assert decompress(first + second, b"zstd", limit=LIMIT) == TEXT
+    empty = module.compress(b"")
+    for body, why in (
+        (first + second + module.compress(b"x"), "larger than"),
+        (first + second[:-1], "ends early"),
+        (first + second + b"garbage", "damaged"),
+        (empty * 101, "too many pieces"),
+    ):
+        with pytest.raises(SourceInvalid, match=why):
+            decompress(body, b"zstd", limit=LIMIT)

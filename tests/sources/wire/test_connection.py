@@ -29,6 +29,7 @@ WELL_FORMED = {
     "1.0 and keep-alive": (b"HTTP/1.0 200 OK\r\nConnection: keep-alive\r\nContent-Length: 5\r\n\r\nhello", b"hello"),
     "204": (b"HTTP/1.1 204 No Content\r\n\r\n", b""),
     "304 with the length of what it stands for": (b"HTTP/1.1 304 Not Modified\r\nContent-Length: 99\r\n\r\n", b""),
+    "304 for more than may come": (b"HTTP/1.1 304 Not Modified\r\nContent-Length: 9999999999\r\n\r\n", b""),
 }
 
 MALFORMED = {
@@ -321,6 +322,32 @@ async def test_an_answer_that_comes_before_the_request_is_out_is_delivered(serve
         reply = await wire.exchange("POST", "/", (), b"x" * 16_000_000, deadline=soon())
         assert (reply.status, reply.body) == (413, b"large")
     assert len(upstream.peers) == 2
+    server.close()
+    for peer in upstream.peers:
+        peer.transport.abort()
+        await peer.lost
+    await server.wait_closed()
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("begun", [b"", b"HTTP/1.1 413 Too Large\r\nContent-Length: 5\r\n\r\nlar"])
+async def test_a_peer_that_says_no_more_before_the_request_is_out_is_not_waited_for(
+    serve: Serve, wire_to: MakeWire, begun: bytes
+) -> None:
+    class Leaving(Peer):
+        def data_received(self, data: bytes) -> None:
+            if not self.received:
+                self.received = data
+                self.transport.pause_reading()
+                self.say(begun)
+                self.transport.write_eof()
+
+    upstream = await serve(HELLO)
+    server = await asyncio.get_running_loop().create_server(lambda: Leaving(upstream), "127.0.0.1", 0)
+    wire = wire_to(upstream, address=f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}")
+    with pytest.raises(SourceUnavailable) as raised:
+        await wire.exchange("POST", "/", (), b"x" * 16_000_000, deadline=soon())
+    assert (raised.value.sent, raised.value.is_lost) == (True, not begun)
     server.close()
     for peer in upstream.peers:
         peer.transport.abort()

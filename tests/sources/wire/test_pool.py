@@ -4,13 +4,19 @@ import asyncio
 import contextlib
 import gc
 import socket
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, cast
 
 import pytest
 from tests.sources.wire.conftest import Clock, MakeWire, Peer, Serve, Upstream, soon
 
 from klantbeeld.errors import SourceTimeout, SourceUnavailable
 from klantbeeld.sdk.replies import Reply
-from klantbeeld.sources.wire import Wire
+from klantbeeld.sources.wire import Limits, Wire
+from klantbeeld.sources.wire.connection import Connection
+from klantbeeld.sources.wire.dial import Dialler
+from klantbeeld.sources.wire.pool import Pool
 
 HELLO = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
 
@@ -138,26 +144,6 @@ async def test_a_cancelled_exchange_closes_its_connection_at_once(serve: Serve, 
     await upstream.peers[0].lost
     upstream.answer = lambda peer, _: peer.say(HELLO)
     assert (await wire.exchange("GET", "/", (), deadline=soon())).body == b"hello"
-
-
-@pytest.mark.asyncio
-async def test_a_future_that_is_cancelled_frees_its_connection_at_the_next_look(
-    serve: Serve, wire_to: MakeWire
-) -> None:
-    upstream = await serve(silent)
-    wire = wire_to(upstream, resolution=0.001)
-    future = wire.begin("GET", "/", (), deadline=soon())
-    await until(upstream, 1)
-    future.cancel()
-    await upstream.peers[0].lost
-
-
-@pytest.mark.asyncio
-async def test_several_calls_start_together_without_tasks(serve: Serve, wire_to: MakeWire) -> None:
-    upstream = await serve(HELLO)
-    wire = wire_to(upstream)
-    replies = await asyncio.gather(*(wire.begin("GET", f"/{n}", (), deadline=soon()) for n in range(3)))
-    assert [reply.body for reply in replies] == [b"hello"] * 3
 
 
 @pytest.mark.asyncio
@@ -316,6 +302,68 @@ async def test_an_old_connection_is_replaced(serve: Serve, wire_to: MakeWire, cl
     await upstream.peers[0].lost
     await wire.exchange("GET", "/", (), deadline=clock.now + 5)
     assert len(upstream.peers) == 2
+
+
+class SlowToClose(asyncio.Transport):
+    """A transport whose peer takes its time to let go, as with TLS; it answers every request at once."""
+
+    def __init__(self, connection: Connection) -> None:
+        super().__init__()
+        self.ours, self.theirs = socket.socketpair()
+        self.connection = connection
+        connection.connection_made(self)
+
+    def get_extra_info(self, name: str, default: Any = None) -> Any:
+        return {"socket": self.ours}.get(name, default)
+
+    def is_closing(self) -> bool:
+        return False
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        asyncio.get_running_loop().call_soon(self.connection.data_received, HELLO)
+
+    def close(self) -> None:
+        """Take the time."""
+
+    def let_go(self) -> None:
+        self.ours.close()
+        self.theirs.close()
+        self.connection.connection_lost(None)
+
+
+@dataclass
+class Opened:
+    """Opens transports that are slow to close."""
+
+    transports: list[SlowToClose] = field(default_factory=list)
+
+    async def open(self, make: Callable[[], Connection], *, seconds: float) -> Connection:
+        self.transports.append(SlowToClose(make()))
+        return self.transports[-1].connection
+
+    def close(self) -> None:
+        """Have nothing to close."""
+
+
+@pytest.mark.asyncio
+async def test_a_connection_that_is_about_to_close_counts_until_it_has(clock: Clock) -> None:
+    dialled, limits = Opened(), Limits(connections=1, age=300)
+    pool = Pool("http://a", cast("Dialler", dialled), limits, clock)
+    first = pool.begin(b"GET", deadline=clock.now + 5, is_head=False)
+    assert (await first.answer).status == 200
+    clock.now += 301
+    pool.sweep(clock.now)
+    second = pool.begin(b"GET", deadline=clock.now + 5, is_head=False)
+    for _ in range(10):
+        await asyncio.sleep(0)
+    assert (len(dialled.transports), second.answer.done()) == (1, False)
+    dialled.transports[0].let_go()
+    assert (await second.answer).status == 200
+    assert len(dialled.transports) == 2
+    closing = asyncio.create_task(pool.aclose())
+    await asyncio.sleep(0)
+    dialled.transports[1].let_go()
+    await closing
 
 
 @pytest.mark.asyncio

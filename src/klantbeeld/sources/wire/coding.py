@@ -45,12 +45,17 @@ def decompress(body: bytes, codings: bytes, *, limit: int) -> bytes:
 
 def _gunzip(body: bytes, limit: int) -> bytes:
     """Undo gzip; members may follow each other (RFC 1952, section 2.2)."""
+    return _members(body, limit, lambda member, left: _unzlib(member, left, window=_GZIP_WINDOW))
+
+
+def _members(body: bytes, limit: int, one: Callable[[bytes, int], tuple[bytes, bytes]]) -> bytes:
+    """Decompress members one after another; `one` gives the content of the first, within a limit, and what follows."""
     pieces: list[bytes] = []
     left = limit
     while body:
         if len(pieces) == _MOST_MEMBERS:
             raise SourceInvalid("the answer's compressed data is cut into too many pieces")
-        piece, body = _unzlib(body, left, window=_GZIP_WINDOW)
+        piece, body = one(body, left)
         left -= len(piece)
         pieces.append(piece)
     return b"".join(pieces)
@@ -102,20 +107,25 @@ def _unbrotli(body: bytes, limit: int) -> bytes:
 
 
 def _unzstd(body: bytes, limit: int) -> bytes:
-    """Undo zstd, twice: the reader stops at a size but hides an early end, the other machine the other way round."""
+    """Undo zstd; frames may follow each other (RFC 8878, section 3)."""
     zstandard: Any = importlib.import_module("zstandard")
     machine = zstandard.ZstdDecompressor(max_window_size=_ZSTD_WINDOW)
-    whole = machine.decompressobj()
     try:
-        with machine.stream_reader(body) as reader:
-            if len(reader.read(limit + 1)) > limit:
-                raise SourceInvalid(f"the answer is larger than {limit} bytes after decompression")
-        content: bytes = whole.decompress(body)
+        return _members(body, limit, lambda frame, left: _unzstd_frame(machine, frame, left))
     except zstandard.ZstdError as error:
         raise SourceInvalid("the answer's compressed data is damaged") from error
-    if not whole.eof or whole.unused_data:
-        raise SourceInvalid("the answer's compressed data ends early or goes on")
-    return content
+
+
+def _unzstd_frame(machine: Any, body: bytes, limit: int) -> tuple[bytes, bytes]:
+    """Decompress one frame, twice: the reader stops at a size but hides an early end, the other one does neither."""
+    with machine.stream_reader(body) as reader:
+        if len(reader.read(limit + 1)) > limit:
+            raise SourceInvalid(f"the answer is larger than {limit} bytes after decompression")
+    whole = machine.decompressobj()
+    content: bytes = whole.decompress(body)
+    if not whole.eof:
+        raise SourceInvalid("the answer's compressed data ends early")
+    return content, whole.unused_data
 
 
 def _has(library: str) -> bool:

@@ -64,6 +64,7 @@ class Connection(asyncio.Protocol):
         "_is_chunked",
         "_is_http_1",
         "_keep",
+        "_length",
         "_limits",
         "_origin",
         "_owner",
@@ -156,6 +157,8 @@ class Connection(asyncio.Protocol):
         elif self._status and not self._framed and self._is_proper_end():
             self._keep = False
             self._finish(exchange, b"")
+        else:
+            self.transport.abort()  # what of the request is not out yet would be waited for
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Be told that the connection is gone (asyncio)."""
@@ -205,6 +208,8 @@ class Connection(asyncio.Protocol):
             self._keep = self._parser.should_keep_alive()
         elif status in (204, 304):
             self._framed = True
+        elif self._length > limits.body:
+            raise SourceInvalid(f"{self._origin}: the answer is larger than {limits.body} bytes")
 
     def on_body(self, body: bytes) -> None:
         """Take a part of the body (httptools)."""
@@ -253,6 +258,7 @@ class Connection(asyncio.Protocol):
         self._headers: list[tuple[bytes, bytes]] = []
         self._chunks: list[bytes] = []
         self._codings = b""
+        self._length = 0
         self._framed = self._complete = self._keep = self._is_chunked = False
 
     def _take_framing(self, name: bytes, value: bytes) -> None:
@@ -261,8 +267,7 @@ class Connection(asyncio.Protocol):
             self._codings = self._codings + b"," + value if self._codings else value
             return
         if name == b"content-length":
-            if self.exchange is not None and not self.exchange.is_head and int(value) > self._limits.body:
-                raise SourceInvalid(f"{self._origin}: the answer is larger than {self._limits.body} bytes")
+            self._length = int(value)
         elif value.strip().lower() != b"chunked" or self._framed:
             raise SourceInvalid(f"{self._origin}: the answer has a transfer coding that was not asked for")
         else:

@@ -158,7 +158,8 @@ class Pool:
         return False
 
     def _open_for_waiting(self) -> None:
-        while len(self._waiting) > len(self._opening) < self._limits.connections - len(self._connections):
+        open_yet = len(self._connections) + len(self._closing)
+        while len(self._waiting) > len(self._opening) < self._limits.connections - open_yet:
             self._open()
 
     def _open(self) -> None:

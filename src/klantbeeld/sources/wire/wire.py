@@ -10,7 +10,6 @@ from klantbeeld.errors import ConfigurationError, SourceError, SourceInvalid, So
 from klantbeeld.sdk.replies import Reply
 from klantbeeld.sources.tls import trust
 from klantbeeld.sources.wire.coding import supported
-from klantbeeld.sources.wire.connection import Exchange
 from klantbeeld.sources.wire.dial import Dialler
 from klantbeeld.sources.wire.limits import Limits
 from klantbeeld.sources.wire.origin import Origin
@@ -66,7 +65,11 @@ class Wire(httpx.AsyncBaseTransport):
         deadline: float,
     ) -> Reply:
         """Send a request and wait for the whole answer, as `Transport.exchange` says."""
-        exchange = self._begin(method, target, headers, body, deadline=deadline)
+        exchange = (self._opened or self._pool).begin(
+            write_request(method, target, headers, body, constant=self._constant, agent=self._agent),
+            deadline=deadline,
+            is_head=method == "HEAD",
+        )
         try:
             return await exchange.answer
         except asyncio.CancelledError:
@@ -74,21 +77,6 @@ class Wire(httpx.AsyncBaseTransport):
             raise
         finally:
             del exchange  # it holds the error whose traceback holds this frame: a cycle
-
-    def begin(
-        self,
-        method: str,
-        target: str,
-        headers: Headers,
-        body: bytes = b"",
-        *,
-        deadline: float,
-    ) -> asyncio.Future[Reply]:
-        """Send a request now and give its answer to come, so that several calls start together without tasks.
-
-        A caller that cancels the future frees the connection at the pool's next look, `Limits.resolution` later.
-        """
-        return self._begin(method, target, headers, body, deadline=deadline).answer
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send a request of httpx's. Its read time-out is the time for the whole exchange, if the limits allow as much.
@@ -129,13 +117,6 @@ class Wire(httpx.AsyncBaseTransport):
             return Origin.of(url) == self._origin
         except ConfigurationError:
             return False
-
-    def _begin(self, method: str, target: str, headers: Headers, body: bytes, *, deadline: float) -> Exchange:
-        return (self._opened or self._pool).begin(
-            write_request(method, target, headers, body, constant=self._constant, agent=self._agent),
-            deadline=deadline,
-            is_head=method == "HEAD",
-        )
 
 
 def _response(reply: Reply) -> httpx.Response:
