@@ -76,6 +76,8 @@ class GatewaySettings(Section):
     """Most lexical tokens of a document."""
     max_document_characters: int = Field(default=32_768, gt=0)
     """Most characters of a document; reading 100,000 of them takes a tenth of a second on a slow machine."""
+    max_lines: int = Field(default=2_000, gt=0)
+    """Most lines of a document; each error in an answer has its place looked up among them."""
     max_depth: int = Field(default=12, gt=0)
     """Deepest nesting of selections, introspection apart."""
     max_introspection_depth: int = Field(default=15, gt=0)
@@ -92,7 +94,7 @@ class GatewaySettings(Section):
     """Most customers that `customers` gives at once."""
     max_deferred: int = Field(default=20, gt=0)
     """Most `@defer` and `@stream` that hold in one operation, its fragments spread out."""
-    max_parts: int = Field(default=2_000, gt=0)
+    max_parts: int = Field(default=500, gt=0)
     """Most parts that an operation may be answered in: each `@defer` and `@stream` counts for every object in which it
     may stand, by the sizes of the pages that are asked."""
     compress_from_bytes: int = Field(default=1_400, gt=0)

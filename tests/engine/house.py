@@ -235,8 +235,11 @@ class House:
         without: Iterable[str] = (),
         is_partner: bool = False,
         explain: bool = False,
+        name: str | None = None,
     ) -> dict[str, Any]:
-        answer = await self.execute(query, variables, without=without, is_partner=is_partner, explain=explain)
+        answer = await self.execute(
+            query, variables, without=without, is_partner=is_partner, explain=explain, name=name
+        )
         assert isinstance(answer, Answer)
         response: dict[str, Any] = msgspec.json.decode(answer.body)
         return response
@@ -256,10 +259,11 @@ class House:
         *,
         without: Iterable[str] = (),
         is_partner: bool = False,
+        name: str | None = None,
         **more: Any,
     ) -> Answer | Parts | Events:
         """Ask; `more` is what the context of the request says beside the caller and the deadline."""
-        request = SimpleNamespace(query=query, operation_name=None, variables=variables or {}, extensions={})
+        request = SimpleNamespace(query=query, operation_name=name, variables=variables or {}, extensions={})
         given = {
             "caller": caller_of(without, is_partner=is_partner),
             "deadline": asyncio.get_running_loop().time() + 60,

@@ -214,8 +214,8 @@ class _Writer:
             if self.chance(0.5):
                 return f"${variable}"
         if not isinstance(kind, GraphQLNonNull) and self.chance(0.2):
-            if not isinstance(argument.type, GraphQLNonNull) and self.chance(0.5):
-                self.variables[variable] = None
+            if self.chance(0.5):
+                self.variables[variable] = None  # where the location takes none it is an error of the field
             return f"${variable}"
         self.variables[variable] = self.spoiled(value)
         return f"${variable}"

@@ -242,3 +242,42 @@ async def test_origins_of_a_consent_tell_of_its_status_whatever_is_beside_them()
     answer = await both(House(), "{ me { consents { purpose origins { field source rule } } } }")
 
     assert answer["data"]["me"]["consents"] == [{"purpose": "marketing", "origins": origin}]
+
+
+async def test_origins_tell_of_their_own_branch_where_two_types_select_different_fields_under_one_key() -> None:
+    query = """{ node(id: "%s") { ... on Customer { x: party { fullName origins { field } } }
+      ... on Interaction { x: record { ... on Party { origins { field } } } } } }"""
+    answer = await both(House(), query % CUSTOMER)
+    assert answer["data"]["node"]["x"]["origins"] == [{"field": "fullName"}]
+
+
+async def test_a_null_where_none_may_be_is_an_error_at_the_value_alike() -> None:
+    query = "query ($first: Int) { me { complaints(first: $first) { nodes { id } } } }"
+    answer = await both(House(), query, {"first": None})
+    assert answer["errors"][0]["locations"] == [{"line": 1, "column": 46}]
+
+
+@pytest.mark.parametrize(
+    ("kind", "field", "given"),
+    [
+        ("[ID!]!", "customers(ids: $x) { id }", [CUSTOMER]),
+        ("String!", "searchCustomers(text: $x) { nodes { id } }", "a@example.nl"),
+        ("IdentifyInput!", "identify(by: $x) { outcome }", {"phone": "020 555 0101"}),
+    ],
+)
+async def test_a_variable_that_decides_in_another_operation_decides_nothing(kind: str, field: str, given: Any) -> None:
+    document = f"query A($x: Boolean!) {{ me {{ id @skip(if: $x) }} }} query B($x: {kind}) {{ {field} }}"
+    house = House()
+    answer = await house.ask(document, {"x": given}, name="B")
+    assert "errors" not in answer
+    (plan,) = house.engine._plans._kept.values()
+    assert list(plan.shapes) == [()]  # nothing that a caller gave is kept
+
+
+async def test_a_variable_that_decides_in_a_fragment_decides() -> None:
+    query = """query ($some: Boolean = true) { me { ...One } } fragment One on Customer { ...Two }
+      fragment Two on Customer { id links @include(if: $some) { source } }"""
+    assert list((await both(House(), query))["data"]["me"]) == ["id", "links"]
+    assert list((await both(House(), query, {"some": False}))["data"]["me"]) == ["id"]
+    answer = await House().ask(query, {"some": None})
+    assert answer["errors"][0]["extensions"]["place"] == "$some"

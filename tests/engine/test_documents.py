@@ -1,5 +1,6 @@
 """Documents are read once, share what they have in common, and are kept within bounds."""
 
+import asyncio
 import gc
 import tracemalloc
 from collections.abc import Callable
@@ -126,6 +127,44 @@ async def test_beyond_the_share_unknown_documents_are_refused_and_known_ones_are
     assert (await get(documents, named(0))).recurs
     assert (await get(documents, trusted)).recurs
     assert heard == ["new", "refused"]
+
+
+async def test_a_new_document_that_many_send_at_once_is_read_for_all_of_them(make: Make, parsing: Parsing) -> None:
+    documents = make()
+    asked = await asyncio.gather(*(get(documents, named(1)) for _ in range(50)))
+    assert parsing.texts == [named(1)] * 2  # when it is seen first, and when it is kept
+    assert [one.recurs for one in asked] == [False] + [True] * 49
+    assert len({one.document.number for one in asked}) == 2
+
+
+async def test_new_documents_of_one_shape_that_come_at_once_are_read_for_all_of_them(
+    make: Make, parsing: Parsing
+) -> None:
+    documents = make()
+    asked = await asyncio.gather(*(get(documents, of(number)) for number in range(50)))
+    assert parsing.texts == [of(0)] * 2
+    assert len({one.document.number for one in asked}) == 2
+
+
+async def test_what_is_wrong_is_said_to_all_who_send_it_at_once(make: Make) -> None:
+    documents = make()
+    found = await asyncio.gather(*(get(documents, "{ nothing }") for _ in range(5)), return_exceptions=True)
+    assert [type(one) for one in found] == [Invalid] * 5
+
+
+async def test_who_reads_a_document_for_others_may_go(make: Make) -> None:
+    documents = make()
+    first, *others = [asyncio.create_task(get(documents, named(1))) for _ in range(3)]
+    await asyncio.sleep(0)
+    first.cancel()
+    assert [one.document.operations.keys() for one in await asyncio.gather(*others)] == [{"Q1"}] * 2
+
+
+async def test_an_operation_without_a_name_has_none_that_is_empty(make: Make) -> None:
+    document = (await get(make(), "{ me { id } }")).document
+    with pytest.raises(RequestError) as caught:
+        document.operation("")
+    assert caught.value.reason == "OPERATION_NOT_FOUND"
 
 
 async def test_a_document_of_a_known_shape_is_not_refused(make: Make) -> None:

@@ -10,7 +10,7 @@ from tests.engine.house import SCHEMA, MemoryRights
 
 from klantbeeld.engine.assembly import compile_assembly
 from klantbeeld.engine.plan import compile_plan
-from klantbeeld.engine.selections import Selections, condition_variables
+from klantbeeld.engine.selections import Selections
 
 CORE: GraphQLSchema = SCHEMA._schema
 
@@ -43,7 +43,7 @@ def test_it_is_assembled_by_its_plan_however_its_conditions_fall(tree: Any, oper
     fragments = {one.name.value: one for one in tree.definitions if isinstance(one, FragmentDefinitionNode)}
     selections = Selections(CORE, fragments)
     plan = compile_plan(CORE, operation, selections, MemoryRights(), lambda _, values: values)
-    deciding = sorted(condition_variables(tree))
+    deciding = sorted(plan.deciding)
     for chosen in product((True, False), repeat=len(deciding)):
         assert compile_assembly(CORE, plan, selections, dict(zip(deciding, chosen, strict=True)))
 

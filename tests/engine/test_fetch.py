@@ -3,6 +3,8 @@
 import asyncio
 import gc
 from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
 
 import pytest
 from tests.engine.house import CUSTOMER, OTHER, House, complaint, four_sources, invoice, links_of
@@ -190,6 +192,24 @@ async def test_what_is_below_one_customer_does_not_wait_for_what_is_below_anothe
     gate.set()
     await asking
     assert [calls for _, calls, _ in house.questions()] == [("complaints",), *[("comments",)] * 3]
+
+
+async def test_what_is_broken_off_says_nothing_to_the_loop() -> None:
+    said: list[Any] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: said.append(context))
+    house = House()
+    _close(house, ("complaints", "comments"))
+    query = "{ me { complaints { nodes { comments { nodes { body } } } } invoices { nodes { id } } } }"
+    asking = asyncio.ensure_future(house.ask(query))
+    await settle(lambda: any(calls == ("comments",) for _, calls, _ in house.questions()))
+    asking.cancel()
+    with suppress(asyncio.CancelledError):
+        await asking
+    del asking
+    for _ in range(5):
+        await asyncio.sleep(0)
+    gc.collect()
+    assert said == []
 
 
 async def test_root_fields_are_read_together() -> None:

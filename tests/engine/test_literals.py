@@ -123,6 +123,22 @@ async def _alone(source: str, text: str) -> Any:
 
 
 @pytest.mark.asyncio
+async def test_a_wrong_variable_of_a_shared_document_costs_no_reading(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = "query Q($id: ID!) {\n customer(id: $id) { complaints(first: %d) { nodes { id } } } }"
+    house = House()
+    alone = await house.ask(text % 10, {"id": None})
+    for first in (1, 2, 10):
+        await house.ask(text % first, {"id": CUSTOMER})
+
+    def read(*_: object) -> None:
+        raise AssertionError("it is read again")
+
+    monkeypatch.setattr(house.engine._documents, "_parse", read)
+    assert await house.ask(text % 10, {"id": None}) == alone
+    assert alone["errors"][0]["extensions"]["place"] == "$id"
+
+
+@pytest.mark.asyncio
 async def test_a_variable_of_a_literals_name_changes_nothing() -> None:
     house = House()
     for first in (1, 2):

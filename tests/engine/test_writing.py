@@ -1,13 +1,15 @@
 """Writes through the engine: to whose record, under which key, and what is kept of them."""
 
 import asyncio
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import msgspec
 import pytest
 from tests.engine.house import CUSTOMER, House, complaint, four_sources, links_of, three_customers
 
+from klantbeeld.access.defaults import default_access
 from klantbeeld.engine.ports import Reading
 from klantbeeld.graph.ids import RecordId, seal_record_id
 from klantbeeld.sdk import words
@@ -109,6 +111,43 @@ async def test_a_record_is_written_to_under_the_id_of_the_customer_whose_it_is()
     await house.ask(SOLVE, solving("c1"))
     ((_, act),) = house.sources["complaints"].acts
     assert act.customer == "z2"
+
+
+async def test_a_write_whose_caller_goes_away_while_its_answer_is_made_is_in_the_trail() -> None:
+    query = """mutation Solve($input: SolveComplaintInput!) { solveComplaint(input: $input) { status customer {
+      links { source } complaints { nodes { id } } a: complaints { nodes { id } } invoices { nodes { id } } } } }"""
+    rounds, outcomes = 0, set[str]()
+    while True:
+        house = a_house(theirs("c1", "z1"))
+        settings = {"access": default_access(), "documents": {"compile": "recurring", "new_burst": 1_000_000}}
+        house = replace(house, more_settings=settings, trail=KeepingTrail())
+        asking = asyncio.ensure_future(house.ask(query, solving("c1")))
+        for _ in range(rounds):
+            await asyncio.sleep(0)
+        if asking.done():
+            break
+        asking.cancel()
+        with suppress(asyncio.CancelledError):
+            await asking
+        written = [act for source in house.sources.values() for act in source.acts]
+        assert len(kept(house)) == len(written)
+        outcomes |= {reading.outcome for reading in kept(house)}
+        rounds += 1
+    assert outcomes == {"UNKNOWN"}
+    assert rounds > 10
+
+
+async def test_a_variable_that_decides_and_is_null_is_refused_before_anything_is_written() -> None:
+    query = """mutation Solve($input: SolveComplaintInput!, $skips: Boolean = false) {
+      solveComplaint(input: $input) { status } ... @skip(if: $skips) { __typename } }"""
+    house = a_house(theirs("c1", "z1"))
+    for _ in range(2):
+        answer = await house.ask(query, solving("c1") | {"skips": None})
+        assert "data" not in answer
+        assert answer["errors"][0]["extensions"] == {"code": "BAD_USER_INPUT", "retryable": False, "place": "$skips"}
+    assert house.sources["complaints"].acts == []
+    answer = await house.ask(query, solving("c1"))
+    assert answer["data"] == {"solveComplaint": {"status": "APPLIED"}, "__typename": "Mutation"}
 
 
 async def test_the_trail_shows_a_write_with_its_channel_and_the_system_written_to() -> None:

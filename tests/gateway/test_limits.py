@@ -28,6 +28,8 @@ BAD = {
     "100 KB of text": ('{ hello(name: "' + "x" * 100_000 + '") }', "DOCUMENT_TOO_LARGE"),
     "1,001 tokens": ("{" + "hello " * 999 + "}", "DOCUMENT_TOO_LARGE"),
     "10,000 aliases": ("{" + " ".join(f"a{number}: hello" for number in range(10_000)) + "}", "DOCUMENT_TOO_LARGE"),
+    "2,001 lines": ("{ hello }" + "\r\n" * 2_000, "DOCUMENT_TOO_LARGE"),
+    "2,001 lines of old": ("{ hello }" + "\r" * 2_000, "DOCUMENT_TOO_LARGE"),
     "31 aliases": ("{" + " ".join(f"a{number}: hello" for number in range(31)) + "}", "TOO_MANY_ALIASES"),
     "31 aliases by fragments": (
         "{ a: customer(id: 1) { ...f } ...g } fragment g on Query { b: customer(id: 1) { ...f } }"

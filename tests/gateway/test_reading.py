@@ -12,6 +12,7 @@ from klantbeeld.gateway.errors import Refusal
 from klantbeeld.gateway.ports import GraphQLRequest
 from klantbeeld.gateway.reading import (
     DEEPEST,
+    MOST_MEMBERS,
     ClientGone,
     parse_json,
     read_body,
@@ -93,6 +94,20 @@ def test_a_wrong_body_is_refused_with_code_and_place(body: bytes, code: str, pla
 
 def test_a_number_beyond_a_double_is_refused() -> None:
     assert refused(b'{"query": "{a}", "variables": {"b": 1e999}}')[0] == "INVALID_JSON"
+
+
+@pytest.mark.parametrize(("members", "is_refused"), [(MOST_MEMBERS, False), (MOST_MEMBERS + 1, True)])
+def test_an_object_with_too_many_members_is_refused(members: int, *, is_refused: bool) -> None:
+    variables = ", ".join(f'"v{number}": 1' for number in range(members))
+    body = f'{{"query": "{{a}}", "variables": {{{variables}}}}}'.encode()
+    if is_refused:
+        assert refused(body)[0] == "JSON_TOO_WIDE"
+    else:
+        assert len(request_of_body(body).variables) == members
+
+
+def test_an_empty_operation_name_is_none() -> None:
+    assert request_of_body(b'{"query": "{a}", "operationName": ""}').operation_name is None
 
 
 def test_a_pair_of_surrogates_is_one_character() -> None:

@@ -16,7 +16,6 @@ from typing import Any
 
 import msgspec
 from graphql import (
-    FieldNode,
     GraphQLEnumType,
     GraphQLError,
     GraphQLField,
@@ -30,7 +29,8 @@ from graphql import (
     GraphQLUnionType,
 )
 
-from klantbeeld.engine.plan import Joint, Path, Plan, class_of
+from klantbeeld.engine.lines import placed_like
+from klantbeeld.engine.plan import Joint, Plan, Way, class_of
 from klantbeeld.engine.run import Run, refused, with_only
 from klantbeeld.engine.selections import Selected, SelectedField, Selections, left_of
 from klantbeeld.graph.joined import Entered, Joined, Telling
@@ -114,13 +114,13 @@ class _Writer:
         return _Expression(f"{name}({', '.join([value, *(given[need] for need in sorted(needs))])})", needs)
 
     def filled(
-        self, kind: GraphQLObjectType, selected: list[Selected], path: Path, value: str, place: str
+        self, kind: GraphQLObjectType, selected: list[Selected], way: Way, value: str, place: str
     ) -> _Expression:
         """Write what fills a selection on an object, which is there."""
         keys, values = [], []
         needs = NOTHING
         for key, found in self.chosen(kind, selected):
-            made = self.value(kind, key, found, (*path, key), value=value, place=place)
+            made = self.value(kind, key, found, (*way, f"{kind.name}.{key}"), value=value, place=place)
             keys.append(key)
             values.append(made.text)
             needs |= made.needs
@@ -137,7 +137,7 @@ class _Writer:
         return sorted(((key, found) for key, found in left if found), key=lambda field: field[1][0].place)
 
     def value(
-        self, kind: GraphQLObjectType, key: str, found: list[SelectedField], path: Path, *, value: str, place: str
+        self, kind: GraphQLObjectType, key: str, found: list[SelectedField], way: Way, *, value: str, place: str
     ) -> _Expression:
         """Return the expression of one field's completed value on an object."""
         name = found[0].node.name.value
@@ -146,32 +146,33 @@ class _Writer:
         definition = kind.fields.get(name)
         if definition is None:
             raise Unassembled  # __schema and __type
-        nodes = [one.node for one in found]
-        if refusal := self.plan.denied.get((path, kind.name)):
+        if refusal := self.plan.denied.get(way):
             if isinstance(definition.type, GraphQLNonNull):
                 raise Unassembled
-            error = self.constant(refused(self.plan, path, refusal))
-            return _Expression(f"failed({error}, {self.constant(nodes)}, ({place}, {key!r}), e)", frozenset("pe"))
+            error = self.constant(refused(self.plan, way, refusal))
+            return _Expression(f"failed({error}, {self.at(found)}, ({place}, {key!r}), e)", frozenset("pe"))
         declared = definition.extensions["strawberry-definition"]
         extension = next((made for made in declared.extensions if isinstance(made, Joined | Entered)), None)
         if extension:
-            return self.guarded(
-                extension, definition, found, self.plan.joints[path, kind.name], value=value, place=place
-            )
+            return self.guarded(extension, definition, found, self.plan.joints[way], value=value, place=place)
         is_ours = declared.base_resolver is not None
         got = _Expression(f"{value}.{declared.python_name}")
         if is_ours:
-            got = self.computed(declared, self.told(kind, declared, path, value))
+            got = self.computed(declared, self.told(declared, way, value))
         completed = self.completed(
-            definition.type, got.text, _below(found), path, place=f"({place}, {key!r})", is_ours=is_ours
+            definition.type, got.text, _below(found), way, place=f"({place}, {key!r})", is_ours=is_ours
         )
         return _Expression(completed.text, completed.needs | got.needs)
 
-    def told(self, kind: GraphQLObjectType, declared: Any, path: Path, value: str) -> str:
+    def at(self, found: list[SelectedField]) -> str:
+        """Give a name to the places of a field in the document, for its errors."""
+        return self.constant(GraphQLError("", [one.node for one in found]))
+
+    def told(self, declared: Any, way: Way, value: str) -> str:
         """Return what a field's function gets: the object, with only what is selected beside it if it tells of that."""
         if not any(isinstance(made, Telling) for made in declared.extensions):
             return value
-        return f"only({value}, {self.constant(self.plan.told_at((path, kind.name), self.conditions))})"
+        return f"only({value}, {self.constant(self.plan.told_at(way, self.conditions))})"
 
     def computed(self, declared: Any, value: str) -> _Expression:
         """Return the call of a field's own function."""
@@ -196,10 +197,9 @@ class _Writer:
         """Write a field whose function may fail, which costs the field alone; returns its call."""
         name = self.constant(joint)
         got = f"r.taken({name}, v)" if isinstance(extension, Joined) else f"r.entered_at({name})"
-        nodes = [one.node for one in found]
         here = f"(p, {joint.path[-1]!r})"
-        completed = self.completed(definition.type, "x", _below(found), joint.path, place=here, is_ours=True)
-        failed = f"return failed(error, {self.constant(nodes)}, {here}, e)"
+        completed = self.completed(definition.type, "x", _below(found), joint.way, place=here, is_ours=True)
+        failed = f"return failed(error, {self.at(found)}, {here}, e)"
         body = [
             "try:",
             f"    x = {got}",
@@ -210,7 +210,7 @@ class _Writer:
         return self.function(body, value, place, FAILING)
 
     def completed(
-        self, kind: GraphQLOutputType, value: str, below: list[Selected], path: Path, *, place: str, is_ours: bool
+        self, kind: GraphQLOutputType, value: str, below: list[Selected], way: Way, *, place: str, is_ours: bool
     ) -> _Expression:
         """Return the expression that completes a value of a type (GraphQL, section 6.4.3).
 
@@ -226,19 +226,19 @@ class _Writer:
         is_named = value.isidentifier()
         name = value if is_named else self.name()
         if isinstance(kind, GraphQLList):
-            filled = self.listed(kind, name, below, path, place)
+            filled = self.listed(kind, name, below, way, place)
         elif isinstance(kind, GraphQLObjectType):
-            filled = self.filled(kind, below, path, name, place)
+            filled = self.filled(kind, below, way, name, place)
         else:
-            filled = self.abstract(kind, below, path, name, place)
+            filled = self.abstract(kind, below, way, name, place)
         otherwise = "missing()" if is_needed else "None"
         given = name if is_named else f"({name} := {value})"
         return _Expression(f"{filled.text} if {given} is not None else {otherwise}", filled.needs)
 
-    def listed(self, kind: GraphQLList[Any], value: str, below: list[Selected], path: Path, place: str) -> _Expression:
+    def listed(self, kind: GraphQLList[Any], value: str, below: list[Selected], way: Way, place: str) -> _Expression:
         """Write what fills each element of a list, which is there."""
         one, number = self.name(), self.name()
-        filled = self.completed(kind.of_type, one, below, path, place=f"({place}, {number})", is_ours=False)
+        filled = self.completed(kind.of_type, one, below, way, place=f"({place}, {number})", is_ours=False)
         loop = f"for {number}, {one} in enumerate({value})" if "p" in filled.needs else f"for {one} in {value}"
         return _Expression(f"[{filled.text} {loop}]", filled.needs)
 
@@ -252,11 +252,11 @@ class _Writer:
         check = {"Int": "integer", "Float": "number", "ID": "text"}.get(kind.name)
         return f"{check}({value})" if check and not (is_ours and check == "text") else value
 
-    def abstract(self, kind: Any, below: list[Selected], path: Path, value: str, place: str) -> _Expression:
+    def abstract(self, kind: Any, below: list[Selected], way: Way, value: str, place: str) -> _Expression:
         """Write what fills whatever an interface or a union stands for."""
         assert isinstance(kind, GraphQLInterfaceType | GraphQLUnionType)  # noqa: S101 - no other output types are left
         possible = self.schema.get_possible_types(kind)
-        fills = {class_of(each): self.filled(each, below, path, "v", "p") for each in possible}
+        fills = {class_of(each): self.filled(each, below, way, "v", "p") for each in possible}
         needs = NOTHING.union(*(fill.needs for fill in fills.values()))
         table = self.constant({})
         given = ", ".join(["v", *sorted(needs)])
@@ -270,14 +270,16 @@ def _below(found: list[SelectedField]) -> list[Selected]:
     return [Selected(one.node.selection_set, one.condition) for one in found if one.node.selection_set]
 
 
-def _failed(error: Exception, nodes: list[FieldNode], place: Place, errors: list[GraphQLError]) -> None:
+def _failed(error: Exception, at: GraphQLError, place: Place, errors: list[GraphQLError]) -> None:
     if isinstance(error, Unassembled):
         raise error
+    if isinstance(error, GraphQLError) and error.locations:  # it knows better, as graphql-core has it
+        at = error
     keys = []
     while place:
         place, key = place
         keys.append(key)
-    errors.append(GraphQLError(str(error), nodes, path=keys[::-1], original_error=error))
+    errors.append(placed_like(at, str(error), path=keys[::-1], original_error=error))
 
 
 def _integer(value: Any) -> Any:

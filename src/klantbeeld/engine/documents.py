@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from itertools import count
 from typing import Any
+from weakref import WeakValueDictionary
 
 from graphql import (
     DocumentNode,
@@ -29,7 +30,7 @@ from klantbeeld.engine.deferral import is_incremental, without_deferral
 from klantbeeld.engine.literals import Moved, Template, Unshared, make_template
 from klantbeeld.engine.lru import LRU
 from klantbeeld.engine.scanning import Scan, scan
-from klantbeeld.engine.selections import Selections, condition_variables
+from klantbeeld.engine.selections import Selections
 from klantbeeld.engine.share import Share
 from klantbeeld.engine.tokens import forget_tokens
 from klantbeeld.errors import Overloaded, RequestError
@@ -57,7 +58,7 @@ Parse = Callable[[str], DocumentNode]
 class Document:
     """A document that may be executed: its syntax tree, operations by name, and how its selections open.
 
-    `deciding` are the variables of `@skip` and `@include`. `digest` is the SHA-256 of its text without its literals, in
+    `digest` is the SHA-256 of its text without its literals, in
     hexadecimal digits, and of the whole text for a trusted one. `number` tells it from every other one, and `size` is
     about what it takes in memory, in bytes. `tree` and what is made of it are without `@defer` and `@stream`, and
     `incremental` is the whole tree where there are any.
@@ -68,7 +69,6 @@ class Document:
     tree: DocumentNode
     operations: dict[str, OperationDefinitionNode]
     selections: Selections
-    deciding: frozenset[str]
     size: int
     incremental: DocumentNode | None = None
 
@@ -87,7 +87,7 @@ class Document:
         place, names = "operationName", [each for each in self.operations if each]
         if name is None and self.operations:
             raise RequestError("which of them", code="OPERATION_NAME_MISSING", place=place, allowed=names)
-        if name is None or name not in self.operations:
+        if not name or name not in self.operations:  # the one without a name is named by leaving the name out
             raise RequestError("no such operation", code="OPERATION_NOT_FOUND", place=place, allowed=names)
         return self.operations[name]
 
@@ -156,6 +156,7 @@ class Documents:
         self._heard = heard
         self._numbers = count()
         self._all_recur = settings.compile == "all"
+        self._alone: WeakValueDictionary[tuple[str, ...], asyncio.Lock] = WeakValueDictionary()
         self._waiting = set(trusted)
         self._trusted: dict[str, Asked] = {}
         room = settings.document_bytes
@@ -170,12 +171,22 @@ class Documents:
         return self._recurring.get(text) or self._trusted.get(text)
 
     async def read(self, text: str) -> Asked:
-        """Return a document that is not at hand; raises Invalid, RequestError from the parser, or Overloaded."""
-        if text in self._waiting:
-            return await self._read_trusted(text)
-        if taken := self._once.pop(text):  # known, so it is not refused
-            return self._keep(text, Asked(await self._document(text, taken), recurs=True))
+        """Return a document that is not at hand; raises Invalid, RequestError from the parser, or Overloaded.
+
+        Of those who ask for one of the same shape at the same time one reads it, and the others wait for that: when
+        many clients meet a new document together, it is read once or twice.
+        """
         taken = scan(text, most_tokens=self._most_tokens)
+        alone = self._alone.get(taken.shape) or asyncio.Lock()
+        self._alone[taken.shape] = alone
+        async with alone:
+            return self.known(text) or await self._read(text, taken)
+
+    async def _read(self, text: str, taken: Scan) -> Asked:
+        if text in self._waiting:
+            return await self._read_trusted(text, taken)
+        if before := self._once.pop(text):  # known, so it is not refused
+            return self._keep(text, Asked(await self._document(text, before), recurs=True))
         if taken.found and (shared := await self._shared(text, taken)):
             self._heard("shared")
             return self._keep(text, shared)
@@ -190,8 +201,8 @@ class Documents:
                 found = Asked(await self._document(text, taken), recurs=False)
         return found
 
-    async def _read_trusted(self, text: str) -> Asked:
-        document = await self._document(text, scan(text, most_tokens=self._most_tokens))
+    async def _read_trusted(self, text: str, taken: Scan) -> Asked:
+        document = await self._document(text, taken)
         self._trusted[text] = Asked(replace(document, digest=Scan((text,), (), 0).digest), recurs=True, is_trusted=True)
         self._waiting.discard(text)
         return self._trusted[text]
@@ -199,8 +210,6 @@ class Documents:
     async def _read_new(self, text: str, taken: Scan) -> Asked:
         """Parse and validate an unknown document, from the share."""
         async with self._admitted():
-            if found := self.known(text):  # it came more than once at the same time
-                return found
             self._heard("new")
             document = await self._document(text, taken)
         size = BYTES_A_CHARACTER * len(text)
@@ -269,14 +278,14 @@ class Documents:
             tree = self._parse(text)
         except GraphQLError as error:
             raise Invalid([error]) from error
-        forget_tokens(tree)
+        forget_tokens(tree, text)
         return tree
 
     async def _validated(self, whole: DocumentNode, text: str, taken: Scan) -> Document:
         for rules in (specified_rules,) if taken.tokens < LARGE else RULES:
             with self._share.spending():
                 errors = validate(self._schema, whole, rules, max_errors=MOST_ERRORS)
-                if errors and rules is not specified_rules:  # all of them, in the order of the document
+                if errors and rules is ABOUT_VARIABLES:  # all of them, in the order of the document
                     errors = validate(self._schema, whole, max_errors=MOST_ERRORS)
             if errors:
                 raise Invalid(errors)
@@ -297,7 +306,6 @@ class Documents:
             tree=tree,
             operations=operations,
             selections=Selections(self._schema, fragments),
-            deciding=condition_variables(tree),
             size=BYTES_A_DOCUMENT + BYTES_A_TOKEN * taken.tokens + BYTES_A_CHARACTER * len(text),
             incremental=None if tree is whole else whole,
         )

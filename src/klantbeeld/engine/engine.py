@@ -3,10 +3,10 @@
 import asyncio
 import inspect
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
-from itertools import count
 from typing import Any
 
 import msgspec
@@ -25,8 +25,9 @@ from klantbeeld.engine.events import Events, NothingHappens
 from klantbeeld.engine.explanation import Laps, explanation, refuse_explaining
 from klantbeeld.engine.fetch import Fetch
 from klantbeeld.engine.increments import Parts, Portions, in_parts
+from klantbeeld.engine.literals import is_of_literal
 from klantbeeld.engine.lru import LRU
-from klantbeeld.engine.plan import Joint, Plan, Shape, compile_plan
+from klantbeeld.engine.plan import Joint, Plan, Shape, compile_plan, name_of
 from klantbeeld.engine.plan_tree import Capable, Scene
 from klantbeeld.engine.ports import (
     Answer,
@@ -43,9 +44,10 @@ from klantbeeld.engine.ports import (
 )
 from klantbeeld.engine.register import OwnRegister, Register
 from klantbeeld.engine.roots import RunRoots
-from klantbeeld.engine.run import Run, deny
+from klantbeeld.engine.run import Run, deny, way_of
 from klantbeeld.engine.several import Several
 from klantbeeld.engine.share import Share
+from klantbeeld.engine.turns import Turns
 from klantbeeld.engine.variables import InvalidVariables, Variables
 from klantbeeld.errors import KeyRefused, KlantbeeldError, Overloaded, RequestError
 from klantbeeld.graph.answers import Moment
@@ -127,25 +129,25 @@ class Engine(Several):
         document = asked.document
         behind = context.consistency_token is not None and await self._is_behind(context)
         if plan.is_live:
-            return await self._subscribe(asked, plan, variables, request, context)
-        division = self._division(document, plan, request, variables) if in_parts(document, context) else None
+            return await self._subscribe(asked, plan, variables, context)
+        division = self._division(document, plan, variables) if in_parts(document, context) else None
         if division:
             plan = division.plan
-        run = self._run(plan, self._shape(plan, document, variables), variables, context, fresh=behind)
+        run = self._run(plan, self._shape(plan, variables), variables, context, fresh=behind)
         if laps:
             laps.end("document")
         try:
             roots = await self._carry_out(run, context)
+            if laps:
+                laps.end("fetch")
+            data, errors = (None, ()) if division else await self._assemble(run, asked)
         except BaseException:
             if run.attempts:  # broken off: the write may have been made, and nobody will tell
                 self._leave_trail(run, document, context.caller, outcome="UNKNOWN")
             raise
         if division:
             portions = Portions(run, division, self._fetch, partial(self._enter, run, roots=roots))
-            return await self._begin(portions, asked, request, context)
-        if laps:
-            laps.end("fetch")
-        data, errors = await self._assemble(run, asked, request)
+            return await self._begin(portions, asked, context)
         told = self._told(run, asked, errors, context)
         extensions = self._explained(asked, run, laps, context.caller) if laps else None
         return self._encoded(data, told, run, document, extensions=extensions)
@@ -176,9 +178,11 @@ class Engine(Several):
         asked = self._documents.known(text) or await self._documents.read(text)
         try:
             return self._bound(asked, request, context)
-        except InvalidVariables:
-            if not asked.literals:
+        except InvalidVariables as invalid:
+            if not asked.moved:
                 raise
+            if not any(is_of_literal(error) for error in invalid.errors):
+                raise InvalidVariables(asked.moved.placed(invalid.errors)) from invalid
         # It may be a literal that no variable may be: the document by itself tells, and in its own words.
         return self._bound(await self._documents.exactly(text), request, context)
 
@@ -194,10 +198,10 @@ class Engine(Several):
     def _plan(self, asked: AskedDocument, name: str | None, rights: Rights) -> Plan:
         """Return the plan of an operation; that of a document which was not seen before is not kept."""
         document = asked.document
-        key = (document.number, name, rights.fingerprint)
+        operation = document.operation(name)
+        key = (document.number, name_of(operation), rights.fingerprint)
         plan = self._plans.get(key)
         if plan is None:
-            operation = document.operation(name)
             with self._share.spending():
                 plan = compile_plan(self._schema, operation, document.selections, rights, self._to_python)
             if asked.recurs:
@@ -260,43 +264,42 @@ class Engine(Several):
         if level := run.shape.levels.get(joint.number):
             await self._fetch.below(run, level, value)
 
-    async def _assemble(self, run: Run, asked: AskedDocument, request: Asked) -> tuple[Any, Sequence[GraphQLError]]:
+    async def _assemble(self, run: Run, asked: AskedDocument) -> tuple[Any, Sequence[GraphQLError]]:
         """Give data and errors: by the plan's own functions, or by graphql-core where they do not do.
 
         A document that is seen for the first time is left to graphql-core, whose work is less than writing functions.
         So is one that recurs, as long as others have spent the share from which writing them is paid.
         """
         if not asked.recurs or self._has_to_wait(run.shape, asked):
-            with self._share.spending():
-                result = await self._by_graphql_core(run, asked.document, request, field_by_field(run.plan))
+            result = await self._by_graphql_core(run, asked.document, Turns(run.plan, self._share))
             return result.data, result.errors or ()
-        if assemble := self._assembly(run, asked.document, request.operation_name):
+        if assemble := self._assembly(run, asked.document):
             errors: list[GraphQLError] = []
             try:
                 return assemble(run, errors), errors
             except Exception:  # noqa: BLE001, S110 - graphql-core finds out what it is, and where
                 pass
         self._parts.count_fallback()
-        result = await self._by_graphql_core(run, asked.document, request)
+        result = await self._by_graphql_core(run, asked.document)
         return result.data, result.errors or ()
 
     def _has_to_wait(self, shape: Shape, asked: AskedDocument) -> bool:
         return not shape.is_written and shape.is_kept and not asked.is_trusted and self._share.is_spent
 
-    def _assembly(self, run: Run, document: Document, name: str | None) -> Assemble | None:
+    def _assembly(self, run: Run, document: Document) -> Assemble | None:
         shape = run.shape
         if not shape.is_written and shape.is_kept:
             with self._share.spending():
                 shape.assemble = compile_assembly(self._schema, run.plan, document.selections, shape.conditions)
             shape.is_written = True
-            plan_key = (document.number, name, run.context.rights)
+            plan_key = (document.number, run.plan.name, run.context.rights)
             self._plans.grow(plan_key, int(ASSEMBLY_SHARE * document.size))
         return shape.assemble
 
-    def _shape(self, plan: Plan, document: Document, variables: Variables) -> Shape:
+    def _shape(self, plan: Plan, variables: Variables) -> Shape:
         """Return the plan with its conditions decided as the variables have it."""
         values = variables.coerced
-        conditions = {name: values[name] for name in document.deciding if name in values} if document.deciding else {}
+        conditions = {name: values[name] for name in plan.deciding}
         key = tuple(sorted(conditions.items()))
         shape = plan.shapes.get(key)
         if shape is None:
@@ -306,19 +309,18 @@ class Engine(Several):
                 plan.shapes[key] = shape
         return shape
 
-    async def _by_graphql_core(
-        self, run: Run, document: Document, request: Asked, *between: Middleware
-    ) -> ExecutionResult:
-        middlewares = [*between, *([_denier(run.plan)] if run.plan.denied else [])]
-        # Its plain `execute` refuses a schema that knows `@defer`; there is none in this tree.
-        result: Any = experimental_execute_incrementally(
-            self._schema,
-            document.tree,
-            context_value=run,
-            variable_values=dict(run.variables.given),
-            operation_name=request.operation_name,
-            middleware=MiddlewareManager(*middlewares) if middlewares else None,
-        )
+    async def _by_graphql_core(self, run: Run, document: Document, turns: Turns | None = None) -> ExecutionResult:
+        middlewares = [*([turns] if turns else ()), *([_denier(run.plan)] if run.plan.denied else ())]
+        with turns.paid() if turns else nullcontext():
+            # Its plain `execute` refuses a schema that knows `@defer`; there is none in this tree.
+            result: Any = experimental_execute_incrementally(
+                self._schema,
+                document.tree,
+                context_value=run,
+                variable_values=dict(run.variables.given),
+                operation_name=run.plan.name,
+                middleware=MiddlewareManager(*middlewares) if middlewares else None,
+            )
         done: ExecutionResult = await result if inspect.isawaitable(result) else result
         return done
 
@@ -326,7 +328,6 @@ class Engine(Several):
         """Note what was read of whom, and written; `is_more` says that the writes were noted before."""
         if not run.customers:
             return
-        name = run.plan.operation.name.value if run.plan.operation.name else "anonymous"
         asked = {one.source for answers in run.asked.values() for one in answers if one.source and one.delivered}
         if run.attempts:
             asked |= {step.source for attempt in run.attempts if attempt.outcome for step in attempt.outcome.steps}
@@ -334,7 +335,7 @@ class Engine(Several):
             customers=tuple(run.customers),
             fields=run.plan.released,
             sources=tuple(sorted(asked)),
-            operation=name,
+            operation=run.plan.name or "anonymous",
             document=document.digest,
             outcome=outcome,
             writes=not is_more and any(attempt.may_have_changed for attempt in run.attempts),
@@ -387,37 +388,13 @@ class Engine(Several):
         return Answer(self._encode({"errors": shown}), executed=False)
 
 
-def field_by_field(plan: Plan) -> Middleware:
-    """Return a middleware of graphql-core that lets others go on before each field that is joined from sources.
-
-    Completing all of them at once takes many times what anybody should have to wait for a document that is not theirs.
-    """
-    joined = {joint.coordinate for joint in plan.joints.values()}
-    turns = count(1)
-
-    async def later(turn: int, resolve: Callable[[], Any]) -> Any:
-        for _ in range(turn):  # one field in each round of the loop
-            await asyncio.sleep(0)
-        value = resolve()
-        return await value if inspect.isawaitable(value) else value
-
-    def wait_for_turn(
-        resolve: Callable[..., Any], source: Any, info: GraphQLResolveInfo[Any], /, **arguments: Any
-    ) -> Any:
-        if f"{info.parent_type.name}.{info.field_name}" not in joined or info.path.prev is None:
-            return resolve(source, info, **arguments)
-        return later(next(turns), partial(resolve, source, info, **arguments))
-
-    return wait_for_turn
-
-
 def _denier(plan: Plan) -> Middleware:
     """Return a middleware of graphql-core that refuses what rights refuse."""
 
     def refuse_denied(
         resolve: Callable[..., Any], source: Any, info: GraphQLResolveInfo[Any], /, **arguments: Any
     ) -> Any:
-        deny(plan, info.path)
+        deny(plan, way_of(info.path))
         return resolve(source, info, **arguments)
 
     return refuse_denied

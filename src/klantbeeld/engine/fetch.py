@@ -117,6 +117,7 @@ class Fetch:
             return
         calls.start(calls.every, run.context)
         going = asyncio.gather(*(self._deeper(run, *one) for one in deeper))
+        going.add_done_callback(_see)
         try:
             for call in calls.every:
                 await call.back()
@@ -261,6 +262,12 @@ def _fill(
             if entry.unasked:
                 place.answers = [_unasked(spot, state, place) for spot, state in entry.unasked]
             places.append(place)
+
+
+def _see(going: asyncio.Future[Any]) -> None:
+    """Look at how something ended of which nobody wants to know any more."""
+    if not going.cancelled():
+        going.exception()
 
 
 def _subjects(customer: Customer) -> dict[str, Subject]:

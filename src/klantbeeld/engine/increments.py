@@ -27,7 +27,7 @@ from klantbeeld.engine.fetch import Fetch
 from klantbeeld.engine.plan import Joint
 from klantbeeld.engine.portions import FIRST, Division, Key, Seam, items_of
 from klantbeeld.engine.ports import Surroundings
-from klantbeeld.engine.run import Arguments, Run, deny_at, keys_of
+from klantbeeld.engine.run import Arguments, Run, deny, way_of
 from klantbeeld.engine.selections import holds
 from klantbeeld.engine.walk import parents_of
 from klantbeeld.graph.answers import Moment
@@ -81,21 +81,21 @@ class Portions:
 
     def resolve(self, resolve: Callable[..., Any], source: Any, info: GraphQLResolveInfo[Any], /, **given: Any) -> Any:
         """Resolve a field when it has been read, and refuse what rights refuse: a middleware of graphql-core."""
-        place = keys_of(info.path), str(info.path.typename)
-        deny_at(self.run.plan, place)
-        joints = self.division.joints.get(place)
+        way = way_of(info.path)
+        deny(self.run.plan, way)
+        joints = self.division.joints.get(way)
         if joints is None or any(self._knows(joint, source) for joint in joints):
             return resolve(source, info, **given)
         return self._resolve_later(joints, resolve, source, info, given)
 
     def entered(self, path: ResponsePath) -> Any:
         """Return the value of the root field at a response path, for its resolver."""
-        (joint,) = self.division.joints[keys_of(path), str(path.typename)]
+        (joint,) = self.division.joints[way_of(path)]
         return self.run.entered_at(joint)
 
     def combined(self, path: ResponsePath, parent: Any) -> Any:
         """Return the value of a joined field for one parent, for its resolver."""
-        joints = self.division.joints[keys_of(path), str(path.typename)]
+        joints = self.division.joints[way_of(path)]
         known = [joint for joint in joints if self._knows(joint, parent)]
         return self.run.taken(
             known[0], parent
@@ -183,7 +183,7 @@ def in_parts(document: Document, context: Surroundings) -> bool:
 
 
 async def execute_in_parts(
-    schema: GraphQLSchema, document: DocumentNode, portions: Portions, name: str | None
+    schema: GraphQLSchema, document: DocumentNode, portions: Portions
 ) -> ExecutionResult | ExperimentalIncrementalExecutionResults:
     """Have graphql-core assemble the first answer, and whatever comes later."""
     made: Any = experimental_execute_incrementally(
@@ -191,7 +191,7 @@ async def execute_in_parts(
         document,
         context_value=portions,
         variable_values=dict(portions.run.variables.given),
-        operation_name=name,
+        operation_name=portions.run.plan.name,
         middleware=MiddlewareManager(portions),
     )
     result: ExecutionResult | ExperimentalIncrementalExecutionResults = (

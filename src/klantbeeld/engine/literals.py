@@ -27,7 +27,6 @@ from graphql import (
     NameNode,
     NonNullTypeNode,
     OperationDefinitionNode,
-    Source,
     TypeInfo,
     TypeInfoVisitor,
     VariableDefinitionNode,
@@ -39,6 +38,7 @@ from graphql import (
     visit,
 )
 
+from klantbeeld.engine.lines import Lines, placed_like
 from klantbeeld.engine.scanning import Found, Scan, Value
 
 # Names of the variables that stand for literals begin so; a document that says this word anywhere is left alone.
@@ -225,6 +225,11 @@ def _text_of(literal: str) -> str:
     return literal[1:-1]
 
 
+def is_of_literal(error: GraphQLError) -> bool:
+    """Say whether an error about variables speaks of one that stands for a literal."""
+    return f"'${PREFIX}" in error.message
+
+
 @dataclass(frozen=True, slots=True)
 class Moved:
     """Where in the text of one document the things stand that an error shows in the template's."""
@@ -235,18 +240,16 @@ class Moved:
 
     def placed(self, errors: Sequence[GraphQLError]) -> list[GraphQLError]:
         """Return the errors with their places in this document."""
-        source = Source(self.text)
-        return [
-            GraphQLError(
-                error.message,
-                source=source,
-                positions=[self._position(position) for position in error.positions or ()],
-                path=error.path,
-                original_error=error.original_error,
-                extensions=error.extensions,
-            )
-            for error in errors
-        ]
+        source = Lines(self.text)
+        places: dict[tuple[int, ...], GraphQLError] = {}
+        placed = []
+        for error in errors:
+            at = tuple(error.positions or ())
+            if at not in places:
+                places[at] = GraphQLError("", source=source, positions=[self._position(position) for position in at])
+            more = {"path": error.path, "original_error": error.original_error, "extensions": error.extensions}
+            placed.append(placed_like(places[at], error.message, **more))
+        return placed
 
     def written(self) -> Iterator[tuple[str, str]]:
         """Yield the names of the variables, each with what the document has in its place."""

@@ -36,6 +36,13 @@ from klantbeeld.sdk.read import Read
 from klantbeeld.sdk.words import Category
 
 Path = tuple[str, ...]
+"""Response keys from the root, without indices."""
+
+Way = tuple[str, ...]
+"""The same with the type of the object that each field is on (`Customer.party`): a way names one field, a path may not.
+
+Objects of several types may stand at one place and select different fields under one key (GraphQL, section 5.3.2).
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,12 +115,13 @@ OPEN = Arguments(None)
 class Joint:
     """A field that gets its value from outside its parent.
 
-    `number` is its own within the plan, `path` are the response keys from the root, without indices. `route` leads from
-    the value of the joint above to the object that has this field, and `type_name` is the type of that object.
+    `number` is its own within the plan. `route` leads from the value of the joint above to the object that has this
+    field, and `type_name` is the type of that object.
     """
 
     number: int
     path: Path
+    way: Way
     type_name: str
     route: Route
     definition: GraphQLField
@@ -132,19 +140,25 @@ class Plan:
     """What an operation needs; lives in a cache by document and rights, shared by requests.
 
     `released` are the coordinates of the fields of personal data that the caller may see, and `denied` the code for
-    each path and type that a rule refuses. `beside` are the members that are selected beside each field that tells of
-    its record, with the conditions of each, by the path and type of that field. `shapes` are filled as requests need
-    them, one for each way that the plan's conditions can fall, by the variables that decide.
+    each field that a rule refuses. `beside` are the members that are selected beside each field that tells of its
+    record, with the conditions of each. All are by the ways of fields. `deciding` are the variables of the
+    conditions; `shapes` are filled as requests need them, one for each way that these can fall.
     """
 
     operation: OperationDefinitionNode
     roots: tuple[Joint, ...]
-    joints: Mapping[tuple[Path, str], Joint]
+    joints: Mapping[Way, Joint]
     released: tuple[str, ...]
-    denied: Mapping[tuple[Path, str], str]
-    beside: Mapping[tuple[Path, str], Mapping[str, Sequence[Condition]]]
+    denied: Mapping[Way, str]
+    beside: Mapping[Way, Mapping[str, Sequence[Condition]]]
     variables: VariableReader
+    deciding: frozenset[str] = frozenset()
     shapes: dict[Any, "Shape"] = field(default_factory=dict, compare=False, repr=False)
+
+    @property
+    def name(self) -> str | None:
+        """Of the operation, if it has one."""
+        return name_of(self.operation)
 
     @property
     def is_serial(self) -> bool:
@@ -156,9 +170,9 @@ class Plan:
         """Whether it is carried out for each event."""
         return self.operation.operation is OperationType.SUBSCRIPTION
 
-    def told_at(self, place: tuple[Path, str], conditions: Mapping[str, Any]) -> frozenset[str]:
-        """Return the members that a field at a path of a type tells of, given the variables of the conditions."""
-        return frozenset(member for member, found in self.beside[place].items() if holds(found, conditions))
+    def told_at(self, way: Way, conditions: Mapping[str, Any]) -> frozenset[str]:
+        """Return the members that a field tells of, given the variables of the conditions."""
+        return frozenset(member for member, found in self.beside[way].items() if holds(found, conditions))
 
 
 @dataclass(slots=True)
@@ -185,6 +199,11 @@ MAY_INTROSPECT = Data(owner="", category=Category.SYSTEM, scope="introspect")
 ToPython = Callable[[GraphQLField, dict[str, Any]], Mapping[str, Any]]
 
 
+def name_of(operation: OperationDefinitionNode) -> str | None:
+    """Return the name of an operation; None for one without."""
+    return operation.name.value if operation.name else None
+
+
 def compile_plan(
     schema: GraphQLSchema,
     operation: OperationDefinitionNode,
@@ -195,9 +214,10 @@ def compile_plan(
     """Collect the joints of a valid operation; `to_python` makes Python values of coerced arguments."""
     root_type = schema.get_root_type(operation.operation)
     assert root_type is not None  # noqa: S101 - a valid operation has a root type
+    deciding = selections.deciding(operation)
     compiler = _Compiler(schema, selections, rights, to_python)
     top = _Above(())
-    compiler.visit(root_type, [Selected(operation.selection_set)], at=_Place((), ()), above=top)
+    compiler.visit(root_type, [Selected(operation.selection_set)], at=_Place((), (), ()), above=top)
     return Plan(
         operation=operation,
         roots=tuple(top.joints),
@@ -205,7 +225,8 @@ def compile_plan(
         released=tuple(sorted(compiler.released)),
         denied=compiler.denied,
         beside=compiler.beside,
-        variables=VariableReader(schema, operation),
+        variables=VariableReader(schema, operation, deciding),
+        deciding=deciding,
     )
 
 
@@ -245,9 +266,10 @@ class _Above:
 
 @dataclass(frozen=True, slots=True)
 class _Place:
-    """Where the compiler is: the response path from the root, and the route from the joint above."""
+    """Where the compiler is: path and way from the root, and the route from the joint above."""
 
     path: Path
+    way: Way
     route: Route
 
 
@@ -277,25 +299,25 @@ class _Compiler:
         self.schema = schema
         self.selections = selections
         self.rights = rights
-        self.joints: dict[tuple[Path, str], Joint] = {}
+        self.joints: dict[Way, Joint] = {}
         self.released: set[str] = set()
-        self.denied: dict[tuple[Path, str], str] = {}
-        self.beside: dict[tuple[Path, str], dict[str, list[Condition]]] = {}
+        self.denied: dict[Way, str] = {}
+        self.beside: dict[Way, dict[str, list[Condition]]] = {}
 
     def visit(self, parent: GraphQLObjectType, selected: list[Selected], *, at: _Place, above: _Above) -> None:
         """Walk the fields that are selected on an object type."""
         members: dict[str, list[Condition]] = {}
         for key, fields in self.selections.fields_of(parent, selected).items():
             node = fields[0].node
+            here = _Place((*at.path, key), (*at.way, f"{parent.name}.{key}"), at.route)
             definition = parent.fields.get(node.name.value)
             if definition is None:  # __typename, __schema and __type, which graphql-core answers
                 if node.name.value in INTROSPECTION and (refusal := refusal_of(MAY_INTROSPECT, self.rights)):
-                    self.denied[(*at.path, key), parent.name] = refusal
+                    self.denied[here.way] = refusal
                 continue
             declared = definition.extensions["strawberry-definition"]
-            here = _Place((*at.path, key), at.route)
             if refusal := self._refusal(f"{parent.name}.{node.name.value}", declared):
-                self.denied[here.path, parent.name] = refusal
+                self.denied[here.way] = refusal
                 continue
             joining = next((made for made in declared.extensions if isinstance(made, Joined | Entered)), None)
             found = _Found(parent, definition, declared, fields)
@@ -307,10 +329,11 @@ class _Compiler:
     def _join(self, found: "_Found", joining: Joined | Entered, at: _Place, above: _Above) -> None:
         here = _Above(joining.reads, joining.rules) if isinstance(joining, Joined) else _Above(())
         for kind, only in self._possible(found.definition):
-            self.visit(kind, found.below, at=_Place(at.path, only), above=here)
+            self.visit(kind, found.below, at=_Place(at.path, at.way, only), above=here)
         joint = Joint(
             number=len(self.joints),
             path=at.path,
+            way=at.way,
             type_name=found.parent.name,
             route=at.route,
             definition=found.definition,
@@ -326,7 +349,7 @@ class _Compiler:
         above.joints.append(joint)
         # A key stands in the parent's record, and is read with it whether it was selected or not.
         above.note(found.record, tuple(planned.read.key for planned in joint.reads if planned.read.key))
-        self.joints[at.path, found.parent.name] = joint
+        self.joints[at.way] = joint
 
     def _pass(self, found: "_Found", at: _Place, above: _Above, members: dict[str, list[Condition]]) -> None:
         """Note a field that is there with its parent; `members` are those that are selected on the parent."""
@@ -337,13 +360,13 @@ class _Compiler:
         if computed is None:
             members.setdefault(name, []).extend(conditions)
         elif isinstance(computed, Telling):
-            self.beside[at.path, found.parent.name] = members  # which fills as the walk goes on
+            self.beside[at.way] = members  # which fills as the walk goes on
         way = ".".join((*(_name(step) for step in at.route if not isinstance(step, Only)), name))
         above.selected.setdefault(way, []).extend(conditions)
         resolver = found.declared.base_resolver
         step: str | Callable[[Any], Any] = cast("Callable[[Any], Any]", resolver.wrapped_func) if resolver else name
         for kind, only in self._possible(found.definition):
-            self.visit(kind, found.below, at=_Place(at.path, (*at.route, step, *only)), above=above)
+            self.visit(kind, found.below, at=_Place(at.path, at.way, (*at.route, step, *only)), above=above)
 
     def _arguments(self, found: "_Found") -> "Arguments":
         """Settle the arguments as far as no variable decides; a plain variable is filled in, any other left open."""

@@ -168,9 +168,10 @@ class _Drawing:
         if not plan.denied:
             return
         branch = above.add("refused: not asked of any source", "wrong")
-        for (path, type_name), code in plan.denied.items():
+        for way, code in plan.denied.items():
             words = say(code, "en") if code in codes() else code
-            branch.add(f"{'.'.join(path)}: {code}{self._rule(type_name, path[-1])}. {words}")
+            path = ".".join(step.partition(".")[2] for step in way)
+            branch.add(f"{path}: {code}{self._rule(*way[-1].split('.'))}. {words}")
 
     def _level(self, above: Branch, joint: Joint) -> None:
         """Draw what starts together below a joint: the calls, then each field with what it reads."""

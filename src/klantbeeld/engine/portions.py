@@ -15,7 +15,7 @@ from typing import Any, Final
 from graphql import IntValueNode, ListValueNode, VariableNode
 
 from klantbeeld.engine.deferral import NOW, Deferral, Groups
-from klantbeeld.engine.plan import Joint, Only, Path, Plan, Route, Step
+from klantbeeld.engine.plan import Joint, Only, Path, Plan, Route, Step, Way
 from klantbeeld.errors import RequestError
 
 Key = tuple[Groups, Path | None]
@@ -48,14 +48,14 @@ class Portion:
 class Division:
     """A plan in portions; lives as long as one operation.
 
-    `joints` are those that stand for a field, by its path and type; `portion_of` and `above` are by a joint's number,
+    `joints` are those that stand for a field, by its way; `portion_of` and `above` are by a joint's number,
     of which there are `count`: a joint that is cut has another one in each portion.
     """
 
     plan: Plan
     count: int = 0
     portions: dict[Key, Portion] = field(default_factory=dict)
-    joints: dict[tuple[Path, str], list[Joint]] = field(default_factory=dict)
+    joints: dict[Way, list[Joint]] = field(default_factory=dict)
     portion_of: dict[int, Key] = field(default_factory=dict)
     above: dict[int, Joint | None] = field(default_factory=dict)
 
@@ -66,7 +66,7 @@ def divide(plan: Plan, deferral: Deferral) -> Division:
     cutter = _Cutter(deferral, division)
     roots = cutter.cut_roots(plan.roots)
     every = (joint for joints in division.joints.values() for joint in joints)
-    joints = {(joint.path, f"{joint.type_name}/{joint.number}"): joint for joint in every}
+    joints = {(*joint.way, str(joint.number)): joint for joint in every}
     division.plan = replace(plan, roots=roots, joints=joints, shapes={})
     return division
 
@@ -136,7 +136,7 @@ class _Cutter:
                     apart.append((found, items, made))
         cut = replace(joint, number=self.division.count, children=tuple(together))
         self.division.count += 1
-        self.division.joints.setdefault((joint.path, joint.type_name), []).append(cut)
+        self.division.joints.setdefault(joint.way, []).append(cut)
         self.division.portion_of[cut.number] = key
         for made in (*together, *(one for _, _, one in apart)):
             self.division.above[made.number] = cut

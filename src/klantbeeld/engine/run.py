@@ -14,7 +14,7 @@ from graphql.pyutils import Path as ResponsePath
 from msgspec import Struct
 
 from klantbeeld.engine.cursors import Cursors, Positions, binding_of
-from klantbeeld.engine.plan import Joint, Path, Plan, Shape, ToPython
+from klantbeeld.engine.plan import Joint, Plan, Shape, ToPython, Way
 from klantbeeld.engine.ports import Release
 from klantbeeld.engine.variables import Variables
 from klantbeeld.errors import Unanswered
@@ -164,7 +164,7 @@ class Run:
 
     def entered(self, path: ResponsePath) -> Any:
         """Return the value of the root field at a response path, for its resolver."""
-        return self.entered_at(self.plan.joints[(str(path.key),), str(path.typename)])
+        return self.entered_at(self.plan.joints[way_of(path)])
 
     def place(self, joint: Joint, parent: Any, customer_id: str, arguments: Arguments) -> Place | None:
         """Make the place of a joint at a parent; None where it has one: one object may be met on several ways."""
@@ -207,12 +207,11 @@ class Run:
 
     def combined(self, path: ResponsePath, parent: Any) -> Any:
         """Return the value of a joined field for one parent, for its resolver."""
-        return self.taken(self.plan.joints[keys_of(path), str(path.typename)], parent)
+        return self.taken(self.plan.joints[way_of(path)], parent)
 
     def as_told(self, path: ResponsePath, record: Record) -> Record:
         """Return what the field at a response path tells of: its record, with the members selected beside it alone."""
-        place = keys_of(path), str(path.typename)
-        return with_only(record, self.plan.told_at(place, self.shape.conditions))
+        return with_only(record, self.plan.told_at(way_of(path), self.shape.conditions))
 
     def positions(self, joint: Joint, customer_id: str, arguments: Arguments) -> Positions:
         """Return where each source's page begins."""
@@ -233,25 +232,26 @@ def _given(value: Any) -> Any:
     return value
 
 
-def keys_of(path: ResponsePath) -> Path:
-    """Return the response keys of a path, without indices."""
-    return tuple(str(key) for key in path.as_list() if isinstance(key, str))
+def way_of(path: ResponsePath) -> Way:
+    """Return the way to the field at a response path."""
+    steps: list[str] = []
+    above: ResponsePath | None = path
+    while above is not None:
+        if above.typename is not None:  # an index has none
+            steps.append(f"{above.typename}.{above.key}")
+        above = above.prev
+    return tuple(steps[::-1])
 
 
-def deny(plan: Plan, path: ResponsePath) -> None:
-    """Raise Unanswered if a rule refuses the field at a response path."""
-    deny_at(plan, (keys_of(path), str(path.typename)))
+def deny(plan: Plan, way: Way) -> None:
+    """Raise Unanswered if a rule refuses a field."""
+    if refusal := plan.denied.get(way):
+        raise refused(plan, way, refusal)
 
 
-def deny_at(plan: Plan, place: tuple[Path, str]) -> None:
-    """Raise Unanswered if a rule refuses the field at a path of a type."""
-    if refusal := plan.denied.get(place):
-        raise refused(plan, place[0], refusal)
-
-
-def refused(plan: Plan, path: tuple[str, ...], refusal: str) -> Unanswered:
+def refused(plan: Plan, way: Way, refusal: str) -> Unanswered:
     """Make the error of a field that a rule refuses; of a mutation it says that nothing was written."""
     error = Unanswered(refusal)
-    if plan.is_serial and len(path) == 1:
+    if plan.is_serial and len(way) == 1:
         error.write_status = WriteStatus.NOT_APPLIED
     return error

@@ -10,13 +10,13 @@ from typing import Any
 
 from graphql import (
     DirectiveNode,
-    DocumentNode,
     FieldNode,
     FragmentDefinitionNode,
     FragmentSpreadNode,
     GraphQLObjectType,
     GraphQLSchema,
     InlineFragmentNode,
+    OperationDefinitionNode,
     SelectionNode,
     SelectionSetNode,
     VariableNode,
@@ -62,6 +62,24 @@ class Selections:
         for one in selected:
             self._open(parent, one.selection_set.selections, one.condition, found)
         return found
+
+    def deciding(self, operation: OperationDefinitionNode) -> frozenset[str]:
+        """Return the variables that decide a `@skip` or `@include` in an operation, or in a fragment that it spreads.
+
+        A variable of the same name may be another one in another operation (GraphQL, section 5.8).
+        """
+        found: set[str] = set()
+        spread: set[str] = set()
+        pending: list[Any] = [operation]
+        while pending:
+            node = pending.pop()
+            found.update(term for term, _ in terms_of(getattr(node, "directives", None)) if isinstance(term, str))
+            if isinstance(node, FragmentSpreadNode) and node.name.value not in spread:
+                spread.add(node.name.value)
+                pending.append(self._fragments[node.name.value])
+            elif selection_set := getattr(node, "selection_set", None):
+                pending.extend(selection_set.selections)
+        return frozenset(found)
 
     def _open(
         self,
@@ -124,15 +142,3 @@ def left_of(fields: Iterable[SelectedField], variables: Mapping[str, Any]) -> li
         if holds([one.condition], variables):
             found.setdefault(id(one.node), one)
     return list(found.values())
-
-
-def condition_variables(document: DocumentNode) -> frozenset[str]:
-    """Return the variables that decide a `@skip` or `@include` somewhere in a document."""
-    found: set[str] = set()
-    pending: list[Any] = list(document.definitions)
-    while pending:
-        node = pending.pop()
-        found.update(term for term, _ in terms_of(getattr(node, "directives", None)) if isinstance(term, str))
-        if selection_set := getattr(node, "selection_set", None):
-            pending.extend(selection_set.selections)
-    return frozenset(found)

@@ -15,7 +15,7 @@ from klantbeeld.engine.fetch import Fetch
 from klantbeeld.engine.increments import Parts, Portions, execute_in_parts, parts_of
 from klantbeeld.engine.plan import Joint, Plan, Shape
 from klantbeeld.engine.portions import Division, check_parts, divide
-from klantbeeld.engine.ports import Answer, Asked, FormattedError, Surroundings, Trail
+from klantbeeld.engine.ports import Answer, FormattedError, Surroundings, Trail
 from klantbeeld.engine.roots import RunRoots
 from klantbeeld.engine.run import Run
 from klantbeeld.engine.variables import InvalidVariables, Variables
@@ -51,7 +51,7 @@ class Engine(Protocol):
     @property
     def _parts(self) -> EngineParts: ...
 
-    def _shape(self, plan: Plan, document: Document, variables: Variables, /) -> Shape: ...
+    def _shape(self, plan: Plan, variables: Variables, /) -> Shape: ...
 
     def _run(self, plan: Plan, shape: Shape, variables: Variables, context: Surroundings, /, *, fresh: bool) -> Run: ...
 
@@ -59,9 +59,7 @@ class Engine(Protocol):
 
     async def _enter(self, run: Run, joint: Joint, roots: RunRoots, /) -> None: ...
 
-    async def _assemble(
-        self, run: Run, asked: AskedDocument, request: Asked, /
-    ) -> tuple[Any, Sequence[GraphQLError]]: ...
+    async def _assemble(self, run: Run, asked: AskedDocument, /) -> tuple[Any, Sequence[GraphQLError]]: ...
 
     def _told(
         self, run: Run, asked: AskedDocument, errors: Sequence[GraphQLError], context: Surroundings, /
@@ -76,33 +74,29 @@ class Engine(Protocol):
     def _refused(self, errors: Any, context: Surroundings, /) -> Answer: ...
 
     async def _event(
-        self, asked: AskedDocument, first: Run, happened: Happened, request: Asked, /, context: Surroundings
+        self, asked: AskedDocument, first: Run, happened: Happened, /, context: Surroundings
     ) -> dict[str, Any] | None: ...
 
 
 class Several:
     """What an engine can beside one answer to one request."""
 
-    def _division(
-        self: Engine, document: Document, plan: Plan, request: Asked, variables: Variables
-    ) -> Division | None:
+    def _division(self: Engine, document: Document, plan: Plan, variables: Variables) -> Division | None:
         """Divide a plan as its operation puts things off; None where it puts nothing off this time."""
         limits = self._parts.settings.gateway
-        deferral = deferral_of(document.whole, request.operation_name, variables.coerced, most=limits.max_deferred)
+        deferral = deferral_of(document.whole, plan.name, variables.coerced, most=limits.max_deferred)
         if not deferral:
             return None
         check_parts(plan, deferral, variables.coerced, most=limits.max_parts)
         return divide(plan, deferral)
 
-    async def _begin(
-        self: Engine, portions: Portions, asked: AskedDocument, request: Asked, context: Surroundings
-    ) -> Answer | Parts:
+    async def _begin(self: Engine, portions: Portions, asked: AskedDocument, context: Surroundings) -> Answer | Parts:
         """Assemble the first answer, and hand on the parts; the whole answer where in the end nothing was put off."""
         run, document = portions.run, asked.document
         self._parts.count_fallback()
         try:
             await portions.read_first()
-            result = await execute_in_parts(self._schema, document.whole, portions, request.operation_name)
+            result = await execute_in_parts(self._schema, document.whole, portions)
         except BaseException:
             if run.attempts:  # broken off: the write may have been made, and nobody will tell
                 self._leave_trail(run, document, context.caller, outcome="UNKNOWN", is_more=False)
@@ -123,17 +117,17 @@ class Several:
         return Parts(parts_of(result, portions, shown, leave_trail), document.digest)
 
     async def _subscribe(
-        self: Engine, asked: AskedDocument, plan: Plan, variables: Variables, request: Asked, context: Surroundings
+        self: Engine, asked: AskedDocument, plan: Plan, variables: Variables, context: Surroundings
     ) -> Answer | Events:
         """Listen to what a subscription names; a refusal is an answer without any event."""
         if not context.takes_events:
             allowed = ("text/event-stream", "multipart/mixed; subscriptionSpec=1.0")
             raise RequestError("no events", code="NOT_ACCEPTABLE", status=406, place="header Accept", allowed=allowed)
         self._parts.trail.check()
-        shape = self._shape(plan, asked.document, variables)
+        shape = self._shape(plan, variables)
         run = self._run(plan, shape, variables, context, fresh=True)
         if not shape.roots:  # refused by a rule
-            data, errors = await self._assemble(run, asked, request)
+            data, errors = await self._assemble(run, asked)
             return self._encoded(data, self._told(run, asked, errors, context), run, asked.document)
         (joint,) = shape.roots
         try:
@@ -145,14 +139,14 @@ class Several:
         settings = self._parts.settings.changes
 
         async def answer(happened: Happened) -> dict[str, Any] | None:
-            return await self._event(asked, run, happened, request, context)
+            return await self._event(asked, run, happened, context)
 
         return Events(
             Waiting(feed, most=settings.max_waiting, gather=settings.gather), answer, document=asked.document.digest
         )
 
     async def _event(
-        self: Engine, asked: AskedDocument, first: Run, happened: Happened, request: Asked, context: Surroundings
+        self: Engine, asked: AskedDocument, first: Run, happened: Happened, context: Surroundings
     ) -> dict[str, Any] | None:
         """Answer one event as it stands now, rows and deadline included; raises RequestError where it is the last."""
         self._parts.trail.check()
@@ -167,6 +161,6 @@ class Several:
             raise value
         if value is None:
             return None
-        data, errors = await self._assemble(run, asked, request)
+        data, errors = await self._assemble(run, asked)
         told = self._told(run, asked, errors, context)
         return {"data": data, "errors": told} if told else {"data": data}

@@ -88,12 +88,23 @@ class Share:
 
     @contextmanager
     def spending(self) -> Iterator[None]:
-        """Take what the block costs from the share, be it more than is left: the next one waits for it."""
+        """Take what the block costs from the share, be it more than is left: the next one waits for it.
+
+        The block awaits nothing, or it would pay for whatever others do meanwhile.
+        """
         began = self._cpu()
         try:
             yield
         finally:
-            self._saved -= self._cpu() - began
+            self.spend(self._cpu() - began)
+
+    def now(self) -> float:
+        """Give this thread's processor time, in seconds."""
+        return self._cpu()
+
+    def spend(self, seconds: float) -> None:
+        """Take so much of the processor's time from the share."""
+        self._saved -= seconds
 
 
 def _loop_time() -> float:

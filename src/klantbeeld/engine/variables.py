@@ -45,10 +45,17 @@ class Variables:
 
 
 class VariableReader:
-    """Reads the variables of one operation; made once for it."""
+    """Reads the variables of one operation; made once for it.
 
-    def __init__(self, schema: GraphQLSchema, operation: OperationDefinitionNode) -> None:
+    `deciding` are those of `@skip` and `@include`. One of these with a default may be declared to be null, and given so
+    (GraphQL, section 5.8.5): nobody knows then what is asked, so that is refused before anything is.
+    """
+
+    def __init__(
+        self, schema: GraphQLSchema, operation: OperationDefinitionNode, deciding: frozenset[str] = frozenset()
+    ) -> None:
         self._schema = schema
+        self._deciding = deciding
         self._definitions = operation.variable_definitions or ()
         found = [get_variable_signature(schema, definition) for definition in self._definitions]
         self._signatures = [one for one in found if not isinstance(one, GraphQLError)]
@@ -59,6 +66,12 @@ class VariableReader:
 
     def read(self, given: Mapping[str, Any]) -> Variables:
         """Return the coerced variables; raises InvalidVariables."""
+        variables = self._read(given)
+        if self._deciding:
+            self._refuse_undecided(variables)
+        return variables
+
+    def _read(self, given: Mapping[str, Any]) -> Variables:
         coerce = self._coerce
         if coerce is not None and self._needed <= given.keys():
             try:
@@ -77,6 +90,17 @@ class VariableReader:
         if isinstance(values, list):
             raise InvalidVariables(values)
         return Variables(given, values.coerced, self)
+
+    def _refuse_undecided(self, variables: Variables) -> None:
+        undecided = [name for name in sorted(self._deciding) if variables.coerced.get(name) is None]
+        if undecided:
+            raise InvalidVariables([self._null(name) for name in undecided])
+
+    def _null(self, name: str) -> GraphQLError:
+        """Say it as graphql-core does of a variable that may never be null."""
+        nodes = [definition for definition in self._definitions if definition.variable.name.value == name]
+        said = f"Variable '${name}' has invalid value: Expected value of non-null type 'Boolean!' not to be null."
+        return GraphQLError(said, nodes)
 
     def _all_coerced(self) -> dict[str, Coerce] | None:
         """Return a function for each variable; None where one is left to graphql-core."""

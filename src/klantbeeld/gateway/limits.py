@@ -76,6 +76,8 @@ def parse_document(text: str, limits: GatewaySettings) -> DocumentNode:
     """
     if len(text) > limits.max_document_characters:
         raise Refusal("DOCUMENT_TOO_LARGE", place="query", limit=limits.max_document_characters)
+    if text.count("\n") + text.count("\r") - text.count("\r\n") >= limits.max_lines:
+        raise Refusal("DOCUMENT_TOO_LARGE", place="query", limit=limits.max_lines)
     try:
         return parse(text, max_tokens=limits.max_tokens)
     except GraphQLSyntaxError as error:

@@ -1,7 +1,7 @@
 """From an HTTP request's bytes to a GraphQLRequest, strictly: what is ambiguous is refused, never guessed.
 
 JSON is that of RFC 8259 without its liberties: no duplicate names, no NaN, no number with a fraction or an exponent
-beyond a double, no lone surrogates, at most 64 levels.
+beyond a double, no lone surrogates, at most 64 levels and 1,000 members of an object.
 """
 
 import asyncio
@@ -18,6 +18,7 @@ from klantbeeld.gateway.errors import Refusal
 from klantbeeld.gateway.ports import GraphQLRequest
 
 DEEPEST: Final = 64
+MOST_MEMBERS: Final = 1_000  # of an object: graphql-core has something to say about each that it does not know
 CLOSE: Final = (b"connection", b"close")  # what is still on its way must not be taken for the next request
 MOST_PARAMETERS: Final = 16
 MEMBERS: Final[tuple[tuple[str, type], ...]] = (
@@ -83,8 +84,6 @@ def request_of_query_string(query_string: bytes, *, limit: int) -> GraphQLReques
     for name in ("variables", "extensions"):
         if name in found:
             found[name] = parse_json(found[name].encode(), place=f"URL parameter {name}") if found[name] else None
-    if found.get("operationName") == "":
-        del found["operationName"]
     return request_of(found)
 
 
@@ -104,7 +103,7 @@ def request_of(message: object) -> GraphQLRequest:
         raise Refusal("BAD_REQUEST", place="query")
     return GraphQLRequest(
         query=query,
-        operation_name=message.get("operationName"),
+        operation_name=message.get("operationName") or None,
         variables=message.get("variables") or {},
         extensions=extensions,
         document_id=document_id,
@@ -153,6 +152,8 @@ def _too_large(limit: int) -> Refusal:
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    if len(pairs) > MOST_MEMBERS:
+        raise Refusal("JSON_TOO_WIDE", limit=MOST_MEMBERS)
     members = dict(pairs)
     if len(members) != len(pairs):
         twice, _ = Counter(name for name, _ in pairs).most_common(1)[0]
