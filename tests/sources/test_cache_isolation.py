@@ -50,7 +50,7 @@ async def test_ten_thousand_callers_never_meet() -> None:
 
         assert wrong == 0
         assert served >= CALLERS - RIGHTS * CUSTOMERS * 2
-        assert len(here.keeper.asked) == RIGHTS * CUSTOMERS
+        assert RIGHTS * CUSTOMERS <= len(here.keeper.asked) < RIGHTS * CUSTOMERS * 2  # some ask before it is kept
 
 
 def _without_rights(slots: Callable[..., Any]) -> Callable[..., Any]:

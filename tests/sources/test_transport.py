@@ -1,6 +1,7 @@
 """The same exchange over httpx: for proxies, HTTP/2 and tests."""
 
 import asyncio
+import contextlib
 import gzip
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -146,6 +147,46 @@ async def test_httpxs_own_transport_knows_whether_a_request_was_sent(serve: Serv
         await transport.exchange("GET", "/", (), deadline=soon())
     assert not refused.value.sent
     await transport.aclose()
+
+
+@pytest.mark.asyncio
+async def test_a_target_that_is_none_to_httpx_is_refused_unsent() -> None:
+    with pytest.raises(SourceInvalid) as raised:
+        await over(lambda _: httpx.Response(200)).exchange("GET", "/" + "a" * 70_000, (), deadline=soon())
+    assert not raised.value.sent
+
+
+@pytest.mark.asyncio
+async def test_no_call_that_is_broken_off_loses_httpx_a_connection(serve: Serve) -> None:
+    upstream = await serve(HELLO)
+    transport = HttpxTransport(Origin.of(f"http://127.0.0.1:{upstream.port}"), Limits(connections=2))
+    loop = asyncio.get_running_loop()
+    for step in range(40):  # each step of the loop that an exchange takes, on new connections and on kept ones
+        for _ in range(2):
+            task = asyncio.create_task(transport.exchange("GET", "/", (), deadline=soon()))
+            for _ in range(step):
+                await asyncio.sleep(0)
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+            with contextlib.suppress(SourceTimeout):
+                await transport.exchange("GET", "/", (), deadline=loop.time() + step * 5e-5)
+    replies = await asyncio.gather(*(transport.exchange("GET", "/", (), deadline=soon()) for _ in range(4)))
+    assert [reply.body for reply in replies] == [b"hello"] * 4
+    await transport.aclose()
+
+
+@pytest.mark.asyncio
+async def test_closing_ends_what_is_under_way_over_httpx_and_sends_nothing_more(serve: Serve) -> None:
+    upstream = await serve(lambda peer, _: silent(peer))
+    transport = HttpxTransport(Origin.of(f"http://127.0.0.1:{upstream.port}"), Limits(connections=1))
+    going = [asyncio.create_task(transport.exchange("POST", f"/{n}", (), deadline=soon())) for n in range(2)]
+    await upstream.next_request()
+    await transport.aclose()
+    going.append(asyncio.create_task(transport.exchange("POST", "/later", (), deadline=soon())))
+    found = await asyncio.gather(*going, return_exceptions=True)
+    assert [type(one) for one in found] == [SourceUnavailable] * 3
+    assert [one.sent for one in found if isinstance(one, SourceUnavailable)] == [True, False, False]
+    assert upstream.targets == ["/0"]
 
 
 @pytest.mark.asyncio

@@ -7,6 +7,8 @@ import urllib.request
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol, cast
 
+import anyio
+import httpcore
 import httpx
 
 from klantbeeld.errors import ConfigurationError, SourceError, SourceInvalid, SourceTimeout, SourceUnavailable
@@ -30,7 +32,9 @@ _TRANSLATION: tuple[tuple[type[httpx.TransportError], type[SourceError], bool], 
 )
 """What httpx's errors are here, and whether a byte may have been sent; the first that fits."""
 
-_CLOSED = ("Server disconnected", "peer closed connection")  # what httpcore and h11 call a connection that ended early
+_CLOSED_HERE = "the gateway has closed its connections"
+# What httpcore and h11 call a connection that ended early, or had ended before it was used again.
+_CLOSED = ("Server disconnected", "peer closed connection", "can't handle event type ConnectionClosed")
 
 
 class Transport(Protocol):
@@ -84,6 +88,8 @@ def _limits(source: SourceSettings) -> Limits:
 class HttpxTransport:
     """The same over httpx: for proxies (`HTTPS_PROXY`, `NO_PROXY`), for HTTP/2 where `h2` is installed, and for tests.
 
+    A connection that ends within the head of an answer counts as lost before it: httpcore does not tell the two apart.
+
     `inner` is any `httpx.AsyncBaseTransport`, such as `httpx.MockTransport`; without it httpx's own is used.
     """
 
@@ -101,6 +107,8 @@ class HttpxTransport:
         self._inner = inner or _default_transport(self._limits, tls, proxy)
         self._sends_target = proxy is None
         self._tells_progress = isinstance(self._inner, httpx.AsyncHTTPTransport)
+        self._is_closed = False
+        self._going: dict[asyncio.Task[Reply | None], anyio.CancelScope] = {}
         self._constant = (
             (b"host", origin.authority.encode("ascii")),
             (b"accept-encoding", ", ".join(supported()).encode("ascii")),
@@ -120,21 +128,63 @@ class HttpxTransport:
         deadline: float,
     ) -> Reply:
         """Send a request and give the whole answer, as `Transport.exchange` says."""
+        if self._is_closed:
+            raise SourceUnavailable(f"{self._origin}: {_CLOSED_HERE}", sent=False)
         progress = _Progress(sent=not self._tells_progress)
         request = self._request(method, target, headers, body)
         request.extensions["trace"] = progress.follow
-        until = min(deadline, asyncio.get_running_loop().time() + self._limits.whole)
+        scope = anyio.CancelScope(deadline=min(deadline, asyncio.get_running_loop().time() + self._limits.whole))
+        going = asyncio.create_task(self._carry_out(request, scope))
+        self._going[going] = scope
+        going.add_done_callback(self._over)
         try:
-            async with asyncio.timeout_at(until):
-                return await self._read(await self._inner.handle_async_request(request))
-        except TimeoutError as error:
-            raise SourceTimeout(f"{self._origin}: no whole answer in time", sent=progress.sent) from error
+            reply = await asyncio.shield(going)
+        except asyncio.CancelledError:
+            scope.cancel()
+            raise
         except httpx.TransportError as error:
             raise _translated(error, self._origin, progress) from error
+        if reply is not None:
+            return reply
+        if self._is_closed:
+            raise SourceUnavailable(f"{self._origin}: {_CLOSED_HERE}", sent=progress.sent)
+        raise SourceTimeout(f"{self._origin}: no whole answer in time", sent=progress.sent)
 
     async def aclose(self) -> None:
-        """Close every connection."""
+        """Close every connection; calls under way end with SourceUnavailable."""
+        self._is_closed = True
+        for scope in self._going.values():
+            scope.cancel()
+        await asyncio.gather(*self._going, return_exceptions=True)
         await self._inner.aclose()
+
+    async def _carry_out(self, request: httpx.Request, scope: anyio.CancelScope) -> Reply | None:
+        """Carry out an exchange in a task of its own; None where its scope was cancelled.
+
+        httpcore cleans up behind a cancelled scope, and not behind a cancelled task: then it counts the connection as
+        used for ever (https://github.com/encode/httpcore/issues/830).
+        """
+        with scope:
+            return await self._read(request, await self._inner.handle_async_request(request))
+        await self._reap()
+        return None
+
+    async def _reap(self) -> None:
+        """Give up connections that no request holds, and that httpcore nevertheless takes for used."""
+        pool: Any = getattr(self._inner, "_pool", None)
+        if not isinstance(pool, httpcore.AsyncConnectionPool):
+            return
+        held = {request.connection for request in pool._requests}  # noqa: SLF001 - httpcore has no other way to ask
+        kept = pool._connections  # noqa: SLF001 - nor to give one up
+        lost = [one for one in kept if one not in held and not (one.is_idle() or one.is_closed() or one.has_expired())]
+        for one in lost:
+            kept.remove(one)
+            await one.aclose()
+
+    def _over(self, going: "asyncio.Task[Reply | None]") -> None:
+        del self._going[going]
+        if not going.cancelled():
+            going.exception()  # who asked may be gone
 
     def _request(self, method: str, target: str, headers: Sequence[tuple[bytes, bytes]], body: bytes) -> httpx.Request:
         """Make httpx's request, after the checks that the wire makes.
@@ -146,15 +196,18 @@ class HttpxTransport:
         extensions: dict[str, Any] = {"timeout": self._timeouts}
         if self._sends_target:
             extensions["target"] = target.encode("ascii")
-        return httpx.Request(
-            method,
-            f"{self._origin}{target}",
-            headers=[*(line for line in self._constant if line[0] not in named), *headers],
-            content=body or None,
-            extensions=extensions,
-        )
+        try:
+            return httpx.Request(
+                method,
+                f"{self._origin}{target}",
+                headers=[*(line for line in self._constant if line[0] not in named), *headers],
+                content=body or None,
+                extensions=extensions,
+            )
+        except (httpx.InvalidURL, UnicodeError) as error:
+            raise SourceInvalid(f"{self._origin}: the target of the request is none to httpx", sent=False) from error
 
-    async def _read(self, response: httpx.Response) -> Reply:
+    async def _read(self, request: httpx.Request, response: httpx.Response) -> Reply:
         limit, size, chunks = self._limits.body, 0, []
         stream = cast("httpx.AsyncByteStream", response.stream)  # as sent: httpx would decompress without a limit
         try:
@@ -165,11 +218,24 @@ class HttpxTransport:
                 chunks.append(chunk)
         finally:
             await stream.aclose()
+        if self._is_cut(request, response):
+            raise SourceUnavailable(f"{self._origin}: nothing proves that the answer is whole")
         body = b"".join(chunks)
         headers = tuple((name.lower(), value) for name, value in response.headers.raw)
         if codings := b",".join(value for name, value in headers if name == b"content-encoding"):
             body = decompress(body, codings, limit=self._limits.content)
         return Reply(response.status_code, headers, body)
+
+    def _is_cut(self, request: httpx.Request, response: httpx.Response) -> bool:
+        """Say whether a body may have been cut off by somebody between us: it ends where TLS does, and was not sealed.
+
+        httpcore does not tell how TLS ended (RFC 9112, section 9.8), so such an answer is never taken.
+        """
+        if self._origin.scheme != "https" or not self._tells_progress:
+            return False
+        is_framed = "content-length" in response.headers or "transfer-encoding" in response.headers
+        has_body = request.method != "HEAD" and response.status_code not in {204, 304}
+        return has_body and not is_framed and response.extensions.get("http_version") in {b"HTTP/1.0", b"HTTP/1.1"}
 
 
 class _Progress:

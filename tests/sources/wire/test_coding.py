@@ -55,7 +55,8 @@ def test_a_body_is_decompressed_the_last_coding_first(case: str) -> None:
 
 
 def test_an_empty_body_stays_empty_whatever_its_coding() -> None:
-    assert decompress(b"", b"gzip", limit=LIMIT) == b""
+    for codings in (b"gzip", b"br", b"none", b"gzip, gzip, gzip, gzip"):
+        assert decompress(b"", codings, limit=LIMIT) == b""
 
 
 @pytest.mark.parametrize("case", UNREADABLE)

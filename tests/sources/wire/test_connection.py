@@ -27,6 +27,8 @@ WELL_FORMED = {
     "hints first": (b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n" * 3 + HELLO, b"hello"),
     "an offer to upgrade": (OK + b"Upgrade: h2c\r\nConnection: Upgrade\r\nContent-Length: 5\r\n\r\nhello", b"hello"),
     "1.0 and keep-alive": (b"HTTP/1.0 200 OK\r\nConnection: keep-alive\r\nContent-Length: 5\r\n\r\nhello", b"hello"),
+    "204 that names a coding": (b"HTTP/1.1 204 No Content\r\nContent-Encoding: br\r\n\r\n", b""),
+    "100 of no length first": (b"HTTP/1.1 100 Continue\r\nContent-Length: 0\r\n\r\n" + HELLO, b"hello"),
     "204": (b"HTTP/1.1 204 No Content\r\n\r\n", b""),
     "304 with the length of what it stands for": (b"HTTP/1.1 304 Not Modified\r\nContent-Length: 99\r\n\r\n", b""),
     "304 for more than may come": (b"HTTP/1.1 304 Not Modified\r\nContent-Length: 9999999999\r\n\r\n", b""),

@@ -26,7 +26,18 @@ def test_an_ipv6_host_has_no_brackets() -> None:
     assert Origin.of("http://[::1]:8080") == Origin("http", "::1", 8080)
 
 
-@pytest.mark.parametrize("address", ["crm.example", "ftp://crm.example", "https://", "https://crm.example:port", ""])
+@pytest.mark.parametrize(
+    "address",
+    [
+        "crm.example",
+        "ftp://crm.example",
+        "https://",
+        "https://crm.example:port",
+        "http://crm.example:0",
+        "http://crm.example:65536",
+        "",
+    ],
+)
 def test_another_address_is_refused(address: str) -> None:
     with pytest.raises(ConfigurationError):
         Origin.of(address)

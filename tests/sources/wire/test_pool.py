@@ -304,6 +304,49 @@ async def test_an_old_connection_is_replaced(serve: Serve, wire_to: MakeWire, cl
     assert len(upstream.peers) == 2
 
 
+@pytest.mark.asyncio
+async def test_who_waited_too_long_is_not_sent_when_a_connection_is_free(
+    serve: Serve, wire_to: MakeWire, clock: Clock
+) -> None:
+    upstream = await serve(lambda peer, request: peer.say(HELLO) if b" /late " in request else silent(peer, request))
+    wire = wire_to(upstream, clock=clock, connections=1, resolution=1_000)  # nobody looks meanwhile
+    first = asyncio.create_task(wire.exchange("GET", "/", (), deadline=clock.now + 9))
+    await until(upstream, 1)
+    late = asyncio.create_task(wire.exchange("POST", "/late", (), deadline=clock.now + 2))
+    await asyncio.sleep(0)
+    clock.now += 3
+    upstream.peers[0].say(HELLO)
+    assert (await first).status == 200
+    with pytest.raises(SourceTimeout) as raised:
+        await late
+    assert not raised.value.sent
+    assert upstream.targets == ["/"]
+
+
+@pytest.mark.asyncio
+async def test_whatever_keeps_a_connection_from_opening_is_said_to_who_waits_and_not_tried_for_ever(
+    clock: Clock,
+) -> None:
+    opened = 0
+
+    class Broken:
+        async def open(self, make: Callable[[], Connection], *, seconds: float) -> Connection:
+            nonlocal opened
+            opened += 1
+            raise RuntimeError("can't start new thread")
+
+        def close(self) -> None: ...
+
+    pool = Pool("http://a", cast("Dialler", Broken()), Limits(), clock)
+    waiting = [pool.begin(b"GET", deadline=clock.now + 5, is_head=False) for _ in range(2)]
+    for exchange in waiting:
+        with pytest.raises(SourceUnavailable, match="RuntimeError") as raised:
+            await exchange.answer
+        assert not raised.value.sent
+    assert opened == 2
+    await pool.aclose()
+
+
 class SlowToClose(asyncio.Transport):
     """A transport whose peer takes its time to let go, as with TLS; it answers every request at once."""
 

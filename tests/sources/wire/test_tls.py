@@ -1,5 +1,6 @@
 """A certificate is checked: who signed it, for whom, until when; and ours is shown where it is demanded."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,8 @@ from tests.sources.wire.conftest import MakeWire, Peer, Serve, soon
 
 from klantbeeld.errors import ConfigurationError, SourceUnavailable
 from klantbeeld.sources.tls import trust
+from klantbeeld.sources.transport import HttpxTransport
+from klantbeeld.sources.wire import Origin
 
 HELLO = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
 
@@ -44,6 +47,52 @@ async def test_a_large_request_and_a_large_answer_pass_through_tls(
     wire = wire_to(upstream, address=f"https://localhost:{upstream.port}", tls=trust(authority.bundle))
     for _ in range(2):
         assert (await wire.exchange("POST", "/", (), body, deadline=soon())).body == body
+
+
+@pytest.mark.asyncio
+async def test_a_connection_on_which_a_large_request_may_not_be_out_is_not_used_again(
+    serve: Serve, wire_to: MakeWire, authority: Authority
+) -> None:
+    class Impatient(Peer):
+        def data_received(self, data: bytes) -> None:
+            if not self.received:
+                self.received = data
+                self.say(b"HTTP/1.1 413 Too Large\r\nContent-Length: 0\r\n\r\n")
+                self.transport.pause_reading()
+
+    upstream = await serve(HELLO)
+    tls, loop = served(authority.issue("localhost")), asyncio.get_running_loop()
+    server = await loop.create_server(lambda: Impatient(upstream), "127.0.0.1", 0, ssl=tls)
+    address = f"https://localhost:{server.sockets[0].getsockname()[1]}"
+    wire = wire_to(upstream, address=address, tls=trust(authority.bundle))
+    for _ in range(2):
+        assert (await wire.exchange("POST", "/", (), b"x" * 8_000_000, deadline=soon())).status == 413
+    assert len(upstream.peers) == 2
+    server.close()
+    for peer in upstream.peers:
+        peer.transport.abort()
+        await peer.lost
+    await server.wait_closed()
+
+
+@pytest.mark.asyncio
+async def test_httpx_takes_no_body_whose_end_nobody_proves(serve: Serve, authority: Authority) -> None:
+    heads = {"/cut": b"", "/closed": b"Connection: close\r\n", "/whole": b"Content-Length: 5\r\n"}
+
+    def answer(peer: Peer, request: bytes) -> None:
+        peer.say(b"HTTP/1.1 200 OK\r\n" + heads[request.split()[1].decode()] + b"\r\nhello")
+        peer.close()
+
+    upstream = await serve(answer, tls=served(authority.issue("localhost")))
+    transport = HttpxTransport(Origin.of(f"https://localhost:{upstream.port}"), tls=trust(authority.bundle))
+    for target in ("/closed", "/cut"):
+        with pytest.raises(SourceUnavailable, match="whole"):
+            await transport.exchange("GET", target, (), deadline=soon())
+    with pytest.raises(SourceUnavailable) as raised:  # httpcore uses the last connection once more
+        await transport.exchange("GET", "/whole", (), deadline=soon())
+    assert raised.value.is_lost
+    assert (await transport.exchange("GET", "/whole", (), deadline=soon())).body == b"hello"
+    await transport.aclose()
 
 
 @pytest.mark.asyncio

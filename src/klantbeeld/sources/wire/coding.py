@@ -29,6 +29,8 @@ def decompress(body: bytes, codings: bytes, *, limit: int) -> bytes:
     Raise SourceInvalid for an unknown coding, for data that is damaged or ends early, and for more than `limit` bytes
     at any stage; no more than that is ever held.
     """
+    if not body:  # what servers send for 204 and HEAD, whatever coding they name
+        return body
     names = [name.strip().lower() for name in codings.decode("latin-1").split(",")]
     if len(names) > _MOST_CODINGS:
         raise SourceInvalid("the answer is compressed too many times")
@@ -38,8 +40,7 @@ def decompress(body: bytes, codings: bytes, *, limit: int) -> bytes:
         inflate = supported().get(_ALIASES.get(name, name))
         if inflate is None:
             raise SourceInvalid("the answer is compressed in a way that was not asked for")
-        if body:  # an empty body with a coding is what servers send for 204 and HEAD
-            body = inflate(body, limit)
+        body = inflate(body, limit)
     return body
 
 

@@ -112,7 +112,7 @@ class Connection(asyncio.Protocol):
 
     def was_spoken_to(self) -> bool:
         """Say whether the peer spoke first; with TLS, whose sessions it may offer at any time, nobody can tell."""
-        return self.transport.get_extra_info("ssl_object") is None and not self.is_quiet()
+        return not self._is_tls() and not self.is_quiet()
 
     def send(self, exchange: Exchange, now: float) -> None:
         """Send the request; the answer is set when it is complete."""
@@ -277,7 +277,7 @@ class Connection(asyncio.Protocol):
     def _take_interim(self, status: int) -> None:
         self._interim += 1
         self._is_http_1 = False  # what comes next says its version anew
-        if status not in _INFORMATIONAL or self._framed:
+        if status not in _INFORMATIONAL or self._is_chunked or self._length:
             raise SourceInvalid(f"{self._origin}: informational answer {status} that was not asked for, or with a body")
         if self._interim > self._limits.interim:
             raise SourceInvalid(f"{self._origin}: more than {self._limits.interim} informational answers")
@@ -313,7 +313,13 @@ class Connection(asyncio.Protocol):
         if exchange.is_head:
             self._parser = httptools.HttpResponseParser(self)  # the old one waits for a body
             return data.endswith(_END_OF_HEAD) and data.count(_END_OF_HEAD) == self._interim + 1
-        return len(exchange.request) <= _SMALL or not self.transport.get_write_buffer_size()
+        if len(exchange.request) <= _SMALL:
+            return True
+        # With TLS nobody tells what of the request is still in the buffers below it.
+        return not self._is_tls() and not self.transport.get_write_buffer_size()
+
+    def _is_tls(self) -> bool:
+        return self.transport.get_extra_info("ssl_object") is not None
 
 
 def _cause(error: Exception, origin: str) -> SourceInvalid:

@@ -7,6 +7,7 @@ import httpx
 from klantbeeld.errors import ConfigurationError
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
+_LAST_PORT = 65_535
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,17 +23,20 @@ class Origin:
         """Take the origin out of an address; a path is left aside. Raise ConfigurationError if it is not HTTP."""
         try:
             url = httpx.URL(address)
-        except httpx.InvalidURL as error:
+            host, port = url.raw_host.decode("ascii"), url.port
+        except (httpx.InvalidURL, UnicodeError) as error:
             raise ConfigurationError(
                 "base_url", "not an address", "Write https://host or https://host:port."
             ) from error
-        if url.scheme not in _DEFAULT_PORTS or not url.host or url.userinfo:
+        if port is not None and not 0 < port <= _LAST_PORT:
+            raise ConfigurationError("base_url", f"{port} is no port", f"Write a port from 1 to {_LAST_PORT}.")
+        if url.scheme not in _DEFAULT_PORTS or not host or url.userinfo:
             raise ConfigurationError(
-                url.copy_with(username=None, password=None).host or "base_url",
+                host or "base_url",
                 "not an http or https address with a host and without credentials",
                 "Write https://host or https://host:port; credentials have a place of their own.",
             )
-        return cls(url.scheme, url.raw_host.decode("ascii"), url.port or _DEFAULT_PORTS[url.scheme])
+        return cls(url.scheme, host, port or _DEFAULT_PORTS[url.scheme])
 
     @property
     def authority(self) -> str:

@@ -105,7 +105,7 @@ class Pool:
         if self._waiting:
             for exchange in self._waiting:
                 if now >= exchange.deadline:
-                    exchange.fail(SourceTimeout(f"{self._origin}: no connection in time"))
+                    self._give_up(exchange)
             self._waiting = deque(each for each in self._waiting if not each.answer.done())
 
     async def aclose(self) -> None:
@@ -150,12 +150,19 @@ class Pool:
 
     def _serve(self, connection: Connection) -> bool:
         """Send the request of who waits longest; say whether anybody waits."""
+        now = self._clock()
         while self._waiting:
             exchange = self._waiting.popleft()
-            if not exchange.answer.done():
-                connection.send(exchange, self._clock())
+            if now >= exchange.deadline:
+                self._give_up(exchange)
+            elif not exchange.answer.done():
+                connection.send(exchange, now)
                 return True
         return False
+
+    def _give_up(self, exchange: Exchange) -> None:
+        """End a call that has waited too long, of which nothing was sent."""
+        exchange.fail(SourceTimeout(f"{self._origin}: no connection in time"))
 
     def _open_for_waiting(self) -> None:
         open_yet = len(self._connections) + len(self._closing)
@@ -175,16 +182,25 @@ class Pool:
         """Open a connection for whoever waits longest when it is open."""
         try:
             connection = await self._dialler.open(self._make, seconds=self._limits.connect)
-            if connection.transport.is_closing() or connection.was_spoken_to():
-                raise SourceUnavailable(f"{self._origin}: the source closed the connection at once, or spoke first")
         except SourceError as error:
-            if self._waiting:
-                self._waiting.popleft().fail(error)
+            self._not_connected(error)
+            return
+        except Exception as error:  # noqa: BLE001 - whatever it is, somebody waits and would have it tried for ever
+            self._not_connected(SourceUnavailable(f"{self._origin}: no connection: {type(error).__name__}"))
+            return
+        if connection.transport.is_closing() or connection.was_spoken_to():
+            problem = f"{self._origin}: the source closed the connection at once, or spoke first"
+            self._not_connected(SourceUnavailable(problem))
             return
         connection.opened_at = self._now = self._clock()
         self._connections.add(connection)
         if not self._serve(connection):
             self.release(connection)
+
+    def _not_connected(self, error: SourceError) -> None:
+        """Tell whoever waits longest."""
+        if self._waiting:
+            self._waiting.popleft().fail(error)
 
     def _make(self) -> Connection:
         return Connection(self, self._origin, self._limits)
