@@ -97,14 +97,16 @@ async def serve() -> AsyncIterator[Serve]:
     """Start an upstream that answers every request with these bytes, or as a function says."""
     async with AsyncExitStack() as stack:
 
-        async def start(answer: bytes | Answer, *, tls: Any = None) -> Upstream:
-            def always(peer: Peer, _: bytes) -> None:
+        async def start(
+            answer: bytes | Answer, *, tls: Any = None, peer: Callable[[Upstream], Peer] = Peer
+        ) -> Upstream:
+            def always(asked: Peer, _: bytes) -> None:
                 assert isinstance(answer, bytes)
-                peer.say(answer)
+                asked.say(answer)
 
             upstream = Upstream(always if isinstance(answer, bytes) else answer)
             loop = asyncio.get_running_loop()
-            server = await loop.create_server(lambda: Peer(upstream), "127.0.0.1", 0, ssl=tls)
+            server = await loop.create_server(lambda: peer(upstream), "127.0.0.1", 0, ssl=tls)
             upstream.server = server
             upstream.port = server.sockets[0].getsockname()[1]
             stack.push_async_callback(stop, server, upstream)

@@ -317,18 +317,12 @@ async def test_an_answer_that_comes_before_the_request_is_out_is_delivered(serve
                 self.transport.pause_reading()
                 self.say(b"HTTP/1.1 413 Too Large\r\nContent-Length: 5\r\n\r\nlarge")
 
-    upstream = await serve(HELLO)
-    server = await asyncio.get_running_loop().create_server(lambda: Impatient(upstream), "127.0.0.1", 0)
-    wire = wire_to(upstream, address=f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}")
+    upstream = await serve(HELLO, peer=Impatient)
+    wire = wire_to(upstream)
     for _ in range(2):
         reply = await wire.exchange("POST", "/", (), b"x" * 16_000_000, deadline=soon())
         assert (reply.status, reply.body) == (413, b"large")
     assert len(upstream.peers) == 2
-    server.close()
-    for peer in upstream.peers:
-        peer.transport.abort()
-        await peer.lost
-    await server.wait_closed()
 
 
 @pytest.mark.asyncio
@@ -344,17 +338,11 @@ async def test_a_peer_that_says_no_more_before_the_request_is_out_is_not_waited_
                 self.say(begun)
                 self.transport.write_eof()
 
-    upstream = await serve(HELLO)
-    server = await asyncio.get_running_loop().create_server(lambda: Leaving(upstream), "127.0.0.1", 0)
-    wire = wire_to(upstream, address=f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}")
+    upstream = await serve(HELLO, peer=Leaving)
+    wire = wire_to(upstream)
     with pytest.raises(SourceUnavailable) as raised:
         await wire.exchange("POST", "/", (), b"x" * 16_000_000, deadline=soon())
     assert (raised.value.sent, raised.value.is_lost) == (True, not begun)
-    server.close()
-    for peer in upstream.peers:
-        peer.transport.abort()
-        await peer.lost
-    await server.wait_closed()
 
 
 @pytest.mark.asyncio

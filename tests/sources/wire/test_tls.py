@@ -1,6 +1,5 @@
 """A certificate is checked: who signed it, for whom, until when; and ours is shown where it is demanded."""
 
-import asyncio
 from pathlib import Path
 
 import pytest
@@ -60,19 +59,11 @@ async def test_a_connection_on_which_a_large_request_may_not_be_out_is_not_used_
                 self.say(b"HTTP/1.1 413 Too Large\r\nContent-Length: 0\r\n\r\n")
                 self.transport.pause_reading()
 
-    upstream = await serve(HELLO)
-    tls, loop = served(authority.issue("localhost")), asyncio.get_running_loop()
-    server = await loop.create_server(lambda: Impatient(upstream), "127.0.0.1", 0, ssl=tls)
-    address = f"https://localhost:{server.sockets[0].getsockname()[1]}"
-    wire = wire_to(upstream, address=address, tls=trust(authority.bundle))
+    upstream = await serve(HELLO, tls=served(authority.issue("localhost")), peer=Impatient)
+    wire = wire_to(upstream, address=f"https://localhost:{upstream.port}", tls=trust(authority.bundle))
     for _ in range(2):
         assert (await wire.exchange("POST", "/", (), b"x" * 8_000_000, deadline=soon())).status == 413
     assert len(upstream.peers) == 2
-    server.close()
-    for peer in upstream.peers:
-        peer.transport.abort()
-        await peer.lost
-    await server.wait_closed()
 
 
 @pytest.mark.asyncio
