@@ -72,6 +72,9 @@ class GatewaySettings(Section):
     """Largest request body, in bytes; beyond it 413."""
     receive_within: Seconds = 10.0
     """Longest that the head of a request, and then its body, may take to come, in seconds; beyond it 408."""
+    keep_alive: Seconds = 75.0
+    """Longest that a connection may rest between two requests, in seconds. Longer than whatever is in front keeps its
+    connections: else it may send a request on one that is just closed. As it was at the start of the process."""
     max_tokens: int = Field(default=1_000, gt=0)
     """Most lexical tokens of a document."""
     max_document_characters: int = Field(default=32_768, gt=0)

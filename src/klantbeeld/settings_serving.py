@@ -44,7 +44,8 @@ class TracesSettings(Section):
     sample: float = Field(default=0.1, ge=0, le=1)
     """Share of the requests that are traced."""
     follow_callers: bool = True
-    """A request whose `traceparent` says that it is traced is, and one that says that it is not, is not."""
+    """A request whose `traceparent` says that it is traced is, and one that says that it is not, is not. Switch it off
+    where strangers can ask: it is followed before anybody is known."""
     service: str = Field(default="klantbeeld", min_length=1)
     """`service.name` of the traces."""
     batch: int = Field(default=512, gt=0)

@@ -12,23 +12,24 @@ import uvicorn
 from starlette.types import Receive, Scope, Send
 from uvicorn.server import ServerState
 
-from klantbeeld.cli.connection import (
-    LINGER,
-    LONGEST_URL,
-    MOST_HEAD,
-    MOST_HEADERS,
-    MOST_PIPELINED,
-    READ_WITHIN,
-    Connection,
-)
+from klantbeeld.cli.connection import LONGEST_LINE, LONGEST_URL, MOST_HEAD, MOST_HEADERS, MOST_PIPELINED, Connection
 from klantbeeld.cli.listening import listen, port_of
+from klantbeeld.cli.patience import LEAVING, Patience
 from klantbeeld.cli.server import run_server
+from klantbeeld.cli.socket_connection import SocketConnection
 
 pytestmark = pytest.mark.asyncio
 
 GET = b"GET / HTTP/1.1\r\nhost: a\r\n\r\n"
+CHUNKED = b"POST / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n"
+SOCKET = (
+    b"GET / HTTP/1.1\r\nhost: a\r\nconnection: upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\n"
+    b"sec-websocket-key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"
+)
 POST = b"POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 4\r\n\r\n"
-WITHIN = 10.0
+HEAD = b"GET / HTTP/1.1\r\nhost: a\r\n"
+PATIENCE = Patience()
+WITHIN, READ_WITHIN, LINGER = PATIENCE.receive, PATIENCE.read, PATIENCE.linger
 
 
 class Wire(asyncio.Transport):
@@ -67,16 +68,35 @@ class Wire(asyncio.Transport):
     def resume_reading(self) -> None:
         self.is_reading_paused = False
 
+    def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
+        self.protocol = protocol
+
+    def get_protocol(self) -> asyncio.BaseProtocol:
+        return self.protocol
+
 
 @dataclass(slots=True)
 class App:
     """Answers each request once it is told to; keeps what it was asked and how that ended."""
 
+    scopes: list[Scope] = field(default_factory=list)
     bodies: list[bytes] = field(default_factory=list)
+    headers: list[tuple[bytes, bytes]] = field(default_factory=list)
+    reads: bool = True
     go_on: asyncio.Event = field(default_factory=asyncio.Event)
     gone: int = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self.scopes.append(scope)
+        if scope["type"] == "websocket":
+            await receive()
+            await send({"type": "websocket.accept"})
+            await receive()
+            return
+        if not self.reads:
+            await send({"type": "http.response.start", "status": 204, "headers": self.headers})
+            await send({"type": "http.response.body", "body": b""})
+            return
         message = await receive()
         body: bytes = message.get("body", b"")
         while message.get("more_body"):
@@ -121,13 +141,15 @@ class Held:
 
     def look(self, *times: float) -> None:
         for now in times:
-            self.connection.look(now, WITHIN)
+            self.connection.look(now, PATIENCE)
 
 
 @pytest_asyncio.fixture
 async def held() -> AsyncIterator[Held]:
     app, state, wire = App(), ServerState(), Wire()
-    config = uvicorn.Config(app, http=Connection, lifespan="off", log_config=None, access_log=False)
+    config = uvicorn.Config(
+        app, http=Connection, ws=SocketConnection, lifespan="off", log_config=None, access_log=False
+    )
     config.load()
     connection = Connection(config=config, server_state=state, app_state={})
     connection.connection_made(wire)
@@ -172,6 +194,7 @@ async def test_of_too_many_requests_behind_another_the_first_are_answered_and_th
     assert len(held.connection.pipeline) == MOST_PIPELINED
     held.app.go_on.set()
     assert await held.answers() == 1 + MOST_PIPELINED
+    held.look(0.0, LINGER)
     assert held.wire.is_closed
 
 
@@ -191,7 +214,7 @@ async def test_a_client_that_goes_is_noticed_whatever_waits_behind_its_request(h
 
 
 async def test_a_head_beyond_the_limit_is_refused_before_it_is_complete(held: Held) -> None:
-    held.say(b"GET / HTTP/1.1\r\nx: ")
+    held.say(HEAD + b"x: ")
     for _ in range(MOST_HEAD // 1_000):
         held.say(b"a" * 1_000)
     assert held.wire.written == b""
@@ -210,7 +233,7 @@ async def test_a_head_beyond_the_limit_is_refused_before_it_is_complete(held: He
         (b"x: " + b"a" * MOST_HEAD, b"431"),
         (b"a: b\r\n" * MOST_HEADERS + b"a: b", b"431"),
         (b"x: " + b"a" * (MOST_HEAD - 100), b"204"),
-        (b"\r\n".join([b"a: b"] * MOST_HEADERS), b"204"),
+        (b"\r\n".join([b"a: b"] * (MOST_HEADERS - 1)), b"204"),
     ],
     ids=["bytes", "lines", "bytes that fit", "lines that fit"],
 )
@@ -218,7 +241,7 @@ async def test_a_head_that_comes_at_once_has_the_same_limits(
     held: Held, head: bytes, status: bytes, pieces: int
 ) -> None:
     held.app.go_on.set()
-    request = b"GET / HTTP/1.1\r\n" + head + b"\r\n\r\n"
+    request = HEAD + head + b"\r\n\r\n"
     step = -(-len(request) // pieces)
     for start in range(0, len(request), step):
         held.say(request[start : start + step])
@@ -230,14 +253,14 @@ async def test_bytes_before_a_head_do_not_count_to_it(held: Held) -> None:
     held.app.go_on.set()
     size = 2 * MOST_HEAD
     body = b"a" * size
-    held.say(b"POST / HTTP/1.1\r\ncontent-length: %d\r\n\r\n" % size + body + GET[:9])
+    held.say(b"POST / HTTP/1.1\r\nhost: a\r\ncontent-length: %d\r\n\r\n" % size + body + GET[:9])
     await held.answers()
     held.say(GET[9:])
     assert await held.answers() == 2
 
 
 async def test_a_url_that_is_too_long_is_told_so(held: Held) -> None:
-    held.say(b"GET /" + b"a" * LONGEST_URL + b" HTTP/1.1\r\n\r\n")
+    held.say(b"GET /" + b"a" * LONGEST_URL + b" HTTP/1.1\r\nhost: a\r\n\r\n")
     assert held.wire.written.startswith(b"HTTP/1.1 414 ")
 
 
@@ -253,11 +276,11 @@ async def test_a_refusal_is_not_taken_for_the_answer_that_is_under_way(held: Hel
     held.app.go_on.set()
     assert await held.answers() == 1
     assert held.wire.written.count(b"HTTP/1.1") == 1
-    assert held.wire.is_closed
+    assert held.wire.is_ended
 
 
 async def test_a_body_that_is_no_http_ends_its_request(held: Held) -> None:
-    held.say(b"POST / HTTP/1.1\r\ntransfer-encoding: chunked\r\n\r\n")
+    held.say(CHUNKED)
     await held.answers()
     held.say(b"no size\r\n")
     assert await held.answers() == 0
@@ -266,9 +289,9 @@ async def test_a_body_that_is_no_http_ends_its_request(held: Held) -> None:
 
 
 async def test_too_large_a_head_does_not_become_a_socket(held: Held) -> None:
-    upgrade = b"GET / HTTP/1.1\r\nconnection: upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\n"
-    held.say(upgrade + b"x: " + b"a" * MOST_HEAD + b"\r\n\r\n")
+    held.say(SOCKET + b"x: " + b"a" * MOST_HEAD + b"\r\n\r\n")
     assert held.wire.written.startswith(b"HTTP/1.1 431 ")
+    assert held.app.scopes == []
 
 
 @pytest.mark.parametrize("said", [b"", b"\r\n", GET[:9]])
@@ -296,6 +319,165 @@ async def test_a_byte_after_an_answer_does_not_keep_the_connection(held: Held) -
     assert b"HTTP/1.1 408 " in held.wire.written
 
 
+@pytest.mark.parametrize("pieces", [1, 2, 5])
+@pytest.mark.parametrize("upgrade", [b"h2c", b"websocket", b"TLS/1.0"])
+async def test_a_body_behind_an_offer_to_upgrade_is_a_body_and_no_request(
+    held: Held, upgrade: bytes, pieces: int
+) -> None:
+    held.app.go_on.set()
+    offer = b"connection: x, Upgrade\r\nupgrade: %b\r\n\r\n" % upgrade
+    request = POST.replace(b": 4\r\n\r\n", b": %d\r\n" % len(GET)) + offer + GET
+    chunked = CHUNKED[:-2] + offer + b"%x\r\n" % len(GET) + GET + b"\r\n0\r\n\r\n"
+    every = request + chunked + GET
+    step = -(-len(every) // pieces)
+    for start in range(0, len(every), step):
+        held.say(every[start : start + step])
+    assert await held.answers() == 3
+    assert held.app.bodies == [GET, GET, b""]
+    assert [dict(scope["headers"]).get(b"connection") for scope in held.app.scopes] == [b"x", b"x", None]
+
+
+async def test_a_socket_is_one(held: Held) -> None:
+    held.say(SOCKET + b"\r\n")
+    await held.answers()
+    assert held.wire.written.startswith(b"HTTP/1.1 101 ")
+    assert isinstance(held.wire.get_protocol(), SocketConnection)
+    held.wire.get_protocol().connection_lost(None)
+    await held.answers()
+    assert held.state.tasks == set()
+
+
+async def test_a_socket_behind_a_request_that_is_answered_is_none(held: Held) -> None:
+    held.say(GET + SOCKET + b"\r\n")
+    assert await held.answers() == 0
+    held.app.go_on.set()
+    assert await held.answers() == 1
+    assert b" 101 " not in held.wire.written
+    assert held.wire.is_ended
+
+
+async def test_a_socket_whose_head_its_library_cannot_read_is_refused(held: Held) -> None:
+    held.say(SOCKET + b"cookie: " + b"a" * LONGEST_LINE + b"\r\n\r\n")
+    assert held.wire.written.startswith(b"HTTP/1.1 431 ")
+
+
+async def test_a_client_that_does_not_read_what_its_pings_are_answered_is_held_back_and_let_go(held: Held) -> None:
+    held.say(SOCKET + b"\r\n")
+    await held.answers()
+    connection = held.wire.get_protocol()
+    assert isinstance(connection, SocketConnection)
+    ping = b"\x89\x84\0\0\0\0ping"
+    connection.data_received(ping)
+    assert held.wire.written.endswith(b"\x8a\x04ping")
+    assert not held.wire.is_reading_paused
+    connection.pause_writing()
+    held.wire.unread = 70_000
+    connection.data_received(ping)
+    assert held.wire.is_reading_paused
+    connection.look(0.0, PATIENCE)
+    connection.look(READ_WITHIN - 1, PATIENCE)
+    assert not held.wire.is_aborted
+    held.wire.unread = 0
+    connection.resume_writing()
+    assert not held.wire.is_reading_paused
+    connection.look(READ_WITHIN, PATIENCE)
+    held.wire.unread = 70_000
+    connection.look(READ_WITHIN, PATIENCE)
+    connection.look(READ_WITHIN + LEAVING.read, LEAVING)
+    assert held.wire.is_aborted
+    connection.connection_lost(None)
+    await held.answers()
+
+
+async def test_trailers_are_no_headers(held: Held) -> None:
+    held.app.go_on.set()
+    held.say(CHUNKED + b"4\r\nbody\r\n0\r\nauthorization: Bearer stolen\r\n\r\n" + GET)
+    assert await held.answers() == 2
+    assert [name for name, _ in held.app.scopes[0]["headers"]] == [b"host", b"transfer-encoding"]
+
+
+@pytest.mark.parametrize("more", [b"a: b\r\n" * 1_000, b"a" * 5_000])
+async def test_trailers_without_end_are_refused(held: Held, more: bytes) -> None:
+    held.say(CHUNKED + b"0\r\n")
+    for _ in range(MOST_HEAD // len(more) + 2):
+        held.say(more)
+    await held.answers()
+    assert held.wire.written.startswith(b"HTTP/1.1 400 ")
+    assert held.app.bodies == [b""]
+
+
+async def test_a_body_in_chunks_of_one_byte_is_a_body(held: Held) -> None:
+    held.app.go_on.set()
+    held.say(CHUNKED)
+    for _ in range(100):
+        held.say(b"1\r\na\r\n" * 1_000)
+        await asyncio.sleep(0)
+    held.say(b"0\r\n\r\n")
+    assert await held.answers() == 1
+    assert held.app.bodies == [b"a" * 100_000]
+
+
+@pytest.mark.parametrize(
+    ("request_", "status"),
+    [
+        (b"GET / HTTP/1.1\r\n\r\n", 400),
+        (HEAD + b"host: b\r\n\r\n", 400),
+        (b"GET / HTTP/1.0\r\n\r\n", 204),
+        (HEAD.replace(b"1.1", b"2.0") + b"\r\n", 505),
+        (CHUNKED.replace(b"chunked", b"gzip, chunked"), 501),
+        (b"CONNECT a:443 HTTP/1.1\r\nhost: a:443\r\n\r\n", 501),
+        (GET.replace(b"GET /", b"GET /metrics%0A"), 400),
+        (GET.replace(b"GET /", b"GET /%7f"), 400),
+        (GET.replace(b"GET /", b"GET /%20?query=%0A"), 204),
+    ],
+)
+async def test_what_is_not_fit_is_refused(held: Held, request_: bytes, status: int) -> None:
+    held.app.go_on.set()
+    held.say(request_)
+    await held.answers()
+    assert held.wire.written.startswith(b"HTTP/1.1 %d " % status)
+
+
+@pytest.mark.parametrize("closes", [True, False])
+async def test_who_is_still_sending_gets_to_read_that_it_may_stop(held: Held, *, closes: bool) -> None:
+    held.app.reads = False
+    held.app.headers = [(b"connection", b"close")] if closes else []
+    held.say(POST + b"bo")
+    assert await held.answers() == 1
+    assert (held.wire.is_ended, held.wire.is_closed) == (closes, False)
+    if closes:
+        held.say(b"dy" + GET)
+        assert await held.answers() == 1
+        held.look(0.0, LINGER - 0.1)
+        assert not held.wire.is_closed
+        held.look(LINGER)
+        assert held.wire.is_closed
+
+
+async def test_who_has_sent_everything_is_closed_at_once(held: Held) -> None:
+    held.app.reads = False
+    held.app.headers = [(b"connection", b"close")]
+    held.say(GET)
+    assert await held.answers() == 1
+    assert held.wire.is_closed
+
+
+async def test_a_connection_that_rests_has_a_time_of_its_own(held: Held) -> None:
+    held.app.go_on.set()
+    held.say(GET)
+    assert await held.answers() == 1
+    held.look(0.0, 10 * WITHIN)
+    assert not held.wire.is_closed
+    held.connection.timeout_keep_alive_handler()
+    assert held.wire.is_closed
+
+
+async def test_a_connection_that_was_refused_does_not_hold_up_the_end(held: Held) -> None:
+    held.say(b"hello\r\n\r\n")
+    held.connection.shutdown()
+    assert held.wire.is_closed
+
+
 async def test_a_connection_that_asks_now_and_then_is_kept(held: Held) -> None:
     held.app.go_on.set()
     for number in range(5):
@@ -319,7 +501,9 @@ async def test_a_client_that_does_not_read_is_let_go(held: Held) -> None:
     held.wire.unread = 100_000
     held.look(0.0, READ_WITHIN - 1)
     held.wire.unread -= 1
-    held.look(READ_WITHIN, 2 * READ_WITHIN - 1)
+    held.look(READ_WITHIN)
+    held.wire.unread += 100  # what is written meanwhile is nothing that was read
+    held.look(2 * READ_WITHIN - 1)
     assert not held.wire.is_aborted
     held.look(2 * READ_WITHIN)
     assert held.wire.is_aborted
@@ -363,9 +547,7 @@ def serving() -> Serving:
     return served
 
 
-@pytest.mark.parametrize(
-    ("said", "told"), [(b"", b""), (GET[:9], b"408"), (b"GET / HTTP/1.1\r\nx: " + b"a" * 600_000, b"431")]
-)
+@pytest.mark.parametrize(("said", "told"), [(b"", b""), (GET[:9], b"408"), (HEAD + b"x: " + b"a" * 600_000, b"431")])
 async def test_over_the_wire_a_client_reads_why_it_is_let_go(serving: Serving, said: bytes, told: bytes) -> None:
     async with serving() as port:
         with dialled(port) as client:

@@ -102,6 +102,16 @@ async def test_a_query_is_answered_by_post(ask: httpx.AsyncClient) -> None:
     assert answer.headers["content-length"] == str(len(answer.content))
 
 
+async def test_head_is_answered_as_get_and_gets_nothing_bit_by_bit(ask: httpx.AsyncClient, engine: FakeEngine) -> None:
+    answer = await ask.request("HEAD", "/", params=HELLO)
+    by_get = await ask.get("/", params=HELLO)
+    assert (answer.status_code, answer.headers["content-length"]) == (200, by_get.headers["content-length"])
+    subscription = {"query": "subscription { endless }"}
+    answer = await ask.request("HEAD", "/", params=subscription, headers={"accept": "text/event-stream"})
+    assert answer.status_code == 406
+    assert (await ask.request("HEAD", "/", params={"query": 'mutation { rename(name: "x") }'})).status_code == 405
+
+
 async def test_a_query_is_answered_by_get(ask: httpx.AsyncClient) -> None:
     query = "query Q($name: String!) { hello(name: $name) }"
     answer = await ask.get("/", params={"query": query, "variables": '{"name": "Jan"}', "operationName": "Q"})
@@ -113,10 +123,10 @@ async def test_a_mutation_by_get_is_refused(ask: httpx.AsyncClient) -> None:
     assert (answer.status_code, code(answer), answer.headers["allow"]) == (405, "METHOD_NOT_ALLOWED", "POST")
 
 
-@pytest.mark.parametrize("method", ["PUT", "DELETE", "PATCH", "HEAD", "OPTIONS"])
+@pytest.mark.parametrize("method", ["PUT", "DELETE", "PATCH", "OPTIONS"])
 async def test_another_method_is_refused_and_told_which_are_not(ask: httpx.AsyncClient, method: str) -> None:
     answer = await ask.request(method, "/")
-    assert (answer.status_code, answer.headers["allow"]) == (405, "GET, POST")
+    assert (answer.status_code, answer.headers["allow"]) == (405, "GET, HEAD, POST")
 
 
 @pytest.mark.parametrize(
@@ -575,6 +585,21 @@ async def test_a_body_that_does_not_come_is_refused_and_takes_no_place(
     assert (b"connection", b"close") in sent[0]["headers"]
     assert b"BODY_TOO_SLOW" in sent[1]["body"]
     assert engine.asked == []
+
+
+async def test_what_a_body_takes_to_come_is_not_of_the_deadline(engine: FakeEngine) -> None:
+    app = GraphQLEndpoint(engine, FakeAuthenticator(FakeCaller(deadline_seconds=0.05)), settings=engine.settings)
+    sent: list[Message] = []
+
+    async def receive() -> Message:
+        await asyncio.sleep(0.1)
+        return {"type": "http.request", "body": json.dumps(HELLO).encode()}
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    await app(_scope(json.dumps(HELLO).encode()), receive, send)
+    assert sent[0]["status"] == 200
 
 
 async def test_a_client_that_goes_before_it_asked_gets_nothing(endpoint: GraphQLEndpoint, engine: FakeEngine) -> None:

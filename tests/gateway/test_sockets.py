@@ -21,6 +21,7 @@ from tests.gateway.conftest import (
     FakeObserver,
 )
 
+from klantbeeld.errors import Overloaded
 from klantbeeld.gateway.door import Door
 from klantbeeld.gateway.ports import GraphQLRequest, Parts, RequestContext
 from klantbeeld.gateway.sockets import LONGEST_ID, MOST_OPERATIONS, GraphQLSocket
@@ -622,6 +623,43 @@ async def test_a_socket_beyond_the_most_is_closed_with_1013(open_socket: Open) -
         await peer.hear()
         peer.say(INIT)
         assert await peer.closed() == 1013
+
+
+@pytest.mark.parametrize(
+    ("opening", "said", "status"),
+    [
+        ({"headers": ((b"origin", b"https://evil.example"),)}, None, 403),
+        ({"subprotocols": ("graphql-ws",)}, None, 400),
+        ({}, {"type": "connection_init", "payload": {"authorization": "Bearer forged"}}, 401),
+        ({}, subscribe("1", "{ hello }"), 401),
+        ({}, "no json", 400),
+        ({"initialise_within": 0.01}, None, 408),
+        ({"streams": Streams(0)}, INIT, 503),
+    ],
+)
+async def test_a_socket_that_is_refused_is_logged_and_counted(
+    open_socket: Open, opening: dict[str, Any], said: object, status: int
+) -> None:
+    observed = Observed()
+    async with open_socket(observe=observed, **opening) as peer:
+        if said is not None:
+            peer.say(said)
+        while (await peer.hear())["type"] != "websocket.close":
+            pass
+    assert observed.lines() == [(status, "overloaded" if status == 503 else "refused")]
+
+
+async def test_keys_that_cannot_be_had_are_no_refusal_of_the_token(engine: FakeEngine) -> None:
+    async def authenticate(*_: object) -> FakeCaller:
+        raise Overloaded("no keys", retry_after=1, code="ISSUER_UNAVAILABLE")
+
+    socket = GraphQLSocket(engine, authenticate, settings=engine.settings)
+    scope = {"type": "websocket", "path": "/graphql", "headers": [], "subprotocols": ("graphql-transport-ws",)}
+    peer = Peer()
+    peer.say(INIT)
+    await _serve(socket, scope, peer.to_server.get, peer.from_server.put)
+    await peer.hear()
+    assert await peer.closed() == 1013
 
 
 async def test_who_has_not_said_who_it_is_takes_no_place_of_the_others(engine: FakeEngine) -> None:

@@ -79,6 +79,7 @@ class Serving:
                     then=started,
                     manner=manner,
                     receive_within=lambda: self._settings.gateway.receive_within,
+                    keep_alive=self._settings.gateway.keep_alive,
                 )
             finally:
                 await self._generations.close()

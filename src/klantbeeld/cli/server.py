@@ -13,6 +13,8 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from klantbeeld.cli.connection import Connection
+from klantbeeld.cli.patience import LEAVING, Patience
+from klantbeeld.cli.socket_connection import SocketConnection
 
 # The largest message over a WebSocket, in bytes; larger than any request body that the gateway's default lets in.
 LARGEST_MESSAGE = 1_048_576
@@ -20,10 +22,14 @@ LARGEST_MESSAGE = 1_048_576
 # How long requests under way are finished where nothing else is said, in seconds.
 FINISH = 20.0
 
-LOOK_EVERY = 0.05  # seconds, while streams end
+LOOK_EVERY = 0.05  # seconds, while the server ends
 
 # How long a client may take for the head of a request where nothing else is said, in seconds.
 RECEIVE = 10.0
+
+# How long a connection may rest between requests where nothing else is said, in seconds: longer than a proxy lets it,
+# or what is on its way at that moment is lost.
+KEEP_ALIVE = 75.0
 
 TICKS = 10  # of uvicorn, a tenth of a second each, between two looks at all connections
 
@@ -74,10 +80,7 @@ class Server(uvicorn.Server):
     async def on_tick(self, counter: int) -> bool:
         """Look at the connections now and then; gives whether to stop."""
         if counter % TICKS == 0:
-            now, within = asyncio.get_running_loop().time(), self._receive_within()
-            for connection in tuple(self.server_state.connections):
-                if isinstance(connection, Connection):
-                    connection.look(now, within)
+            self._look(Patience(receive=self._receive_within()))
         return await super().on_tick(counter)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
@@ -89,7 +92,23 @@ class Server(uvicorn.Server):
         while self._manner.streams() and not self.force_exit and clock() < until:  # noqa: ASYNC110 - as uvicorn waits
             await asyncio.sleep(LOOK_EVERY)
         self.config.timeout_graceful_shutdown = max(1, math.ceil(until - clock()))
-        await super().shutdown(sockets)
+        looking = asyncio.create_task(self._look_on())
+        try:
+            await super().shutdown(sockets)
+        finally:
+            looking.cancel()
+
+    def _look(self, patience: Patience) -> None:
+        now = asyncio.get_running_loop().time()
+        for connection in tuple(self.server_state.connections):
+            if isinstance(connection, Connection | SocketConnection):
+                connection.look(now, patience)
+
+    async def _look_on(self) -> None:
+        """Do not let those hold up the end who keep it waiting."""
+        while True:
+            self._look(LEAVING)
+            await asyncio.sleep(LOOK_EVERY)
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -131,25 +150,29 @@ async def run_server(
     then: Callable[[], object],
     manner: Manner | None = None,
     receive_within: Callable[[], float] = lambda: RECEIVE,
+    keep_alive: float = KEEP_ALIVE,
 ) -> None:
     """Serve on a listener until a signal; `then` is called once requests are answered.
 
-    The head of a request has to come within as many seconds as `receive_within` says at the time.
+    The head of a request has to come within as many seconds as `receive_within` says at the time. A connection may rest
+    for `keep_alive` seconds between two requests.
     """
-    await Server(_config(app), then, manner or Manner(), receive_within).serve(sockets=[listener])
+    await Server(_config(app, keep_alive), then, manner or Manner(), receive_within).serve(sockets=[listener])
 
 
-def _config(app: ASGIApp) -> uvicorn.Config:
+def _config(app: ASGIApp, keep_alive: float) -> uvicorn.Config:
     """Say how to serve: no access log of its own (ours says more, and less), no name in its answers."""
     return uvicorn.Config(
         app,
         http=Connection,
-        ws="websockets-sansio",
+        ws=SocketConnection,
         ws_max_size=LARGEST_MESSAGE,
+        ws_per_message_deflate=False,  # what is small on the wire may be large here, before anybody said who it is
         lifespan="off",
         log_config=None,
         access_log=False,
         server_header=False,
         date_header=True,
+        timeout_keep_alive=math.ceil(keep_alive),
         timeout_graceful_shutdown=math.ceil(FINISH),
     )

@@ -104,7 +104,7 @@ class GraphQLEndpoint:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request (ASGI)."""
         exchange = self._exchange(scope, receive)
-        if self._page is not None and exchange.wanted.page and scope["method"] == "GET" and not asks_by_get(scope):
+        if self._page is not None and exchange.wanted.page and scope["method"] != "POST" and not asks_by_get(scope):
             await self._page(scope, receive, send)
             return
         try:
@@ -121,7 +121,7 @@ class GraphQLEndpoint:
         return Exchange(
             scope=scope,
             receive=receive,
-            arrived=asyncio.get_running_loop().time(),
+            arrived=0.0,
             wanted=negotiation.wanted(joined(scope, headers, b"accept")),
             language=negotiation.language(joined(scope, headers, b"accept-language"), self._language),
             headers=headers,
@@ -131,6 +131,7 @@ class GraphQLEndpoint:
         """Answer if there is room: what is not fit needs none, and a body that is still coming takes none."""
         refuse_unfit(exchange, self._settings.cors_origins)
         body = await self._body(exchange)
+        exchange.arrived = asyncio.get_running_loop().time()  # how long its sender took is not of its deadline
         await self._door.enter(exchange.headers)
         try:
             return await self._reply(exchange, body)
@@ -138,7 +139,7 @@ class GraphQLEndpoint:
             self._door.leave()
 
     async def _body(self, exchange: Exchange) -> bytes:
-        if exchange.scope["method"] == "GET":
+        if exchange.scope["method"] != "POST":
             return b""
         settings = self._settings
         return await read_body(
@@ -174,21 +175,22 @@ class GraphQLEndpoint:
         return await self._complete(exchange, answer)
 
     def _request(self, exchange: Exchange, body: bytes) -> GraphQLRequest:
-        if exchange.scope["method"] == "GET":
+        if exchange.scope["method"] != "POST":
             return request_of_query_string(exchange.scope["query_string"], limit=self._settings.max_body_bytes)
         return request_of_body(body)
 
     def _context(self, exchange: Exchange, caller: Caller) -> RequestContext:
+        has_body = exchange.scope["method"] != "HEAD"  # without one nothing can come bit by bit
         return RequestContext(
             caller=caller,
             deadline=deadline_of(
                 caller, exchange.headers, arrived=exchange.arrived, reserve=self._settings.answer_reserve
             ),
             language=exchange.language,
-            is_get=exchange.scope["method"] == "GET",
+            is_get=exchange.scope["method"] != "POST",
             idempotency_key=_text(exchange.headers.get(KEY_HEADER)),
-            takes_incremental=exchange.wanted.incremental is not None,
-            takes_events=exchange.wanted.events is not None,
+            takes_incremental=has_body and exchange.wanted.incremental is not None,
+            takes_events=has_body and exchange.wanted.events is not None,
             headers=exchange.headers,
             span=span_of(exchange.scope),
         )

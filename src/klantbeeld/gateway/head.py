@@ -29,7 +29,8 @@ ONCE: Final = frozenset(
 )
 # What a request may bring (RFC 9110, section 12.5.1; W3C Linked Data Platform, section 7.1).
 TAKES: Final = ((b"accept", b"application/json"), (b"accept-post", b"application/json"))
-ALLOW: Final = (b"allow", b"GET, POST")
+METHODS: Final = frozenset({"GET", "HEAD", "POST"})
+ALLOW: Final = (b"allow", b"GET, HEAD, POST")
 
 
 @dataclass(slots=True)  # not frozen: that costs a microsecond for every request
@@ -38,7 +39,7 @@ class Exchange:
 
     scope: Scope
     receive: Receive
-    arrived: float
+    arrived: float  # when all of it was there, in the loop's time
     wanted: Wanted
     language: Language
     headers: Mapping[bytes, bytes]
@@ -48,13 +49,13 @@ def refuse_unfit(exchange: Exchange, cors_origins: Collection[str]) -> None:
     """Raise Refusal for what cannot be answered whatever its body says."""
     method = exchange.scope["method"]
     headers = exchange.headers
-    if method not in {"GET", "POST"}:
+    if method not in METHODS:
         raise Refusal("METHOD_NOT_ALLOWED", status=405, headers=(ALLOW,))
     if not exchange.wanted.is_anything:
         raise Refusal("NOT_ACCEPTABLE", status=406, place="header Accept", allowed=negotiation.OFFERS)
     if len(headers) != len(exchange.scope["headers"]):
         refuse_repeated(exchange.scope)
-    if method == "GET":
+    if method != "POST":
         _refuse_cross_site(headers, cors_origins)
     elif not negotiation.is_json(headers.get(b"content-type", b"")):
         raise Refusal(

@@ -13,7 +13,7 @@ from klantbeeld.settings import Language
 JSON: Final = b"application/json; charset=utf-8"
 GRAPHQL_RESPONSE: Final = b"application/graphql-response+json; charset=utf-8"
 EVENT_STREAM: Final = b"text/event-stream"
-LONGEST_HEADER: Final = 2_000  # an Accept beyond it is answered as if it were absent; real ones are a tenth of it
+LONGEST_HEADER: Final = 2_000  # one beyond it is taken for absent; real ones are a tenth of it
 REMEMBERED: Final = 256
 
 Streaming = Literal["multipart", "sse"]
@@ -69,14 +69,18 @@ class Wanted:
         return self.json or JSON
 
 
-@lru_cache(REMEMBERED)
 def wanted(accept: bytes) -> Wanted:
     """Read an Accept header; an absent (empty) one takes anything.
 
     Of what the client rates alike, what it names first is taken. `*/*` means `application/json`, and never a stream:
     who lists `*/*` or streams after JSON gets JSON for whatever fits into one answer.
     """
-    ranges = list(_ranges(accept)) if len(accept) <= LONGEST_HEADER else []
+    return _wanted(_bounded(accept))
+
+
+@lru_cache(REMEMBERED)
+def _wanted(accept: bytes) -> Wanted:
+    ranges = list(_ranges(accept))
     if not ranges:
         return Wanted(json=JSON, incremental=None, events=None, page=False)
     json_rank = {offer: rank for offer in JSON_OFFERS if (rank := _rank(ranges, offer)) is not None}
@@ -90,36 +94,53 @@ def wanted(accept: bytes) -> Wanted:
     )
 
 
-@lru_cache(REMEMBERED)
 def is_json(content_type: bytes) -> bool:
     """Tell whether a request's body is JSON in UTF-8."""
+    return _is_json(_bounded(content_type))
+
+
+@lru_cache(REMEMBERED)
+def _is_json(content_type: bytes) -> bool:
     media, parameters = _media(content_type.decode("latin-1"))
     return media == "application/json" and dict(parameters).get("charset", "utf-8").lower() in {"utf-8", "utf8"}
 
 
-@lru_cache(REMEMBERED)
 def language(accept_language: bytes, default: Language) -> Language:
     """Choose between Dutch and English by an Accept-Language header (RFC 4647 lookup)."""
+    return _language(_bounded(accept_language), default)
+
+
+@lru_cache(REMEMBERED)
+def _language(accept_language: bytes, default: Language) -> Language:
     best, best_rank = default, (0.0, 0)
-    for one in _ranges(accept_language[:LONGEST_HEADER]):
+    for one in _ranges(accept_language):
         spoken = one.media.partition("-")[0]
         if spoken in {"nl", "en"} and one.rank > best_rank and not one.is_refused:
             best, best_rank = ("nl" if spoken == "nl" else "en"), one.rank
     return best
 
 
-@lru_cache(REMEMBERED)
 def coding(accept_encoding: bytes, offered: tuple[Coding, ...]) -> Coding | None:
     """Choose how an answer is compressed (RFC 9110, section 12.5.3); of what the client rates alike, the first offered.
 
     None where the client takes none of them, or would rather have none. Who takes anything gets gzip: not everybody
     means it.
     """
-    quality = {one.media: one.rank[0] for one in _ranges(accept_encoding[:LONGEST_HEADER])}
+    return _coding(_bounded(accept_encoding), offered)
+
+
+@lru_cache(REMEMBERED)
+def _coding(accept_encoding: bytes, offered: tuple[Coding, ...]) -> Coding | None:
+    quality = {one.media: one.rank[0] for one in _ranges(accept_encoding)}
     rated: dict[Coding, float] = {one: quality.get(one, 0.0) for one in offered}
     rated["gzip"] = quality.get("gzip", quality.get("*", 0.0))
     best = max(rated, key=lambda one: rated[one])
     return best if rated[best] > 0 and rated[best] >= quality.get("identity", 0.0) else None
+
+
+def _bounded(header: bytes) -> bytes:
+    """Take a header that is too long for being absent; what is remembered of others is bounded so."""
+    return header if len(header) <= LONGEST_HEADER else b""
 
 
 def _rank(ranges: list[Range], offer: str) -> tuple[float, int] | None:

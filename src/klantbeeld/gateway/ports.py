@@ -53,7 +53,7 @@ class RequestContext(Struct, frozen=True):
     """When the answer must be there, in the running loop's time."""
     language: Language
     is_get: bool = False
-    """Came by GET: a mutation must be refused, with status 405."""
+    """Came by GET or HEAD: a mutation must be refused, with status 405."""
     idempotency_key: str | None = None
     """The header `Idempotency-Key` of this one request, as it stands there."""
     takes_incremental: bool = False

@@ -24,10 +24,11 @@ SECURITY: Final[Headers] = (
     (b"referrer-policy", b"no-referrer"),
     (b"cross-origin-resource-policy", b"same-origin"),
 )
-VARY: Final = (
-    b"vary",
-    b"accept, accept-encoding, accept-language, authorization, klantbeeld-consistency-token, klantbeeld-purpose",
+VARIES: Final = (
+    *(b"accept", b"accept-encoding", b"accept-language", b"authorization"),
+    *(b"klantbeeld-consistency-token", b"klantbeeld-explain", b"klantbeeld-purpose"),
 )
+VARY: Final = (b"vary", b", ".join(VARIES))
 UNBUFFERED: Final = (b"x-accel-buffering", b"no")  # nginx would hold the frames back
 # The best first: docs/decisions/0013-zstd-where-it-is-installed.md has what each costs.
 CODINGS: Final[tuple[Coding, ...]] = ("zstd", "gzip") if find_spec("zstandard") else ("gzip",)

@@ -9,7 +9,7 @@ new one.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Any, Final, cast
 
@@ -64,6 +64,9 @@ NO_SUBPROTOCOL: Final = (4406, "Subprotocol not acceptable")
 TOO_LATE: Final = (4408, "Connection initialisation timeout")
 TOO_MANY_INITIALISATIONS: Final = (4429, "Too many initialisation requests")
 
+# What a socket that is closed with this code before anything was asked would have had as its status over HTTP.
+STATUS_OF: Final = {1008: 403, 1013: 503, 4400: 400, 4401: 401, 4403: 401, 4406: 400, 4408: 408, 4429: 400}
+
 COMPLETE: Final[Mapping[str, Any]] = {"type": "complete"}
 
 encode: Final = msgspec.json.Encoder().encode
@@ -108,28 +111,23 @@ class GraphQLSocket:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one socket until either side closes it (ASGI)."""
         await receive()  # websocket.connect
-        headers = dict(scope["headers"])
-        if not self._is_allowed(headers):
-            await _close(send, Closed(*POLICY))
-            return
-        if SUBPROTOCOL not in scope["subprotocols"]:
-            await send({"type": "websocket.accept"})
-            await _close(send, Closed(*NO_SUBPROTOCOL))
-            return
-        await send({"type": "websocket.accept", "subprotocol": SUBPROTOCOL})
+        connection = Connection(self, scope, receive, send)
         try:
-            await Connection(self, scope, receive, send).serve()
+            self._refuse_strangers(dict(scope["headers"]))
+            await send({"type": "websocket.accept", "subprotocol": _common(scope["subprotocols"])})
+            await connection.serve()
         except Closed as closed:
+            if closed.code is not None and not connection.has_begun:
+                _note_refusal(scope, closed.code)
             await _close(send, closed)
 
-    def _is_allowed(self, headers: Mapping[bytes, bytes]) -> bool:
+    def _refuse_strangers(self, headers: Mapping[bytes, bytes]) -> None:
         """CORS does not hold for sockets, so the origin is checked here; only browsers send one."""
         origin = headers.get(b"origin")
-        if origin is None:
-            return True
-        text = origin.decode("latin-1")
         own = headers.get(b"host", b"").decode("latin-1")
-        return text in {f"http://{own}", f"https://{own}", *self.settings.cors_origins}
+        known = {f"http://{own}", f"https://{own}", *self.settings.cors_origins}
+        if origin is not None and origin.decode("latin-1") not in known:
+            raise Closed(*POLICY)
 
 
 class Connection:
@@ -146,10 +144,13 @@ class Connection:
         self._tasks: set[asyncio.Task[None]] = set()
         self._finite: set[asyncio.Task[None]] = set()  # all but subscriptions: these end by themselves, and in time
         self._is_ending = False
+        self.has_begun = False  # the client may ask from then on
 
     async def serve(self) -> None:
         """Serve until the token ends or the gateway stops, and what was asked is answered. Raises Closed, always."""
         socket = self._socket
+        if SUBPROTOCOL not in self._scope["subprotocols"]:
+            raise Closed(*NO_SUBPROTOCOL)
         try:
             refuse_repeated(self._scope)
         except Refusal as error:
@@ -161,6 +162,7 @@ class Connection:
         except TimeoutError as error:
             raise Closed(*TOO_LATE) from error
         with _place(socket.streams) as end:
+            self.has_begun = True
             await self._say({"type": "connection_ack"})
             await self._serve(caller, end)
 
@@ -204,6 +206,8 @@ class Connection:
             caller = await self._socket.authenticate(
                 None if authorization is None else authorization.decode("latin-1"), self._headers
             )
+        except Overloaded as error:
+            raise Closed(*TRY_AGAIN) from error
         except RequestError as error:
             raise Closed(*FORBIDDEN) from error
         return caller
@@ -353,6 +357,16 @@ class Connection:
             await self._send({"type": "websocket.send", "text": encode(message).decode()})
         except OSError as error:  # the client has gone (ASGI, section WebSocket)
             raise Closed(None) from error
+
+
+def _common(subprotocols: Collection[str]) -> str | None:
+    return SUBPROTOCOL if SUBPROTOCOL in subprotocols else None
+
+
+def _note_refusal(scope: Scope, code: int) -> None:
+    """Log and count a socket that was closed before anything was asked on it, as a request."""
+    with observed_operation(scope) as own:
+        note_status(own, STATUS_OF[code])
 
 
 @contextmanager

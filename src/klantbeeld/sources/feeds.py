@@ -5,7 +5,7 @@ the map does not know has nothing cached, and nobody who listens.
 """
 
 from collections import OrderedDict
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import sha256
@@ -38,6 +38,24 @@ class Feed:
     window: float
 
 
+class Looked(Mapping[str, str]):
+    """Headers that remember which of them somebody asked for."""
+
+    def __init__(self, given: Mapping[str, str]) -> None:
+        self._given = given
+        self.names: set[str] = set()
+
+    def __getitem__(self, name: str) -> str:
+        self.names.add(name)
+        return self._given[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._given)
+
+    def __len__(self) -> int:
+        return len(self._given)
+
+
 class Feeds:
     """The feeds of all sources that have one; lives as long as the app. `now` is in UTC."""
 
@@ -53,14 +71,15 @@ class Feeds:
     async def take(self, source: str, *, headers: Mapping[str, str], query: Mapping[str, str], body: bytes) -> bool:
         """Take a delivery; False for one that was taken before. Raises HookRefused, LookupError or StoreError."""
         feed = self._feeds[source]
-        delivery = Delivery(headers=headers, query=query, body=body, now=self._now(), window=feed.window)
+        looked = Looked(headers)
+        delivery = Delivery(headers=looked, query=query, body=body, now=self._now(), window=feed.window)
         try:
             found = list(feed.hook.read(delivery, feed.secrets))
         except HookRefused:
             raise
         except Exception as error:  # a connector that breaks over a delivery does not believe it
             raise HookRefused(f"the connector failed: {type(error).__name__}") from error
-        mark = self._mark(source, delivery)
+        mark = self._mark(source, looked, body)
         if mark in self._told:
             return False
         await self.tell(source, found, how="WEBHOOK")
@@ -80,10 +99,13 @@ class Feeds:
             if known:
                 await self._changes.changed(source, known, kinds=kinds, how=how)
 
-    def _mark(self, source: str, delivery: Delivery) -> bytes:
-        """Name a delivery by what proves it and what it says: the same, told again within the window, is a replay."""
-        proof = "\0".join(f"{name}:{value}" for name, value in sorted(delivery.headers.items()) if "sig" in name)
-        return sha256(f"{source}\0{proof}\0".encode() + delivery.body).digest()
+    def _mark(self, source: str, headers: "Looked", body: bytes) -> bytes:
+        """Name a delivery by what proves it and what it says: the same, told again within the window, is a replay.
+
+        What proves it are the headers that its connector looked at; any other may differ.
+        """
+        proof = "\0".join(f"{name}:{headers[name]}" for name in sorted(headers.names & {*headers}))
+        return sha256(f"{source}\0{proof}\0".encode() + body).digest()
 
     def _remember(self, mark: bytes, window: float) -> None:
         now = self._now()

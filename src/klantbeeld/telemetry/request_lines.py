@@ -16,6 +16,7 @@ from klantbeeld.telemetry.logs import Vocabulary, shows
 from klantbeeld.telemetry.trace import Trace
 
 SHAPES = 4_096  # combinations whose text is kept
+LONGEST_PATH = 200
 MOST_SECONDS = 86_400.0
 FACTS = ("method", "path", "status", "outcome", "caller_class", "document")
 
@@ -36,6 +37,8 @@ class RequestLines:
 
     def write(self, trace: Trace, shape: Shape, *, seconds: float, waited: float) -> None:
         """Write one; `shape` is method, path, status, outcome, class of caller and SHA-256 of the document."""
+        if shape[1] is not None and len(shape[1]) > LONGEST_PATH:  # none of ours, and its text would be kept
+            shape = (shape[0], "", *shape[2:])
         line = (
             f'{{"time":"{self._clock().isoformat(timespec="milliseconds")}","level":"info","event":"request",'
             f'"request_id":"{trace.request_id}","trace_id":"{trace.trace_id}",{self._text(shape)},'
