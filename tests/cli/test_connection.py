@@ -16,7 +16,7 @@ from klantbeeld.cli.connection import LONGEST_LINE, LONGEST_URL, MOST_HEAD, MOST
 from klantbeeld.cli.listening import listen, port_of
 from klantbeeld.cli.patience import LEAVING, Patience
 from klantbeeld.cli.server import run_server
-from klantbeeld.cli.socket_connection import SocketConnection
+from klantbeeld.cli.socket_connection import PIECE, SocketConnection
 
 pytestmark = pytest.mark.asyncio
 
@@ -374,11 +374,14 @@ async def test_a_client_that_does_not_read_what_its_pings_are_answered_is_held_b
     held.wire.unread = 70_000
     connection.data_received(ping)
     assert held.wire.is_reading_paused
+    assert held.wire.written.count(b"\x8a\x04ping") == 1
     connection.look(0.0, PATIENCE)
     connection.look(READ_WITHIN - 1, PATIENCE)
     assert not held.wire.is_aborted
     held.wire.unread = 0
     connection.resume_writing()
+    await asyncio.sleep(0)
+    assert held.wire.written.count(b"\x8a\x04ping") == 2
     assert not held.wire.is_reading_paused
     connection.look(READ_WITHIN, PATIENCE)
     held.wire.unread = 70_000
@@ -387,6 +390,79 @@ async def test_a_client_that_does_not_read_what_its_pings_are_answered_is_held_b
     assert held.wire.is_aborted
     connection.connection_lost(None)
     await held.answers()
+
+
+async def test_what_one_socket_sends_is_read_in_pieces_and_others_go_on_meanwhile(held: Held) -> None:
+    held.say(SOCKET + b"\r\n")
+    await held.answers()
+    connection = held.wire.get_protocol()
+    assert isinstance(connection, SocketConnection)
+    held.wire.written = b""
+    connection.data_received(b"\x89\x80\0\0\0\0" * 10_000)
+    rounds = 0
+    while held.wire.written.count(b"\x8a\x00") < 10_000:
+        assert held.wire.written.count(b"\x8a\x00") <= (rounds + 1) * PIECE // 6 + 1
+        assert held.wire.is_reading_paused
+        await asyncio.sleep(0)
+        rounds += 1
+    assert rounds > 20
+    assert not held.wire.is_reading_paused
+    connection.data_received(b"\x81\x81\0\0\0\0\xff" + b"\x88\x82\0\0\0\0\x03\xe8" * 9)  # no UTF-8, and more
+    assert held.wire.is_closed
+    connection.connection_lost(None)
+    await held.answers()
+
+
+async def test_a_trailer_that_ends_the_connection_ends_it(held: Held) -> None:
+    held.app.go_on.set()
+    held.say(CHUNKED + b"4\r\nbody\r\n0\r\nConnection: close\r\n\r\n" + GET)
+    assert await held.answers() == 1
+    assert held.wire.is_ended
+
+
+async def test_what_is_left_of_a_request_behind_its_answer_is_read_up_to_a_limit(held: Held) -> None:
+    held.app.reads = False
+    held.say(CHUNKED)
+    assert await held.answers() == 1
+    for _ in range(MOST_HEAD // 6_000 + 2):
+        held.say(b"1\r\na\r\n" * 1_000)
+    assert held.wire.is_ended
+    assert held.wire.written.count(b"HTTP/1.1") == 1
+
+
+async def test_what_is_no_http_behind_an_early_answer_gets_no_second_one(held: Held) -> None:
+    held.app.reads = False
+    held.say(CHUNKED)
+    assert await held.answers() == 1
+    held.say(b"ZZ\r\n")
+    assert held.wire.written.count(b"HTTP/1.1") == 1
+    assert held.wire.is_ended
+
+
+async def test_a_body_that_comes_behind_an_early_answer_does_not_shorten_the_rest(held: Held) -> None:
+    held.app.reads = False
+    held.say(POST)
+    assert await held.answers() == 1
+    held.say(b"body")
+    held.look(0.0, 10 * WITHIN)
+    assert not held.wire.is_closed
+    held.say(GET)
+    assert await held.answers() == 2
+
+
+async def test_who_asked_whether_to_go_on_and_was_told_something_else_is_not_asked_again(held: Held) -> None:
+    held.app.reads = False
+    held.say(POST.replace(b"\r\n\r\n", b"\r\nexpect: 100-continue\r\n\r\n"))
+    assert await held.answers() == 1
+    assert b"connection: close" in held.wire.written
+    assert held.wire.is_ended
+
+
+async def test_nobody_is_told_to_go_on_behind_a_refusal(held: Held) -> None:
+    held.say(CHUNKED.replace(b"\r\n\r\n", b"\r\nexpect: 100-continue\r\n\r\n") + b"ZZ\r\n")
+    await held.answers()
+    assert held.wire.written.startswith(b"HTTP/1.1 400 ")
+    assert b" 100 " not in held.wire.written
 
 
 async def test_trailers_are_no_headers(held: Held) -> None:

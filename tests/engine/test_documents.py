@@ -12,6 +12,7 @@ from tests.engine.house import SCHEMA
 
 from klantbeeld.cli.views import view
 from klantbeeld.engine.documents import Asked, Documents, Invalid
+from klantbeeld.engine.scanning import scan
 from klantbeeld.engine.share import Share
 from klantbeeld.errors import Overloaded, RequestError
 from klantbeeld.settings import DocumentSettings
@@ -158,6 +159,15 @@ async def test_who_reads_a_document_for_others_may_go(make: Make) -> None:
     await asyncio.sleep(0)
     first.cancel()
     assert [one.document.operations.keys() for one in await asyncio.gather(*others)] == [{"Q1"}] * 2
+
+
+async def test_what_is_trusted_or_was_seen_waits_for_no_reading_of_a_strangers(make: Make) -> None:
+    documents = make(trusted=(named(1),))
+    await get(documents, named(2))
+    for number in (1, 2):
+        shape = scan(named(number), most_tokens=1_000).shape
+        async with documents._alone(shape), asyncio.timeout(5):
+            assert (await get(documents, named(number))).recurs
 
 
 async def test_an_operation_without_a_name_has_none_that_is_empty(make: Make) -> None:

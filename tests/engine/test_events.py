@@ -172,6 +172,20 @@ async def test_a_client_that_reads_no_events_is_told_so() -> None:
     assert (refused.value.reason, refused.value.status) == ("NOT_ACCEPTABLE", 406)
 
 
+async def test_only_the_first_event_of_a_document_that_was_new_pays_for_that() -> None:
+    house = at_once()
+    house.engine._documents._all_recur = False
+    events = await listening(house)
+    spent = []
+    for _ in range(3):
+        before = house.engine._share._saved
+        await tell(house, INVOICED)
+        await taken(events)
+        spent.append(before - house.engine._share._saved)
+    assert (spent[0] > 0, spent[2]) == (True, 0)
+    await events.aclose()
+
+
 async def test_every_event_is_in_the_trail_before_it_leaves() -> None:
     house = at_once(trail=KeepingTrail())
     events = await listening(house)

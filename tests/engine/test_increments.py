@@ -10,6 +10,7 @@ from tests.engine.test_writing import KeepingTrail, a_house, kept, solving, thei
 
 from klantbeeld.engine.increments import Parts
 from klantbeeld.errors import RequestError
+from klantbeeld.graph.ids import RecordId, seal_record_id
 
 pytestmark = pytest.mark.asyncio
 
@@ -137,6 +138,31 @@ async def test_the_trail_has_everything_that_is_released_before_it_leaves() -> N
     async for _ in parts:
         assert set(kept(house)[-1].sources) >= {one for one, source in house.sources.items() if source.asked}
     assert set(kept(house)[-1].sources) == {"crm", "billing", "complaints"}
+
+
+async def test_the_trail_has_what_a_root_field_that_is_deferred_reads() -> None:
+    complaint = seal_record_id(RecordId("Complaint", CUSTOMER, "complaints", "c1"))
+    for deferred, source in (
+        (f'node(id: "{complaint}") {{ id ... on Complaint {{ subject }} }}', ("complaints",)),
+        (f'customer(id: "{CUSTOMER}") {{ id links {{ source }} }}', ()),
+    ):
+        house = House(trail=KeepingTrail())
+        await house.parts(f"{{ __typename ... @defer {{ {deferred} }} }}")
+        (reading,) = kept(house)
+        assert (reading.customers, reading.sources) == ((CUSTOMER,), source)
+
+
+@pytest.mark.parametrize(("count", "given"), [("-1", {}), ("$n", {"n": -1})])
+async def test_a_negative_number_of_items_is_refused_before_anything_is_asked(
+    count: str, given: dict[str, Any]
+) -> None:
+    house = House()
+    declared = "query ($n: Int = 1)" if given else ""
+    query = f'{declared} {{ customers(ids: ["{CUSTOMER}"]) @stream(initialCount: {count}) {{ id }} }}'
+    with pytest.raises(RequestError) as refused:
+        await house.execute(query, given, takes_incremental=True)
+    assert refused.value.reason == "BAD_USER_INPUT"
+    assert (house.questions(), house.faults) == ([], [])
 
 
 async def test_a_write_is_in_the_trail_once_however_many_parts_its_answer_has() -> None:

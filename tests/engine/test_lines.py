@@ -26,6 +26,20 @@ def test_an_error_at_the_places_of_another_one_is_like_it() -> None:
 
 
 @pytest.mark.asyncio
+async def test_nor_is_it_shown_for_each_value_that_is_null(monkeypatch: pytest.MonkeyPatch) -> None:
+    house = House()
+    query = "query ($f: Int = 3) { me { complaints(first: $f) { nodes { id } } } }"
+    first = await house.ask(query, {"f": None})
+    assert first["errors"][0]["extensions"]["code"] == "BAD_USER_INPUT"
+
+    def shown(_: object) -> str:
+        raise AssertionError("the document is shown")
+
+    monkeypatch.setattr(GraphQLError, "__str__", shown)
+    assert await house.ask(query, {"f": None}) == first
+
+
+@pytest.mark.asyncio
 async def test_a_known_document_is_not_searched_for_the_places_of_errors(monkeypatch: pytest.MonkeyPatch) -> None:
     house = House()
     fields = " ".join(f"a{number}: complaints(first: 0) {{ nodes {{ id }} }}" for number in range(10))
@@ -39,4 +53,5 @@ async def test_a_known_document_is_not_searched_for_the_places_of_errors(monkeyp
 
     monkeypatch.setattr("graphql.language.location.get_locations", searched)
     monkeypatch.setattr(Source, "get_location", searched)
+    monkeypatch.setattr(GraphQLError, "__str__", searched)  # it shows the lines around
     assert await house.ask(query, {"ids": [CUSTOMER] * 20}) == first

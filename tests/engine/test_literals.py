@@ -135,6 +135,8 @@ async def test_a_wrong_variable_of_a_shared_document_costs_no_reading(monkeypatc
 
     monkeypatch.setattr(house.engine._documents, "_parse", read)
     assert await house.ask(text % 10, {"id": None}) == alone
+    like_ours = await house.ask(text % 10, {"id": ["'$literal_0"]})
+    assert like_ours["errors"][0]["extensions"]["place"] == "$id"
     assert alone["errors"][0]["extensions"]["place"] == "$id"
 
 

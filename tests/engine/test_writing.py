@@ -3,6 +3,7 @@
 import asyncio
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from types import SimpleNamespace
 from typing import Any
 
 import msgspec
@@ -11,6 +12,8 @@ from tests.engine.house import CUSTOMER, House, complaint, four_sources, links_o
 
 from klantbeeld.access.defaults import default_access
 from klantbeeld.engine.ports import Reading
+from klantbeeld.engine.roots import RunRoots
+from klantbeeld.errors import Unanswered
 from klantbeeld.graph.ids import RecordId, seal_record_id
 from klantbeeld.sdk import words
 from klantbeeld.sdk.acts import Act
@@ -20,6 +23,7 @@ from klantbeeld.sdk.records import Party, Record
 from klantbeeld.sdk.roles import COMPLAINTS
 from klantbeeld.sources.context import CallContext
 from klantbeeld.sources.conversation import Written
+from klantbeeld.writes.outcomes import WriteStatus
 
 SOLVE = """mutation Solve($input: SolveComplaintInput!) { solveComplaint(input: $input) {
   status steps { source status code }
@@ -135,6 +139,27 @@ async def test_a_write_whose_caller_goes_away_while_its_answer_is_made_is_in_the
         rounds += 1
     assert outcomes == {"UNKNOWN"}
     assert rounds > 10
+
+
+async def test_a_write_that_meets_no_customer_is_in_the_trail(monkeypatch: pytest.MonkeyPatch) -> None:
+    step = SimpleNamespace(source="crm", status=WriteStatus.UNKNOWN)
+    outcome: Any = SimpleNamespace(operation_id="o", steps=(step,), status=WriteStatus.UNKNOWN)
+
+    async def writing() -> Any:
+        return outcome
+
+    async def register(self: RunRoots, *_: object) -> Any:
+        await self._attempted(words.Channel.APP, writing())
+        raise Unanswered("SOURCE_UNAVAILABLE")
+
+    monkeypatch.setattr(RunRoots, "register", register)
+    house = House(trail=KeepingTrail())
+    query = (
+        'mutation { registerCustomer(input: {channel: APP, familyName: "Jansen", email: "a@example.nl"}) { status } }'
+    )
+    await house.ask(query)
+    (reading,) = kept(house)
+    assert (reading.customers, reading.writes, reading.sources) == ((), True, ("crm",))
 
 
 async def test_a_variable_that_decides_and_is_null_is_refused_before_anything_is_written() -> None:

@@ -74,6 +74,7 @@ class Connection(HttpToolsProtocol):
         self._reading = 0  # bytes of the present one
         self._body = self._body_before = 0  # bytes of the body, and of it before the present read
         self._framing = 0  # bytes of what stands around the body, trailers among them
+        self._rest = 0  # bytes that came of a request behind its answer
         self._is_over = False  # nothing more is read of what the client says
         self._is_refused = False  # and the client has been told all that it will be
         self._running: RequestResponseCycle | None = None
@@ -97,7 +98,6 @@ class Connection(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         """Read on (asyncio)."""
         if not self._is_over:
-            self._unset_keepalive_if_required()
             self._feed(data)
 
     def shutdown(self) -> None:
@@ -123,10 +123,11 @@ class Connection(HttpToolsProtocol):
 
     def end(self) -> None:
         """Close, behind what was answered; a client that may be sending still gets the time to read it."""
+        may_have_sent = self._is_over or self._is_in_body or bool(self.pipeline) or self.flow.read_paused
         self.pipeline.clear()
         if self.transport.is_closing():
             return
-        if self._is_over or self._is_in_body:
+        if may_have_sent:
             self._is_over = self._is_refused = True
             self.transport.write_eof()
         else:
@@ -135,6 +136,7 @@ class Connection(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         """Begin the head of a request (httptools)."""
         super().on_message_begin()
+        self._unset_keepalive_if_required()
         self._is_in_head = True
         self._has_other_coding = False
         self._reads = self._hosts = 0
@@ -170,10 +172,12 @@ class Connection(HttpToolsProtocol):
         else:
             self._is_socket = False
             self._is_in_body = True
-            self._body = self._body_before = self._framing = 0
+            self._body = self._body_before = self._framing = self._rest = 0
             self._requests += 1
             super().on_headers_complete()
             self.cycle.transport = self._ending
+            # Who is told something else than to go on may send the body or not (RFC 9110, section 10.1.1).
+            self.cycle.keep_alive &= not self.expect_100_continue
 
     def on_body(self, body: bytes) -> None:
         """Take a piece of a body (httptools)."""
@@ -185,6 +189,8 @@ class Connection(HttpToolsProtocol):
         """End a request (httptools)."""
         if not (self._is_over or self.parser.should_upgrade()):
             self._is_in_body = False
+            if self.cycle.keep_alive and not self.parser.should_keep_alive():  # a trailer said so to the parser
+                self._end_after_answers()
             super().on_message_complete()
 
     def send_400_response(self, msg: str) -> None:
@@ -213,6 +219,10 @@ class Connection(HttpToolsProtocol):
             self._refuse(*TOO_LARGE)
 
     def _count_framing(self, size: int) -> None:
+        if self._is_idle():
+            self._rest += size
+            if self._rest > MOST_HEAD:
+                self.end()
         self._framing += size - (self._body - self._body_before)
         if self._framing > MOST_HEAD + DEAREST_FRAMING * self._body:
             self._refuse(400, "There is too much around the body of the request.")
@@ -239,7 +249,7 @@ class Connection(HttpToolsProtocol):
     def _asks_for_socket(self) -> bool:
         """Say whether a head asks for a WebSocket and can (RFC 6455, section 4.1); anything else may be ignored."""
         return (
-            super()._should_upgrade()
+            any(name == b"upgrade" and value.strip().lower() == b"websocket" for name, value in self.headers)
             and self.parser.get_method() == b"GET"
             and self.parser.get_http_version() == "1.1"
             and not any(name in HAS_BODY for name, _ in self.headers)
@@ -262,7 +272,7 @@ class Connection(HttpToolsProtocol):
         elif not self._is_idle():
             self._end_after_answers()
         elif any(
-            len(name) + len(value) > LONGEST_LINE for name, value in ((b"GET  HTTP/1.1", self.url), *self.headers)
+            len(name) + len(value) + 2 > LONGEST_LINE for name, value in ((b"GET HTTP/1.1", self.url), *self.headers)
         ):
             self._refuse(*TOO_LARGE)
         else:
@@ -276,8 +286,8 @@ class Connection(HttpToolsProtocol):
         lines = [b"%s %s HTTP/%s\r\n" % (method, self.url, version)]
         for name, value in self.headers:
             if name == b"connection":
-                tokens = [token.strip() for token in value.split(b",")]
-                lines += [b"connection: %s\r\n" % token for token in tokens if token.lower() != b"upgrade"]
+                tokens = [token for token in value.split(b",") if token.strip().lower() != b"upgrade"]
+                lines += [b"connection: %s\r\n" % b",".join(tokens).strip()] if tokens else []
             elif name != b"upgrade":
                 lines.append(b"%s: %s\r\n" % (name, value))
         return b"".join([*lines, b"\r\n"])
@@ -313,6 +323,9 @@ class Connection(HttpToolsProtocol):
         if self._is_over:
             return
         self.logger.warning("%d: %s", status, why)
+        if self._is_idle() and self._is_in_body:  # it was answered before it was whole
+            self.end()
+            return
         if not self._is_idle() and not self._is_half_asked():
             self._end_after_answers()
             return
@@ -320,6 +333,7 @@ class Connection(HttpToolsProtocol):
         self._unset_keepalive_if_required()
         if not self._is_idle():
             self.cycle.disconnected = True
+            self.cycle.waiting_for_100_continue = False
             self.cycle.message_event.set()
         text = why.encode()
         headers = (

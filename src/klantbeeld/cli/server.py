@@ -31,6 +31,10 @@ RECEIVE = 10.0
 # or what is on its way at that moment is lost.
 KEEP_ALIVE = 75.0
 
+# How long a WebSocket may take to answer a ping, which waits behind what is sent before it, in seconds: longer than a
+# client may take nothing of that.
+PONG = Patience().read + 15.0
+
 TICKS = 10  # of uvicorn, a tenth of a second each, between two looks at all connections
 
 STOPPED_BY = (signal.SIGINT, signal.SIGTERM)
@@ -87,16 +91,20 @@ class Server(uvicorn.Server):
         """Take no more, and let sockets answer what they were asked: uvicorn would close them at once."""
         for server in self.servers:
             server.close()
+        looking = asyncio.create_task(self._look_on())
+        try:
+            await self._finish()
+            await super().shutdown(sockets)
+        finally:
+            looking.cancel()
+
+    async def _finish(self) -> None:
+        """Wait for streams, within the time that is given."""
         clock = asyncio.get_running_loop().time
         until = clock() + (self.config.timeout_graceful_shutdown or 0)
         while self._manner.streams() and not self.force_exit and clock() < until:  # noqa: ASYNC110 - as uvicorn waits
             await asyncio.sleep(LOOK_EVERY)
         self.config.timeout_graceful_shutdown = max(1, math.ceil(until - clock()))
-        looking = asyncio.create_task(self._look_on())
-        try:
-            await super().shutdown(sockets)
-        finally:
-            looking.cancel()
 
     def _look(self, patience: Patience) -> None:
         now = asyncio.get_running_loop().time()
@@ -167,6 +175,7 @@ def _config(app: ASGIApp, keep_alive: float) -> uvicorn.Config:
         http=Connection,
         ws=SocketConnection,
         ws_max_size=LARGEST_MESSAGE,
+        ws_ping_timeout=PONG,
         ws_per_message_deflate=False,  # what is small on the wire may be large here, before anybody said who it is
         lifespan="off",
         log_config=None,

@@ -279,7 +279,9 @@ def _failed(error: Exception, at: GraphQLError, place: Place, errors: list[Graph
     while place:
         place, key = place
         keys.append(key)
-    errors.append(placed_like(at, str(error), path=keys[::-1], original_error=error))
+    # As text an error of GraphQL's shows the lines around its places, which takes as long as the document is.
+    said = error.message if isinstance(error, GraphQLError) else str(error)
+    errors.append(placed_like(at, said, path=keys[::-1], original_error=error))
 
 
 def _integer(value: Any) -> Any:

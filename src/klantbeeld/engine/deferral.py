@@ -123,8 +123,11 @@ class _Walk:
         self.groups.setdefault(path, set()).add(group)
         stream = self.active(node, "stream", path[:-1])
         if stream:
-            count = self.argument(stream, "initialCount", 0)
-            self.streams[path] = max(self.streams.get(path, 0), int(count))
+            count = int(self.argument(stream, "initialCount", 0))
+            if count < 0:
+                said = "a list has no negative number of items"
+                raise RequestError(said, code="BAD_USER_INPUT", place="@stream(initialCount:)")
+            self.streams[path] = max(self.streams.get(path, 0), count)
         if node.selection_set:
             self.selections(node.selection_set.selections, path, group)
 

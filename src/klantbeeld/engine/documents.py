@@ -6,7 +6,7 @@ neither does one that differs from a known one in literals alone.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Hashable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from itertools import count
@@ -156,7 +156,7 @@ class Documents:
         self._heard = heard
         self._numbers = count()
         self._all_recur = settings.compile == "all"
-        self._alone: WeakValueDictionary[tuple[str, ...], asyncio.Lock] = WeakValueDictionary()
+        self._locks: WeakValueDictionary[Hashable, asyncio.Lock] = WeakValueDictionary()
         self._waiting = set(trusted)
         self._trusted: dict[str, Asked] = {}
         room = settings.document_bytes
@@ -173,14 +173,23 @@ class Documents:
     async def read(self, text: str) -> Asked:
         """Return a document that is not at hand; raises Invalid, RequestError from the parser, or Overloaded.
 
-        Of those who ask for one of the same shape at the same time one reads it, and the others wait for that: when
-        many clients meet a new document together, it is read once or twice.
+        Of those who ask for the same one, or for new ones of the same shape, at the same time, one reads it and the
+        others wait for that: when many clients meet a new document together, it is read once or twice.
         """
-        taken = scan(text, most_tokens=self._most_tokens)
-        alone = self._alone.get(taken.shape) or asyncio.Lock()
-        self._alone[taken.shape] = alone
-        async with alone:
-            return self.known(text) or await self._read(text, taken)
+        async with self._alone(text):
+            if found := self.known(text):
+                return found
+            taken = scan(text, most_tokens=self._most_tokens)
+            if text in self._waiting or text in self._once:  # which costs nobody's share, and waits for nobody's
+                return await self._read(text, taken)
+            async with self._alone(taken.shape):
+                return await self._read(text, taken)
+
+    def _alone(self, key: Hashable) -> asyncio.Lock:
+        """Return the lock of a text or a shape, which is gone when nobody holds or waits for it."""
+        lock = self._locks.get(key) or asyncio.Lock()
+        self._locks[key] = lock
+        return lock
 
     async def _read(self, text: str, taken: Scan) -> Asked:
         if text in self._waiting:

@@ -245,8 +245,8 @@ async def parts_of(
 
 
 def _read_so_far(run: Run) -> int:
-    """Return how many answers of sources there are; they only grow."""
-    return sum(len(answers) for answers in run.asked.values())
+    """Return how many customers were met and answers of sources are there; they only grow."""
+    return len(run.customers) + sum(len(answers) for answers in run.asked.values())
 
 
 def _part(result: InitialIncrementalExecutionResult | SubsequentIncrementalExecutionResult, shown: Shown) -> Part:

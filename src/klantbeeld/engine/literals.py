@@ -227,7 +227,7 @@ def _text_of(literal: str) -> str:
 
 def is_of_literal(error: GraphQLError) -> bool:
     """Say whether an error about variables speaks of one that stands for a literal."""
-    return f"'${PREFIX}" in error.message
+    return error.message.startswith(f"Variable '${PREFIX}")
 
 
 @dataclass(frozen=True, slots=True)

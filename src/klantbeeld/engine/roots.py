@@ -12,7 +12,7 @@ from klantbeeld.engine.desk import CallersDesk, Work
 from klantbeeld.engine.fetch import Fetch
 from klantbeeld.engine.plan import PlannedRead
 from klantbeeld.engine.ports import Feed, Rows
-from klantbeeld.engine.run import Attempt, Run
+from klantbeeld.engine.run import NOBODY, Attempt, Run
 from klantbeeld.errors import KeyRefused, RequestError, Unanswered
 from klantbeeld.graph.answers import Answer, Answers, Moment, Position
 from klantbeeld.graph.customer import Customer, customer_of
@@ -291,6 +291,8 @@ class RunRoots(Struct, frozen=True, eq=False):
         return found
 
     def _outside(self, answers: Sequence[Answer[Any]]) -> Answers[Any]:
+        """Take answers that belong to no field of a customer's; what was asked is noted all the same."""
+        self.run.asked.setdefault(NOBODY, []).extend(answers)
         return Answers(None, self.moment, tuple(answers), lambda _: "", lambda: answers)
 
     async def _seen(self, ids: Sequence[str]) -> list[Customer | None]:

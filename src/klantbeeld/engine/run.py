@@ -41,6 +41,9 @@ class Attempt:
         return self.outcome is None or any(step.status is not WriteStatus.NOT_APPLIED for step in self.outcome.steps)
 
 
+NOBODY = ""
+"""Stands for a customer where something is asked that is about none yet, or by a root field."""
+
 UNSET: Any = object()
 """Stands for a value that nobody asked for yet."""
 
@@ -95,8 +98,8 @@ class Run:
     """Lives as long as one operation.
 
     `variables` are coerced. `context` is that of its calls. `customers` are all that the operation met, by id,
-    and `releases` what the caller may see of each; `asked` is everything that was asked on behalf of each. `attempts`
-    are its writes, `roots` the values of root joints by their number, or what took their place.
+    and `releases` what the caller may see of each; `asked` is everything that was asked on behalf of each, and of
+    NOBODY. `attempts` are its writes, `roots` the values of root joints by their number, or what took their place.
     """
 
     __slots__ = (
@@ -184,6 +187,10 @@ class Run:
                     place.value = None  # a connection knows its answers, and these their place
         self._places.clear()
         self.info.context = None
+
+    def count_places(self) -> int:
+        """Count the joined fields of all objects."""
+        return sum(len(places) for places in self._places if places)
 
     def has_place(self, joint: Joint, parent: Any) -> bool:
         """Say whether a joint has its place at a parent already."""

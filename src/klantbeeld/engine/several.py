@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any, Protocol
 
 from graphql import ExecutionResult, GraphQLError, GraphQLSchema
@@ -138,8 +139,12 @@ class Several:
         feed = await listen(roots=self._roots(run, context), **given)
         settings = self._parts.settings.changes
 
+        known = asked
+
         async def answer(happened: Happened) -> dict[str, Any] | None:
-            return await self._event(asked, run, happened, context)
+            nonlocal known
+            now, known = known, replace(asked, recurs=True)  # the next event asks the same again
+            return await self._event(now, run, happened, context)
 
         return Events(
             Waiting(feed, most=settings.max_waiting, gather=settings.gather), answer, document=asked.document.digest

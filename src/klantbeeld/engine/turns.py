@@ -6,7 +6,7 @@ Completing all of it at once takes many times what anybody should have to wait f
 import asyncio
 import inspect
 from collections.abc import Callable, Generator, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import partial
 from typing import Any
 
@@ -30,12 +30,12 @@ class _Later:
 
 
 class Turns:
-    """Completes one field that is joined from sources in each round of the loop; lives as long as one answer.
+    """Completes one field of the plan's in each round of the loop; lives as long as one answer.
 
-    What that costs is taken from the share, and nothing of what others do between two turns.
+    What that costs is taken from the share, if there is one, and nothing of what others do between two turns.
     """
 
-    def __init__(self, plan: Plan, share: Share) -> None:
+    def __init__(self, plan: Plan, share: Share | None) -> None:
         self._joined = {joint.coordinate for joint in plan.joints.values()}
         self._share = share
         self._loop = asyncio.get_running_loop()
@@ -45,12 +45,12 @@ class Turns:
     @contextmanager
     def paid(self) -> Iterator[None]:
         """Take from the share what graphql-core does before the first turn."""
-        with self._share.spending():
+        with self._share.spending() if self._share else nullcontext():
             yield
 
     def resolve(self, resolve: Callable[..., Any], source: Any, info: GraphQLResolveInfo[Any], /, **given: Any) -> Any:
         """Resolve a field when it is its turn: a middleware of graphql-core."""
-        if f"{info.parent_type.name}.{info.field_name}" not in self._joined or info.path.prev is None:
+        if f"{info.parent_type.name}.{info.field_name}" not in self._joined:
             return resolve(source, info, **given)
         return _Later(self, partial(resolve, source, info, **given))
 
@@ -63,7 +63,7 @@ class Turns:
             self._loop.call_soon(self._pass_on, before)
         try:
             await before
-            self._began = self._share.now()
+            self._began = self._share.now() if self._share else None
             value = resolve()
         finally:
             self._pass_on(mine)
@@ -76,6 +76,6 @@ class Turns:
         self._loop.call_soon(self._end_turn)
 
     def _end_turn(self) -> None:
-        if self._began is not None:
+        if self._share and self._began is not None:
             self._share.spend(self._share.now() - self._began)
             self._began = None
