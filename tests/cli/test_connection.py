@@ -14,7 +14,7 @@ from uvicorn.server import ServerState
 
 from klantbeeld.cli.connection import LONGEST_LINE, LONGEST_URL, MOST_HEAD, MOST_HEADERS, MOST_PIPELINED, Connection
 from klantbeeld.cli.listening import listen, port_of
-from klantbeeld.cli.patience import LEAVING, Patience
+from klantbeeld.cli.patience import LEAVING, USUAL
 from klantbeeld.cli.server import run_server
 from klantbeeld.cli.socket_connection import PIECE, SocketConnection
 
@@ -28,8 +28,7 @@ SOCKET = (
 )
 POST = b"POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 4\r\n\r\n"
 HEAD = b"GET / HTTP/1.1\r\nhost: a\r\n"
-PATIENCE = Patience()
-WITHIN, READ_WITHIN, LINGER = PATIENCE.receive, PATIENCE.read, PATIENCE.linger
+WITHIN, READ_WITHIN, LINGER = USUAL.receive, USUAL.read, USUAL.linger
 
 
 class Wire(asyncio.Transport):
@@ -141,7 +140,7 @@ class Held:
 
     def look(self, *times: float) -> None:
         for now in times:
-            self.connection.look(now, PATIENCE)
+            self.connection.look(now, USUAL)
 
 
 @pytest_asyncio.fixture
@@ -375,17 +374,17 @@ async def test_a_client_that_does_not_read_what_its_pings_are_answered_is_held_b
     connection.data_received(ping)
     assert held.wire.is_reading_paused
     assert held.wire.written.count(b"\x8a\x04ping") == 1
-    connection.look(0.0, PATIENCE)
-    connection.look(READ_WITHIN - 1, PATIENCE)
+    connection.look(0.0, USUAL)
+    connection.look(READ_WITHIN - 1, USUAL)
     assert not held.wire.is_aborted
     held.wire.unread = 0
     connection.resume_writing()
     await asyncio.sleep(0)
     assert held.wire.written.count(b"\x8a\x04ping") == 2
     assert not held.wire.is_reading_paused
-    connection.look(READ_WITHIN, PATIENCE)
+    connection.look(READ_WITHIN, USUAL)
     held.wire.unread = 70_000
-    connection.look(READ_WITHIN, PATIENCE)
+    connection.look(READ_WITHIN, USUAL)
     connection.look(READ_WITHIN + LEAVING.read, LEAVING)
     assert held.wire.is_aborted
     connection.connection_lost(None)

@@ -170,7 +170,6 @@ class Connection(HttpToolsProtocol):
         elif len(self.pipeline) >= MOST_PIPELINED:
             self._end_after_answers()
         else:
-            self._is_socket = False
             self._is_in_body = True
             self._body = self._body_before = self._framing = self._rest = 0
             self._requests += 1
@@ -192,10 +191,6 @@ class Connection(HttpToolsProtocol):
             if self.cycle.keep_alive and not self.parser.should_keep_alive():  # a trailer said so to the parser
                 self._end_after_answers()
             super().on_message_complete()
-
-    def send_400_response(self, msg: str) -> None:
-        """Refuse what is not HTTP."""
-        self._refuse(400, msg)
 
     def _feed(self, data: bytes) -> None:
         head, request = self.headers if self._is_in_head else None, self._requests if self._is_in_body else None
@@ -254,9 +249,6 @@ class Connection(HttpToolsProtocol):
             and self.parser.get_http_version() == "1.1"
             and not any(name in HAS_BODY for name, _ in self.headers)
         )
-
-    def _should_upgrade(self) -> bool:
-        return self._is_socket
 
     def _upgrade(self, rest: bytes) -> None:
         """Go on behind a head that asks for another protocol: as a WebSocket, or as if it had not asked.

@@ -19,6 +19,8 @@ class Patience:
     """For a client to read the last that it is told, before its connection is closed."""
 
 
+USUAL: Final = Patience()
+
 LEAVING: Final = Patience(receive=1.0, read=5.0, linger=0.0)
 """While the process stops."""
 

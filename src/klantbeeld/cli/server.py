@@ -13,7 +13,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from klantbeeld.cli.connection import Connection
-from klantbeeld.cli.patience import LEAVING, Patience
+from klantbeeld.cli.patience import LEAVING, USUAL, Patience
 from klantbeeld.cli.socket_connection import SocketConnection
 
 # The largest message over a WebSocket, in bytes; larger than any request body that the gateway's default lets in.
@@ -24,16 +24,13 @@ FINISH = 20.0
 
 LOOK_EVERY = 0.05  # seconds, while the server ends
 
-# How long a client may take for the head of a request where nothing else is said, in seconds.
-RECEIVE = 10.0
-
 # How long a connection may rest between requests where nothing else is said, in seconds: longer than a proxy lets it,
 # or what is on its way at that moment is lost.
 KEEP_ALIVE = 75.0
 
 # How long a WebSocket may take to answer a ping, which waits behind what is sent before it, in seconds: longer than a
 # client may take nothing of that.
-PONG = Patience().read + 15.0
+PONG = USUAL.read + 15.0
 
 TICKS = 10  # of uvicorn, a tenth of a second each, between two looks at all connections
 
@@ -157,7 +154,7 @@ async def run_server(
     *,
     then: Callable[[], object],
     manner: Manner | None = None,
-    receive_within: Callable[[], float] = lambda: RECEIVE,
+    receive_within: Callable[[], float] = lambda: USUAL.receive,
     keep_alive: float = KEEP_ALIVE,
 ) -> None:
     """Serve on a listener until a signal; `then` is called once requests are answered.

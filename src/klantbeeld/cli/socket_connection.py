@@ -46,7 +46,7 @@ class SocketConnection(WebSocketsSansIOProtocol):
     def look(self, now: float, patience: Patience) -> None:
         """End the connection of a client that takes nothing; `now` is monotonic, in seconds."""
         waiting = self.transport.get_write_buffer_size()
-        if self._stuck.at(("answer", -waiting) if waiting else None, now) >= patience.read and waiting:
+        if self._stuck.at(("answer", -waiting) if waiting else None, now) >= patience.read:
             self.transport.abort()
 
     def _read_piece(self) -> None:

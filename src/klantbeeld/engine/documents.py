@@ -58,10 +58,9 @@ Parse = Callable[[str], DocumentNode]
 class Document:
     """A document that may be executed: its syntax tree, operations by name, and how its selections open.
 
-    `digest` is the SHA-256 of its text without its literals, in
-    hexadecimal digits, and of the whole text for a trusted one. `number` tells it from every other one, and `size` is
-    about what it takes in memory, in bytes. `tree` and what is made of it are without `@defer` and `@stream`, and
-    `incremental` is the whole tree where there are any.
+    `digest` is the SHA-256 of its text without its literals, in hexadecimal digits, and of the whole text for a trusted
+    one. `number` tells it from every other one, and `size` is about what it takes in memory, in bytes. `tree` and what
+    is made of it are without `@defer` and `@stream`, and `incremental` is the whole tree where there are any.
     """
 
     number: int
@@ -179,11 +178,13 @@ class Documents:
         async with self._alone(text):
             if found := self.known(text):
                 return found
+            if before := self._once.pop(text):  # known, so it is not refused
+                return self._keep(text, Asked(await self._document(text, before), recurs=True))
             taken = scan(text, most_tokens=self._most_tokens)
-            if text in self._waiting or text in self._once:  # which costs nobody's share, and waits for nobody's
-                return await self._read(text, taken)
-            async with self._alone(taken.shape):
-                return await self._read(text, taken)
+            if text in self._waiting:
+                return await self._read_trusted(text, taken)
+            async with self._alone(taken.shape):  # what stands above waits for no stranger's reading
+                return await self._read_unknown(text, taken)
 
     def _alone(self, key: Hashable) -> asyncio.Lock:
         """Return the lock of a text or a shape, which is gone when nobody holds or waits for it."""
@@ -191,11 +192,7 @@ class Documents:
         self._locks[key] = lock
         return lock
 
-    async def _read(self, text: str, taken: Scan) -> Asked:
-        if text in self._waiting:
-            return await self._read_trusted(text, taken)
-        if before := self._once.pop(text):  # known, so it is not refused
-            return self._keep(text, Asked(await self._document(text, before), recurs=True))
+    async def _read_unknown(self, text: str, taken: Scan) -> Asked:
         if taken.found and (shared := await self._shared(text, taken)):
             self._heard("shared")
             return self._keep(text, shared)

@@ -28,6 +28,7 @@ from klantbeeld.sources.context import CallContext
 from klantbeeld.sources.questions import Outcome, Question, SourceState, Subject
 from klantbeeld.sources.source import Source
 from klantbeeld.sources.translation import NO_KEY
+from klantbeeld.sources.uninterrupted import seen
 
 Values = Sequence[tuple[Any, str]]
 """Objects, each with the id of the customer on whose behalf it is there."""
@@ -117,7 +118,7 @@ class Fetch:
             return
         calls.start(calls.every, run.context)
         going = asyncio.gather(*(self._deeper(run, *one) for one in deeper))
-        going.add_done_callback(_see)
+        going.add_done_callback(seen)
         try:
             for call in calls.every:
                 await call.back()
@@ -262,12 +263,6 @@ def _fill(
             if entry.unasked:
                 place.answers = [_unasked(spot, state, place) for spot, state in entry.unasked]
             places.append(place)
-
-
-def _see(going: asyncio.Future[Any]) -> None:
-    """Look at how something ended of which nobody wants to know any more."""
-    if not going.cancelled():
-        going.exception()
 
 
 def _subjects(customer: Customer) -> dict[str, Subject]:

@@ -121,7 +121,6 @@ class GraphQLEndpoint:
         return Exchange(
             scope=scope,
             receive=receive,
-            arrived=0.0,
             wanted=negotiation.wanted(joined(scope, headers, b"accept")),
             language=negotiation.language(joined(scope, headers, b"accept-language"), self._language),
             headers=headers,

@@ -39,10 +39,10 @@ class Exchange:
 
     scope: Scope
     receive: Receive
-    arrived: float  # when all of it was there, in the loop's time
     wanted: Wanted
     language: Language
     headers: Mapping[bytes, bytes]
+    arrived: float = 0.0  # when all of it was there, in the loop's time
 
 
 def refuse_unfit(exchange: Exchange, cors_origins: Collection[str]) -> None:

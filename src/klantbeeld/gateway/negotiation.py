@@ -3,10 +3,10 @@
 Parsed headers are remembered: a client sends the same ones with every request.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import Final, Literal
+from functools import lru_cache, wraps
+from typing import Any, Final, Literal, TypeVar, cast
 
 from klantbeeld.settings import Language
 
@@ -15,6 +15,8 @@ GRAPHQL_RESPONSE: Final = b"application/graphql-response+json; charset=utf-8"
 EVENT_STREAM: Final = b"text/event-stream"
 LONGEST_HEADER: Final = 2_000  # one beyond it is taken for absent; real ones are a tenth of it
 REMEMBERED: Final = 256
+
+Read = TypeVar("Read", bound=Callable[..., Any])
 
 Streaming = Literal["multipart", "sse"]
 Coding = Literal["zstd", "gzip"]
@@ -25,6 +27,17 @@ STREAM_OFFERS: Final[tuple[Offer, ...]] = ("multipart/mixed", "text/event-stream
 EVENT_OFFERS: Final = ("text/event-stream", "multipart/mixed; subscriptionSpec=1.0")
 OFFERS: Final = (*JSON_OFFERS, *STREAM_OFFERS)
 STREAMING: Final[dict[str, Streaming]] = {"multipart/mixed": "multipart", "text/event-stream": "sse"}
+
+
+def remembered(read: Read) -> Read:
+    """Remember what a function reads out of a header; one that is too long is taken for absent, and kept by nobody."""
+    kept = lru_cache(REMEMBERED)(read)
+
+    @wraps(read)
+    def bounded(header: bytes, *rest: Any) -> Any:
+        return kept(header if len(header) <= LONGEST_HEADER else b"", *rest)
+
+    return cast("Read", bounded)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,17 +82,13 @@ class Wanted:
         return self.json or JSON
 
 
+@remembered
 def wanted(accept: bytes) -> Wanted:
     """Read an Accept header; an absent (empty) one takes anything.
 
     Of what the client rates alike, what it names first is taken. `*/*` means `application/json`, and never a stream:
     who lists `*/*` or streams after JSON gets JSON for whatever fits into one answer.
     """
-    return _wanted(_bounded(accept))
-
-
-@lru_cache(REMEMBERED)
-def _wanted(accept: bytes) -> Wanted:
     ranges = list(_ranges(accept))
     if not ranges:
         return Wanted(json=JSON, incremental=None, events=None, page=False)
@@ -94,24 +103,16 @@ def _wanted(accept: bytes) -> Wanted:
     )
 
 
+@remembered
 def is_json(content_type: bytes) -> bool:
     """Tell whether a request's body is JSON in UTF-8."""
-    return _is_json(_bounded(content_type))
-
-
-@lru_cache(REMEMBERED)
-def _is_json(content_type: bytes) -> bool:
     media, parameters = _media(content_type.decode("latin-1"))
     return media == "application/json" and dict(parameters).get("charset", "utf-8").lower() in {"utf-8", "utf8"}
 
 
+@remembered
 def language(accept_language: bytes, default: Language) -> Language:
     """Choose between Dutch and English by an Accept-Language header (RFC 4647 lookup)."""
-    return _language(_bounded(accept_language), default)
-
-
-@lru_cache(REMEMBERED)
-def _language(accept_language: bytes, default: Language) -> Language:
     best, best_rank = default, (0.0, 0)
     for one in _ranges(accept_language):
         spoken = one.media.partition("-")[0]
@@ -120,27 +121,18 @@ def _language(accept_language: bytes, default: Language) -> Language:
     return best
 
 
+@remembered
 def coding(accept_encoding: bytes, offered: tuple[Coding, ...]) -> Coding | None:
     """Choose how an answer is compressed (RFC 9110, section 12.5.3); of what the client rates alike, the first offered.
 
     None where the client takes none of them, or would rather have none. Who takes anything gets gzip: not everybody
     means it.
     """
-    return _coding(_bounded(accept_encoding), offered)
-
-
-@lru_cache(REMEMBERED)
-def _coding(accept_encoding: bytes, offered: tuple[Coding, ...]) -> Coding | None:
     quality = {one.media: one.rank[0] for one in _ranges(accept_encoding)}
     rated: dict[Coding, float] = {one: quality.get(one, 0.0) for one in offered}
     rated["gzip"] = quality.get("gzip", quality.get("*", 0.0))
     best = max(rated, key=lambda one: rated[one])
     return best if rated[best] > 0 and rated[best] >= quality.get("identity", 0.0) else None
-
-
-def _bounded(header: bytes) -> bytes:
-    """Take a header that is too long for being absent; what is remembered of others is bounded so."""
-    return header if len(header) <= LONGEST_HEADER else b""
 
 
 def _rank(ranges: list[Range], offer: str) -> tuple[float, int] | None:

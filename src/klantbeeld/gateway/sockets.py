@@ -9,7 +9,7 @@ new one.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Collection, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Any, Final, cast
 
@@ -114,7 +114,6 @@ class GraphQLSocket:
         connection = Connection(self, scope, receive, send)
         try:
             self._refuse_strangers(dict(scope["headers"]))
-            await send({"type": "websocket.accept", "subprotocol": _common(scope["subprotocols"])})
             await connection.serve()
         except Closed as closed:
             if closed.code is not None and not connection.has_begun:
@@ -149,7 +148,9 @@ class Connection:
     async def serve(self) -> None:
         """Serve until the token ends or the gateway stops, and what was asked is answered. Raises Closed, always."""
         socket = self._socket
-        if SUBPROTOCOL not in self._scope["subprotocols"]:
+        is_spoken = SUBPROTOCOL in self._scope["subprotocols"]
+        await self._send({"type": "websocket.accept", "subprotocol": SUBPROTOCOL if is_spoken else None})
+        if not is_spoken:
             raise Closed(*NO_SUBPROTOCOL)
         try:
             refuse_repeated(self._scope)
@@ -357,10 +358,6 @@ class Connection:
             await self._send({"type": "websocket.send", "text": encode(message).decode()})
         except OSError as error:  # the client has gone (ASGI, section WebSocket)
             raise Closed(None) from error
-
-
-def _common(subprotocols: Collection[str]) -> str | None:
-    return SUBPROTOCOL if SUBPROTOCOL in subprotocols else None
 
 
 def _note_refusal(scope: Scope, code: int) -> None:

@@ -15,6 +15,7 @@ from klantbeeld.errors import ConfigurationError, SourceError, SourceInvalid, So
 from klantbeeld.sdk.replies import Reply
 from klantbeeld.settings import SourceSettings
 from klantbeeld.sources.tls import trust
+from klantbeeld.sources.uninterrupted import seen
 from klantbeeld.sources.wire import Limits, Origin, Wire
 from klantbeeld.sources.wire.coding import decompress, supported
 from klantbeeld.sources.wire.request import user_agent, write_request
@@ -183,8 +184,7 @@ class HttpxTransport:
 
     def _over(self, going: "asyncio.Task[Reply | None]") -> None:
         del self._going[going]
-        if not going.cancelled():
-            going.exception()  # who asked may be gone
+        seen(going)  # who asked may be gone
 
     def _request(self, method: str, target: str, headers: Sequence[tuple[bytes, bytes]], body: bytes) -> httpx.Request:
         """Make httpx's request, after the checks that the wire makes.

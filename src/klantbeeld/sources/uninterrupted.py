@@ -7,6 +7,12 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 
 
+def seen(ended: asyncio.Future[Any]) -> None:
+    """Look at how something ended of which nobody may want to know any more; else the loop would speak of it."""
+    if not ended.cancelled():
+        ended.exception()
+
+
 async def uninterrupted(work: Coroutine[Any, Any, T]) -> T:
     """Run a coroutine to its end; a cancellation is held back until then, and raised in place of what came of it.
 
@@ -20,7 +26,6 @@ async def uninterrupted(work: Coroutine[Any, Any, T]) -> T:
         except asyncio.CancelledError as error:
             cancelled = error
     if cancelled is not None:
-        if not task.cancelled():
-            task.exception()  # asking for it says that it is known
+        seen(task)
         raise cancelled
     return task.result()

@@ -65,6 +65,16 @@ class Peer(asyncio.Protocol):
         self.transport.close()
 
 
+class Impatient(Peer):
+    """Answers as soon as a request begins, and reads no more of it."""
+
+    def data_received(self, data: bytes) -> None:
+        if not self.received:
+            self.received = data
+            self.transport.pause_reading()
+            self.say(b"HTTP/1.1 413 Too Large\r\nContent-Length: 5\r\n\r\nlarge")
+
+
 Answer = Callable[[Peer, bytes], None]
 
 

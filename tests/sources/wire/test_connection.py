@@ -9,7 +9,7 @@ import struct
 from collections.abc import Iterator
 
 import pytest
-from tests.sources.wire.conftest import MakeWire, Peer, Serve, soon
+from tests.sources.wire.conftest import Impatient, MakeWire, Peer, Serve, soon
 
 from klantbeeld.errors import SourceInvalid, SourceUnavailable
 from klantbeeld.sources.wire.connection import Connection, Exchange
@@ -310,13 +310,6 @@ async def test_a_body_after_the_answer_to_head_costs_the_connection(
 
 @pytest.mark.asyncio
 async def test_an_answer_that_comes_before_the_request_is_out_is_delivered(serve: Serve, wire_to: MakeWire) -> None:
-    class Impatient(Peer):
-        def data_received(self, data: bytes) -> None:
-            if not self.received:
-                self.received = data
-                self.transport.pause_reading()
-                self.say(b"HTTP/1.1 413 Too Large\r\nContent-Length: 5\r\n\r\nlarge")
-
     upstream = await serve(HELLO, peer=Impatient)
     wire = wire_to(upstream)
     for _ in range(2):

@@ -6,7 +6,7 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from tests.sources.wire.authority import Authority, new_authority, served
-from tests.sources.wire.conftest import MakeWire, Peer, Serve, soon
+from tests.sources.wire.conftest import Impatient, MakeWire, Peer, Serve, soon
 
 from klantbeeld.errors import ConfigurationError, SourceUnavailable
 from klantbeeld.sources.tls import trust
@@ -52,13 +52,6 @@ async def test_a_large_request_and_a_large_answer_pass_through_tls(
 async def test_a_connection_on_which_a_large_request_may_not_be_out_is_not_used_again(
     serve: Serve, wire_to: MakeWire, authority: Authority
 ) -> None:
-    class Impatient(Peer):
-        def data_received(self, data: bytes) -> None:
-            if not self.received:
-                self.received = data
-                self.say(b"HTTP/1.1 413 Too Large\r\nContent-Length: 0\r\n\r\n")
-                self.transport.pause_reading()
-
     upstream = await serve(HELLO, tls=served(authority.issue("localhost")), peer=Impatient)
     wire = wire_to(upstream, address=f"https://localhost:{upstream.port}", tls=trust(authority.bundle))
     for _ in range(2):

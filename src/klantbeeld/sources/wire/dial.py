@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from klantbeeld.errors import SourceTimeout, SourceUnavailable
+from klantbeeld.sources.uninterrupted import seen
 from klantbeeld.sources.wire.connection import Connection
 from klantbeeld.sources.wire.origin import Origin
 
@@ -80,17 +81,12 @@ class Dialler:
     async def _resolve(self) -> tuple[Address, ...]:
         if self._looking_up is None or self._looking_up.done():
             self._looking_up = asyncio.get_running_loop().create_task(self._addresses())
-            self._looking_up.add_done_callback(_see)  # those who asked may be gone when it fails
+            self._looking_up.add_done_callback(seen)  # those who asked may be gone when it fails
         return await asyncio.shield(self._looking_up)
 
     async def _addresses(self) -> tuple[Address, ...]:
         found = await self._look_up(self._origin.host, self._origin.port, type=socket.SOCK_STREAM)
         return tuple(dict.fromkeys(str(address[0]) for *_, address in found))
-
-
-def _see(looked_up: asyncio.Task[tuple[Address, ...]]) -> None:
-    if not looked_up.cancelled():
-        looked_up.exception()
 
 
 def _reason(error: Exception) -> str:
