@@ -154,7 +154,8 @@ async def held() -> AsyncIterator[Held]:
     connection.connection_made(wire)
     yield Held(app, wire, connection, state)
     app.go_on.set()
-    connection.connection_lost(None)
+    for protocol in tuple(state.connections):  # the connection, or the socket that it has become
+        protocol.connection_lost(None)
     if state.tasks:
         await asyncio.wait(state.tasks)
 

@@ -198,7 +198,7 @@ async def test_what_is_broken_off_says_nothing_to_the_loop() -> None:
     said: list[Any] = []
     asyncio.get_running_loop().set_exception_handler(lambda _, context: said.append(context))
     house = House()
-    _close(house, ("complaints", "comments"))
+    _close(house, ("complaints", "comments"), ("billing", "invoices"))  # one below the level, and one on it
     query = "{ me { complaints { nodes { comments { nodes { body } } } } invoices { nodes { id } } } }"
     asking = asyncio.ensure_future(house.ask(query))
     await settle(lambda: any(calls == ("comments",) for _, calls, _ in house.questions()))

@@ -175,6 +175,37 @@ async def test_no_call_that_is_broken_off_loses_httpx_a_connection(serve: Serve)
     await transport.aclose()
 
 
+class Lost:
+    """A connection that httpcore takes for used, and that no request holds."""
+
+    is_given_up = False
+
+    def is_idle(self) -> bool:
+        return False
+
+    is_closed = has_expired = is_available = is_idle
+
+    def can_handle_request(self, _: object) -> bool:
+        return True
+
+    async def aclose(self) -> None:
+        self.is_given_up = True
+
+
+@pytest.mark.asyncio
+async def test_a_connection_that_httpx_has_lost_is_given_up_when_a_call_has_waited_for_it(serve: Serve) -> None:
+    upstream, lost = await serve(HELLO), Lost()
+    transport = HttpxTransport(Origin.of(f"http://127.0.0.1:{upstream.port}"), Limits(connections=1))
+    pool: Any = transport._inner._pool  # type: ignore[attr-defined]  # httpx's own, which has one
+    pool._connections.append(lost)
+    with pytest.raises(SourceTimeout) as raised:
+        await transport.exchange("GET", "/", (), deadline=asyncio.get_running_loop().time() + 0.01)
+    assert not raised.value.sent
+    assert lost.is_given_up
+    assert (await transport.exchange("GET", "/", (), deadline=soon())).body == b"hello"
+    await transport.aclose()
+
+
 @pytest.mark.asyncio
 async def test_closing_ends_what_is_under_way_over_httpx_and_sends_nothing_more(serve: Serve) -> None:
     upstream = await serve(lambda peer, _: silent(peer))
